@@ -1,0 +1,270 @@
+"""Ports of the engine: what it needs of systems, the ledger and the world, as frames and plain data.
+
+Implemented by `ponte.connectors.*`, `ponte.ledger` and, in memory, by `ponte.testing`. Everything is async; blocking
+drivers run in threads inside their connector. Frames that cross a port are described by the schemas below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+import polars as pl
+
+ReadMode = Literal["all", "changes", "keys", "range"]
+Operation = Literal["create", "update", "delete"]
+
+FAULT_SCHEMA = pl.Schema(
+    {
+        "row": pl.UInt32,  # index into the frame the faults are about
+        "field": pl.String,  # field of the target (mapping, deliver) or of the source (extract); null: the whole record
+        "reason": pl.String,  # stable PascalCase
+        "message": pl.String,  # safe to show; values of sensitive fields are never in it
+    }
+)
+ANSWER_SCHEMA = pl.Schema(
+    {
+        "row": pl.UInt32,  # index into the delivered frame; each row is answered exactly once
+        "outcome": pl.Enum(["done", "rejected", "unknown"]),
+        "target_id": pl.String,  # the target's own id, where it gives one
+        "field": pl.String,  # rejected: the field to blame, where the target names one
+        "reason": pl.String,  # rejected or unknown: stable PascalCase
+        "message": pl.String,  # rejected or unknown: safe to show
+    }
+)
+FOUND_SCHEMA = pl.Schema(
+    {
+        "row": pl.UInt32,  # index into the frame of natural keys; a row may be found more than once (ambiguous)
+        "target_id": pl.String,  # the target's own id; null where it has none besides the natural key
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records as the source has them, at most as many as were asked for (a page may be smaller).
+
+    Attributes:
+        frame: one row per record. Text sources give strings; JSON gives structs and lists; numbers are exact.
+        faults: rows that could be read only in part, by FAULT_SCHEMA; they are rejected (stage extract).
+        unreadable: records of which not even a row could be made (broken line, broken JSON): position and why.
+        position: resume point once this batch and all before it are durable; None when the source cannot resume here.
+        is_last: the source said that nothing follows. A reading that ends without it is not complete.
+        announced: how many records the source says there are, where it says so.
+    """
+
+    frame: pl.DataFrame
+    faults: pl.DataFrame | None = None
+    unreadable: tuple[Unreadable, ...] = ()
+    position: str | None = None
+    is_last: bool = False
+    announced: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A piece of the source that is not a record: it is rejected, and forbids deletes."""
+
+    position: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What to read.
+
+    Attributes:
+        mode: all, changes (lower <= cursor <= upper), keys, or range (as changes, but the watermark stays).
+        batch_size: most records per batch.
+        columns: top-level fields that are needed; None for all. Key, cursor and version fields are among them.
+        lower, upper: bounds of the cursor as canonical text, both inclusive; None for open.
+        resume: position of a batch of an earlier reading with the same bounds, to go on behind it.
+        keys: for mode keys: a frame of the key fields as text, one row per key.
+    """
+
+    mode: ReadMode
+    batch_size: int
+    columns: tuple[str, ...] | None = None
+    lower: str | None = None
+    upper: str | None = None
+    resume: str | None = None
+    keys: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCapabilities:
+    """What a source object can do, known before anything is read.
+
+    Attributes:
+        reads: the modes it can do.
+        cursor_order: changes come in (cursor, key) order, so that a reading may resume inside its window.
+    """
+
+    reads: frozenset[ReadMode]
+    cursor_order: bool = False
+
+
+class Source(Protocol):
+    """One object of a system, for reading."""
+
+    capabilities: SourceCapabilities
+
+    async def upper_bound(self) -> str | None:
+        """Greatest cursor now, or the source's own clock; None when there is nothing or no cursor.
+
+        Fixed at open. Canonical text: integers as digits, times as ISO 8601 with zone in UTC or without one as the source has them.
+        """
+        ...
+
+    def read(self, read: Read) -> AsyncIterator[Batch]:
+        """Yields batches.
+
+        Raises:
+            TransientError: retried by the connector first; the run then stops at its last checkpoint.
+            CredentialsRefused, ConfigurationError: the run fails.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCapabilities:
+    """What a target object can do, known before anything is written.
+
+    Attributes:
+        operations: the operations it offers.
+        upserts: a create whose natural key exists becomes an update: sending it twice does no harm.
+        finds: records can be looked up by natural key.
+        takes_idempotency_keys: a repeated create with the same idempotency key is one create.
+        chunk: most records per call of `deliver`, also the most that are claimed at once.
+        timeout_s: longest time that one call may take.
+        settle_s: how long after a call of unknown outcome its effect may still come to light.
+        transactional: a chunk is applied whole or not at all, and the outcome is unknown only if the commit was in flight.
+    """
+
+    operations: frozenset[Operation]
+    upserts: bool
+    finds: bool
+    takes_idempotency_keys: bool = False
+    chunk: int = 25_000
+    timeout_s: float = 30.0
+    settle_s: float = 0.0
+    transactional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Records for one operation.
+
+    Attributes:
+        operation: create, update or delete.
+        frame: the mapped records, nested fields as structs and lists. For delete: the natural key fields only.
+        key: names of the natural key fields (paths) in the frame.
+        target_ids: the target's own ids, row by row; null where unknown or where it has none.
+        idempotency_keys: stable per key, content and operation, row by row.
+        omit_null: paths of fields that are not sent when they hold no value; other nulls are sent and empty the field.
+        owns_whole_record: a target that only replaces may lose fields that are not in the frame.
+    """
+
+    operation: Operation
+    frame: pl.DataFrame
+    key: tuple[str, ...]
+    target_ids: pl.Series
+    idempotency_keys: pl.Series
+    omit_null: frozenset[str] = frozenset()
+    owns_whole_record: bool = False
+
+
+class Target(Protocol):
+    """One object of a system, for writing."""
+
+    capabilities: TargetCapabilities
+
+    async def deliver(self, delivery: Delivery) -> pl.DataFrame:
+        """Applies one operation to at most `capabilities.chunk` records and answers for each by ANSWER_SCHEMA.
+
+        A request that certainly had no effect is retried inside. An outcome that cannot be known is `unknown`, not an
+        exception: the engine settles it. Raises only when certainly nothing of the chunk was applied.
+        """
+        ...
+
+    async def find(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """Looks natural keys up (columns: the key fields) and answers by FOUND_SCHEMA; only where `finds`."""
+        ...
+
+    async def fetch(self, keys: pl.DataFrame, target_ids: pl.Series) -> pl.DataFrame:
+        """The records as they stand, each with a column `row`; those that are not there are left out.
+
+        For samples of plan, confirmations and reading before replacing.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a system said when asked whether it can be used."""
+
+    ok: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaField:
+    """One field that a system says an object has; types as in `objects[].fields`."""
+
+    name: str
+    type: str
+
+
+class System(Protocol):
+    """A connected SyncSource. One per run and system; shared limits and connections live in it."""
+
+    def source(self, object_name: str) -> Source:
+        """The object for reading. Raises ConfigurationError when it cannot be read."""
+        ...
+
+    def target(self, object_name: str) -> Target:
+        """The object for writing. Raises ConfigurationError when it cannot be written."""
+        ...
+
+    async def probe(self) -> Probe:
+        """Reaches the system and logs in, changing nothing."""
+        ...
+
+    async def schema(self, object_name: str) -> list[SchemaField]:
+        """The fields of an object, from the catalogue or from a sample."""
+        ...
+
+    async def close(self) -> None:
+        """Gives connections back. Never raises."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, as a port: tests have their own."""
+
+    def now(self) -> datetime:
+        """The time, aware, UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        ...
+
+
+Failpoint = Callable[[str], Awaitable[None]]
+"""Called with a name before and after each effect. The shipped program passes one that does nothing."""
+
+
+@dataclass(slots=True)
+class StageTimes:
+    """Seconds spent by stage, for benches and traces."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, stage: str, seconds: float) -> None:
+        """Adds to a stage."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
