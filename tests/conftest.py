@@ -11,7 +11,7 @@ import ipaddress
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ KEPT_VARIABLES = {"PONTE_REQUIRE", "PONTE_NORTHWIND"}
 MISLEADING_PREFIXES = ("PONTE_", "PG", "OTEL_", "FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 TIERS = ("faults", "bench")
+
+pytest_plugins = ["pytester"]
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
@@ -86,7 +88,7 @@ def _forbidden_skip(report: pytest.TestReport | pytest.CollectReport) -> str | N
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Makes a failure of a skip that PONTE_REQUIRE forbids, wherever in the test it was decided."""
     report = yield
     name = _forbidden_skip(report)
@@ -97,7 +99,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
     """The same for a module that skips itself as a whole."""
     report = yield
     name = _forbidden_skip(report)
@@ -159,16 +163,22 @@ def _is_address(name: str) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def _same_environment_after() -> Iterator[None]:
-    """Fails a test that leaves another environment or working folder to the next one."""
-    before, folder = dict(os.environ), Path.cwd()
+def _same_surroundings_after() -> Iterator[None]:
+    """Fails a test that leaves other settings or another working folder to the next one."""
+    before, folder = _settings(), Path.cwd()
     yield
-    after = dict(os.environ)
-    for changed in (before, after):
-        changed.pop("PYTEST_CURRENT_TEST", None)
+    after, left_in = _settings(), Path.cwd()
     os.chdir(folder)
-    leaked = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    assert not leaked, f"the test changed variables and left them so: {', '.join(sorted(leaked))}"
+    for name in before.keys() | after.keys():
+        os.environ.pop(name, None)
+    os.environ.update(before)
+    assert after == before, "the test changed the environment and left it so: use monkeypatch"
+    assert left_in == folder, "the test changed the working folder and left it so: use monkeypatch"
+
+
+def _settings() -> dict[str, str]:
+    watched = (*MISLEADING_PREFIXES, "HOME", "TZ")
+    return {name: value for name, value in os.environ.items() if name.startswith(watched)}
 
 
 @pytest.fixture(scope="session")
