@@ -1,0 +1,1 @@
+"""The ledger: the database of what was synchronised."""

@@ -1,0 +1,120 @@
+"""The canonical form of values: under source keys, natural keys and fingerprints.
+
+Each value becomes text in one form whatever system it came from (42 is "42" as text and as a number, 12.50 is "12.5"),
+each text is prefixed by its length in bytes, and no value has a mark of its own, so that no two different records can
+look alike. Hashes are xxh3-128 of that text. The form has a version (`ponte_api.versions.FINGERPRINT_VERSION`): a
+change of it makes every job read all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import polars_hash as plh
+
+NO_VALUE = "~"
+
+
+def hash_text(text: pl.Expr) -> pl.Expr:
+    """xxh3-128 of text, as UInt128."""
+    hashed: pl.Expr = plh.concat_str(text).nchash.xxh3_128()
+    return hashed
+
+
+def key_text(frame: pl.DataFrame, fields: Sequence[str]) -> pl.Series:
+    """Canonical keys: the length-prefixed fields of each row; null where a field is missing, null or empty text.
+
+    Args:
+        frame: records.
+        fields: paths of the key's fields; dots reach into structs.
+    """
+    parts = []
+    missing = pl.lit(value=False)
+    for path in fields:
+        expression, dtype = _at(frame.schema, path)
+        text = plain_text(expression, dtype)
+        missing = missing | text.is_null() | (text == "")
+        parts.append(_prefixed(text))
+    return frame.select(pl.when(~missing).then(pl.concat_str(parts)).alias("key_text"))["key_text"]
+
+
+def fingerprints(frame: pl.DataFrame) -> pl.Series:
+    """xxh3-128 over the canonical form of all fields of each row, in the order of their names."""
+    if not frame.width:
+        return pl.Series("fingerprint", [0] * frame.height, dtype=pl.UInt128)
+    parts = [_field(pl.col(name), frame.schema[name]) for name in sorted(frame.columns)]
+    return frame.select(hash_text(pl.concat_str(parts)).alias("fingerprint"))["fingerprint"]
+
+
+def split_key(key_text: str) -> list[str]:
+    """The fields of a canonical key, as text."""
+    fields = []
+    rest = key_text.encode()
+    while rest:
+        length, _, rest = rest.partition(b":")
+        fields.append(rest[: int(length)].decode())
+        rest = rest[int(length) :]
+    return fields
+
+
+def join_key(fields: Sequence[str]) -> str:
+    """A canonical key of its fields' text."""
+    return "".join(f"{len(field.encode())}:{field}" for field in fields)
+
+
+def plain_text(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """A scalar as text in its one form; null stays null.
+
+    Numbers without trailing zeros, times in microseconds UTC or naive ISO 8601, booleans as true and false.
+    """
+    if dtype == pl.String:
+        return value
+    if isinstance(dtype, pl.Decimal):
+        return _without_zeros(value.cast(pl.String)) if dtype.scale else value.cast(pl.String)
+    if dtype.is_float():
+        return _without_zeros(value.cast(pl.Float64).cast(pl.String))
+    if isinstance(dtype, pl.Datetime):
+        return value.dt.cast_time_unit("us").dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
+    if dtype == pl.Date:
+        return value.dt.to_string("%Y-%m-%d")
+    if dtype == pl.Binary:
+        return value.bin.encode("base64")
+    return value.cast(pl.String)
+
+
+def _without_zeros(text: pl.Expr) -> pl.Expr:
+    trimmed = text.str.strip_chars_end("0").str.strip_chars_end(".")
+    plain = pl.when(text.str.contains(".", literal=True) & ~text.str.contains("e", literal=True)).then(trimmed)
+    return plain.otherwise(text).replace("-0", "0")
+
+
+def _field(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    if isinstance(dtype, pl.Struct):
+        members = [_field(value.struct.field(member.name), member.dtype) for member in _sorted(dtype)]
+        inner = pl.concat_str(members) if members else pl.lit("")
+        return pl.when(value.is_null()).then(pl.lit(NO_VALUE)).otherwise(pl.concat_str(pl.lit("{"), inner, pl.lit("}")))
+    if isinstance(dtype, pl.List):
+        elements = value.list.eval(_field(pl.element(), dtype.inner)).list.join("")
+        return pl.when(value.is_null()).then(pl.lit(NO_VALUE)).otherwise(
+            pl.concat_str(pl.lit("["), value.list.len().cast(pl.String), pl.lit(":"), elements, pl.lit("]"))
+        )
+    return _prefixed(plain_text(value, dtype)).fill_null(NO_VALUE)
+
+
+def _prefixed(text: pl.Expr) -> pl.Expr:
+    return pl.concat_str(text.str.len_bytes().cast(pl.String), pl.lit(":"), text)
+
+
+def _sorted(dtype: pl.Struct) -> list[pl.Field]:
+    return sorted(dtype.fields, key=lambda member: member.name)
+
+
+def _at(schema: pl.Schema, path: str) -> tuple[pl.Expr, pl.DataType]:
+    name, *rest = path.split(".") if path not in schema else (path,)
+    expression, dtype = pl.col(name), schema[name]
+    for member in rest:
+        assert isinstance(dtype, pl.Struct)  # noqa: S101 - paths are checked when the job is compiled
+        expression = expression.struct.field(member)
+        dtype = next(candidate.dtype for candidate in dtype.fields if candidate.name == member)
+    return expression, dtype

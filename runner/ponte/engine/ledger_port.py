@@ -1,0 +1,222 @@
+"""The ledger as the engine needs it: what is known, who may write, what is claimed, what came of it.
+
+Keys travel as UInt128 hashes (`key`, `natural`) beside their canonical text (`key_text`, `natural_text`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+import polars as pl
+
+from ponte_api.result import RunResult
+
+KNOWN_SCHEMA = pl.Schema(
+    {
+        "key": pl.UInt128,
+        "fingerprint": pl.UInt128,  # null: what the target holds is not known
+        "natural": pl.UInt128,  # null: equal to `key`
+        "deleted": pl.Boolean,  # a tombstone
+    }
+)
+DETAIL_SCHEMA = pl.Schema({**KNOWN_SCHEMA, "key_text": pl.String, "natural_text": pl.String, "version": pl.Int64})
+CLAIM_SCHEMA = pl.Schema(
+    {"key": pl.UInt128, "key_text": pl.String, "natural_text": pl.String, "operation": pl.String, "version": pl.Int64}
+)
+RECORD_SCHEMA = pl.Schema(
+    {
+        "key": pl.UInt128,
+        "key_text": pl.String,
+        "natural": pl.UInt128,  # null: equal to `key`
+        "natural_text": pl.String,
+        "fingerprint": pl.UInt128,
+        "version": pl.Int64,
+    }
+)
+ID_SCHEMA = pl.Schema({"natural": pl.UInt128, "natural_text": pl.String, "target_id": pl.String})
+REJECT_SCHEMA = pl.Schema(
+    {
+        "key": pl.UInt128,
+        "key_text": pl.String,
+        "stage": pl.String,
+        "reason": pl.String,
+        "field": pl.String,
+        "message": pl.String,
+        "faults": pl.String,  # JSON list of {field, reason, message}
+        "state": pl.String,  # open, deferred or ambiguous
+    }
+)
+OPEN_REJECT_SCHEMA = pl.Schema({"key": pl.UInt128, "key_text": pl.String, "state": pl.String, "first_seen": pl.Int64})
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeIdentity:
+    """What a job's rows in the ledger belong to."""
+
+    state_id: str
+    job: str
+    source: tuple[str, str]
+    target: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A job's place in the ledger, as it was when it was opened."""
+
+    id: int
+    identity: ScopeIdentity
+    mapping_fingerprint: str | None
+    watermark: str | None
+    has_succeeded: bool
+
+
+@dataclass(slots=True)
+class Writer:
+    """Who may write: a run with its epoch. `outside_commits` tells whether others wrote since it last looked."""
+
+    scope: Scope
+    run: str
+    epoch: int
+    is_leased: bool
+    outside_commits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A claim. `lost` rows were claimed or delivered newer by another; `doubtful` rows have an unsettled older claim."""
+
+    claim: int
+    lost: pl.Series
+    doubtful: pl.Series
+
+
+def _none(schema: pl.Schema) -> pl.DataFrame:
+    return pl.DataFrame(schema=schema)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What came of a chunk or batch; one transaction.
+
+    Attributes:
+        claim: the claim it settles; None where nothing was delivered.
+        unknown: keys of the claim whose outcome is not known; they stay in doubt.
+        settled: keys whose older claims are settled by it.
+        added, changed: records delivered, by RECORD_SCHEMA; `added` are keys that the ledger has no row of.
+        removed: keys (column key) that left the target: they become tombstones of `version`.
+        ids: ids that the target gave, by ID_SCHEMA.
+        rejects: by REJECT_SCHEMA. `closed` are keys whose rejects are done.
+        watermark: new watermark; None leaves it.
+        result: the run as it now stands.
+    """
+
+    result: RunResult
+    claim: int | None = None
+    unknown: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.UInt128))
+    settled: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.UInt128))
+    added: pl.DataFrame = field(default_factory=lambda: _none(RECORD_SCHEMA))
+    changed: pl.DataFrame = field(default_factory=lambda: _none(RECORD_SCHEMA))
+    removed: pl.DataFrame = field(
+        default_factory=lambda: _none(pl.Schema({"key": pl.UInt128, "version": pl.Int64}))
+    )
+    ids: pl.DataFrame = field(default_factory=lambda: _none(ID_SCHEMA))
+    rejects: pl.DataFrame = field(default_factory=lambda: _none(REJECT_SCHEMA))
+    closed: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.UInt128))
+    watermark: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ends."""
+
+    result: RunResult
+    mapping_fingerprint: str | None = None  # after a complete reading of all
+    has_succeeded: bool = False
+    pending: pl.DataFrame | None = None  # operations that wait for approval
+
+
+class Ledger(Protocol):
+    """What was synchronised. Every call is durable when it returns."""
+
+    async def open_scope(self, identity: ScopeIdentity) -> Scope:
+        """The job's place, made if it is new.
+
+        Raises:
+            StateError: the state belongs to another target.
+        """
+        ...
+
+    async def acquire(self, scope: Scope, run: str, *, lease_s: float | None) -> Writer | Busy:
+        """A new epoch; with `lease_s` the job's lease too, unless another holds it."""
+        ...
+
+    async def renew(self, writer: Writer, lease_s: float) -> None:
+        """Keeps the lease. Raises StateError when it is lost."""
+        ...
+
+    async def release(self, writer: Writer) -> None:
+        """Gives the lease back."""
+        ...
+
+    async def known(self, scope: Scope) -> pl.DataFrame:
+        """All records of the scope by KNOWN_SCHEMA, sorted by key."""
+        ...
+
+    async def details(self, scope: Scope, keys: pl.Series) -> pl.DataFrame:
+        """The records with these keys by DETAIL_SCHEMA; unknown ones are left out."""
+        ...
+
+    async def holders(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
+        """Which live record has each natural key: columns natural, key. Unknown ones are left out."""
+        ...
+
+    async def doubts(self, writer: Writer) -> pl.DataFrame:
+        """Keys of claims of others that are no longer live and not settled, by CLAIM_SCHEMA."""
+        ...
+
+    async def open_rejects(self, scope: Scope) -> pl.DataFrame:
+        """Rejects that are not closed, by OPEN_REJECT_SCHEMA."""
+        ...
+
+    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
+        """Marks keys (CLAIM_SCHEMA) as being delivered. Raises StateError when the lease is lost."""
+        ...
+
+    async def commit(self, writer: Writer, commit: Commit) -> None:
+        """Writes outcomes. Raises StateError when another epoch has taken over; nothing is written then."""
+        ...
+
+    async def finish(self, writer: Writer, ending: Ending) -> None:
+        """Writes how the run ended and gives the lease back."""
+        ...
+
+    async def target_ids(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
+        """Ids that the target gave: columns natural, target_id. Unknown ones are left out."""
+        ...
+
+    async def resolve(self, system: str, object_name: str, by: Literal["sourceKey", "naturalKey"], keys: pl.Series) -> pl.DataFrame:
+        """Look-ups: for canonical keys delivered to that object, columns value, target_id (its natural key where it has no id)."""
+        ...
+
+    async def succeeded(self, job: str) -> bool:
+        """Whether a job of that name has ever succeeded."""
+        ...
+
+    async def reject_levels(self, scope: Scope, run: str) -> tuple[int, int, list[tuple[str, str | None, int]]]:
+        """Rejects: opened by this run, open now, and the most frequent open reasons with their field and count."""
+        ...
+
+    async def now(self) -> datetime:
+        """The ledger's time, aware, UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another run holds the lease."""
+
+    holder: str
+    run_epoch: int
+    remaining_s: float

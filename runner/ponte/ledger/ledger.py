@@ -1,0 +1,157 @@
+"""The ledger at run time: the engine's port over one database connection, used from one thread at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal, TypeVar
+
+import polars as pl
+
+from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Scope, ScopeIdentity, Writer
+from ponte.ledger import claims, lookups, records, rejects, runs, scopes
+from ponte.ledger.database import Database
+from ponte_api.result import RunResult
+
+T = TypeVar("T")
+
+
+class StoredLedger:
+    """Implements `ponte.engine.ledger_port.Ledger` over a database.
+
+    Args:
+        db: an open connection to a ledger of this version.
+        holder: who this process is, as leases name it.
+        is_gone: whether a holder is certainly no longer there (same machine, no such process).
+    """
+
+    def __init__(self, db: Database, holder: str, is_gone: Callable[[str], bool]) -> None:
+        self._db = db
+        self._holder = holder
+        self._is_gone = is_gone
+        self._lock = threading.Lock()
+
+    async def open_scope(self, identity: ScopeIdentity) -> Scope:
+        """See `Ledger.open_scope`."""
+        return await self._call(lambda: scopes.open_scope(self._db, identity))
+
+    async def acquire(self, scope: Scope, run: str, *, lease_s: float | None) -> Writer | Busy:
+        """See `Ledger.acquire`."""
+        return await self._call(lambda: scopes.acquire(self._db, scope, run, self._holder, lease_s, self._is_gone))
+
+    async def renew(self, writer: Writer, lease_s: float) -> None:
+        """See `Ledger.renew`."""
+        await self._call(lambda: scopes.renew(self._db, writer, lease_s))
+
+    async def release(self, writer: Writer) -> None:
+        """See `Ledger.release`."""
+        await self._in_transaction(lambda: scopes.release(self._db, writer))
+
+    async def known(self, scope: Scope) -> pl.DataFrame:
+        """See `Ledger.known`."""
+        return await self._call(lambda: records.known(self._db, scope))
+
+    async def details(self, scope: Scope, keys: pl.Series) -> pl.DataFrame:
+        """See `Ledger.details`."""
+        return await self._in_transaction(lambda: records.details(self._db, scope, keys))
+
+    async def holders(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
+        """See `Ledger.holders`."""
+        return await self._in_transaction(lambda: records.holders(self._db, scope, naturals))
+
+    async def doubts(self, writer: Writer) -> pl.DataFrame:
+        """See `Ledger.doubts`."""
+        return await self._call(lambda: claims.others(self._db, writer, self._db.now_us())[1])
+
+    async def open_rejects(self, scope: Scope) -> pl.DataFrame:
+        """See `Ledger.open_rejects`."""
+        return await self._call(lambda: rejects.open_rejects(self._db, scope))
+
+    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
+        """See `Ledger.claim`."""
+        return await self._in_transaction(lambda: self._claim(writer, rows, live_s))
+
+    async def commit(self, writer: Writer, commit: Commit) -> None:
+        """See `Ledger.commit`."""
+        await self._in_transaction(lambda: self._commit(writer, commit))
+
+    async def finish(self, writer: Writer, ending: Ending) -> None:
+        """See `Ledger.finish`."""
+        await self._in_transaction(lambda: runs.finish(self._db, writer, ending))
+
+    async def target_ids(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
+        """See `Ledger.target_ids`."""
+        return await self._in_transaction(lambda: records.target_ids(self._db, scope, naturals))
+
+    async def resolve(
+        self, system: str, object_name: str, by: Literal["sourceKey", "naturalKey"], keys: pl.Series
+    ) -> pl.DataFrame:
+        """See `Ledger.resolve`."""
+        return await self._in_transaction(lambda: lookups.resolve(self._db, system, object_name, by, keys))
+
+    async def succeeded(self, job: str) -> bool:
+        """See `Ledger.succeeded`."""
+        return await self._call(lambda: runs.succeeded(self._db, job))
+
+    async def reject_levels(self, scope: Scope, run: str) -> tuple[int, int, list[tuple[str, str | None, int]]]:
+        """See `Ledger.reject_levels`."""
+        return await self._call(lambda: rejects.levels(self._db, scope, run))
+
+    async def recent_runs(self, job: str | None = None, limit: int = 10) -> list[RunResult]:
+        """The last runs, newest first."""
+        return await self._call(lambda: runs.recent(self._db, job, limit))
+
+    async def now(self) -> datetime:
+        """See `Ledger.now`."""
+        return datetime.fromtimestamp(await self._call(self._db.now_us) / 1e6, UTC)
+
+    async def close(self) -> None:
+        """Gives the connection back."""
+        await self._call(self._db.close)
+
+    def _claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
+        now = self._db.now_us()
+        until = now + int(live_s * 1e6)
+        scopes.hold(self._db, writer, until)
+        live, doubtful = claims.others(self._db, writer, now)
+        lost = rows.join(live, on="key", how="semi")["key"]
+        outside = scopes.outside_commits(self._db, writer.scope)
+        if outside != writer.outside_commits or not writer.is_leased:
+            lost = pl.concat([lost, records.newer(self._db, writer.scope, rows.select("key", "version"))]).unique()
+        kept = rows.filter(~pl.col("key").is_in(lost.implode()))
+        claim = claims.add(self._db, writer, kept, until)
+        return Grant(claim, lost, kept.join(doubtful, on="key", how="semi")["key"])
+
+    def _commit(self, writer: Writer, commit: Commit) -> None:
+        db, scope = self._db, writer.scope
+        scopes.hold(db, writer)
+        if commit.claim is not None:
+            claims.settle_own(db, writer, commit.claim, commit.unknown)
+        if not writer.is_leased:
+            db.execute("UPDATE ponte_scopes SET outside_commits = outside_commits + 1 WHERE id = $1", (scope.id,))
+        claims.settle_others(db, scope, commit.settled, db.now_us())
+        records.add(db, scope, commit.added)
+        records.change(db, scope, commit.changed)
+        records.remove(db, scope, commit.removed)
+        records.keep_ids(db, scope, commit.ids)
+        rejects.close(db, scope, writer.run, commit.closed)
+        rejects.record(db, scope, writer.run, commit.rejects)
+        if commit.watermark is not None:
+            db.execute("UPDATE ponte_scopes SET watermark = $2 WHERE id = $1", (scope.id, commit.watermark))
+        runs.save(db, writer, commit.result)
+
+    async def _in_transaction(self, work: Callable[[], T]) -> T:
+        def transact() -> T:
+            with self._db.transaction():
+                return work()
+
+        return await self._call(transact)
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        def locked() -> T:
+            with self._lock:
+                return work()
+
+        return await asyncio.to_thread(locked)

@@ -1,0 +1,78 @@
+"""Rejects: records that did not get through, until they do, are skipped by a person, or are forgotten."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ponte.engine.ledger_port import OPEN_REJECT_SCHEMA, Scope
+from ponte.ledger.database import Database, join_hash, split_hash
+from ponte.ledger.records import stage_hashes
+
+_OPEN_STATES = "('open', 'deferred', 'ambiguous', 'skipped')"
+_STAGED = ("key", "stage", "reason", "field", "message", "faults", "state")
+TOP_REASONS = 8
+
+
+def open_rejects(db: Database, scope: Scope) -> pl.DataFrame:
+    """Rejects that are not closed, by OPEN_REJECT_SCHEMA."""
+    rows = db.query(
+        f"SELECT key_hi, key_lo, key, state, first_seen FROM ponte_rejects WHERE scope = $1 AND state IN {_OPEN_STATES}",
+        (scope.id,),
+        pl.Schema(
+            {"key_hi": pl.Int64, "key_lo": pl.Int64, "key": pl.String, "state": pl.String, "first_seen": pl.Int64}
+        ),
+    )
+    named = rows.rename({"key": "key_text"}).with_columns(join_hash("key", "key"))
+    return named.select(OPEN_REJECT_SCHEMA.names())
+
+
+def record(db: Database, scope: Scope, run: str, rows: pl.DataFrame) -> None:
+    """Writes rejects (REJECT_SCHEMA): new ones open, known ones count one attempt more; skipped ones stay skipped."""
+    if not rows.height:
+        return
+    staged = rows.select(*split_hash("key", "key"), pl.col("key_text").alias("key"), *_STAGED[1:])
+    db.stage("ponte_staged", staged)
+    now = db.now_us()
+    db.execute(
+        "INSERT INTO ponte_rejects (scope, key_hi, key_lo, key, stage, reason, field, message, faults, state,"
+        " first_seen, last_seen, first_run, last_run, attempts)"
+        " SELECT $1, key_hi, key_lo, key, stage, reason, field, message, faults, state, $2, $2, $3, $3, 1"
+        " FROM ponte_staged WHERE true"
+        " ON CONFLICT (scope, key_hi, key_lo) DO UPDATE SET stage = excluded.stage, reason = excluded.reason,"
+        " field = excluded.field, message = excluded.message, faults = excluded.faults,"
+        " last_seen = excluded.last_seen, last_run = excluded.last_run,"
+        " attempts = CASE ponte_rejects.state WHEN 'closed' THEN 1 ELSE ponte_rejects.attempts + 1 END,"
+        " first_seen = CASE ponte_rejects.state WHEN 'closed' THEN excluded.first_seen ELSE ponte_rejects.first_seen END,"
+        " first_run = CASE ponte_rejects.state WHEN 'closed' THEN excluded.first_run ELSE ponte_rejects.first_run END,"
+        " state = CASE ponte_rejects.state WHEN 'skipped' THEN 'skipped' ELSE excluded.state END",
+        (scope.id, now, run),
+    )
+
+
+def close(db: Database, scope: Scope, run: str, keys: pl.Series) -> None:
+    """Closes the rejects of these keys: the records got through, or are no longer there."""
+    if keys.is_empty():
+        return
+    stage_hashes(db, "ponte_wanted", keys.alias("key"))
+    db.execute(
+        "UPDATE ponte_rejects AS r SET state = 'closed', last_seen = $2, last_run = $3 FROM ponte_wanted s"
+        " WHERE r.scope = $1 AND r.key_hi = s.key_hi AND r.key_lo = s.key_lo AND r.state <> 'closed'",
+        (scope.id, db.now_us(), run),
+    )
+
+
+def levels(db: Database, scope: Scope, run: str) -> tuple[int, int, list[tuple[str, str | None, int]]]:
+    """Rejects opened by this run, open now, and the most frequent open reasons."""
+    counts = db.query(
+        "SELECT COALESCE(SUM(CASE WHEN first_run = $2 THEN 1 ELSE 0 END), 0) AS new, COUNT(*) AS open"
+        " FROM ponte_rejects WHERE scope = $1 AND state IN ('open', 'ambiguous')",
+        (scope.id, run),
+        pl.Schema({"new": pl.Int64, "open": pl.Int64}),
+    )
+    reasons = db.query(
+        "SELECT reason, field, COUNT(*) AS records FROM ponte_rejects WHERE scope = $1 AND state IN ('open', 'ambiguous')"
+        f" GROUP BY reason, field ORDER BY records DESC, reason, field LIMIT {TOP_REASONS}",
+        (scope.id,),
+        pl.Schema({"reason": pl.String, "field": pl.String, "records": pl.Int64}),
+    )
+    return int(counts["new"][0]), int(counts["open"][0]), list(reasons.iter_rows())

@@ -1,0 +1,80 @@
+"""Runs: their accounts, as they go on and as they ended."""
+
+from __future__ import annotations
+
+import io
+
+import polars as pl
+
+from ponte.engine.ledger_port import Ending, Writer
+from ponte.ledger import scopes
+from ponte.ledger.database import Database
+from ponte_api.result import RunResult
+
+_RUN = pl.Schema({"result": pl.String})
+
+
+def save(db: Database, writer: Writer, result: RunResult, pending: pl.DataFrame | None = None) -> None:
+    """Writes a run as it now stands, inside a transaction."""
+    ended = None if result.ended_at is None else str(int(result.ended_at.timestamp() * 1e6))
+    db.execute(
+        "INSERT INTO ponte_runs (run, scope, job, epoch, phase, started_at, ended_at, result)"
+        " VALUES ($1, $2, $3, $4, $5, $6, CAST($7 AS BIGINT), $8)"
+        " ON CONFLICT (run) DO UPDATE SET phase = excluded.phase, ended_at = excluded.ended_at, result = excluded.result",
+        (
+            result.run,
+            writer.scope.id,
+            result.job,
+            writer.epoch,
+            result.phase,
+            int(result.started_at.timestamp() * 1e6),
+            ended,
+            result.model_dump_json(by_alias=True, exclude_defaults=True),
+        ),
+    )
+    if pending is not None:
+        buffer = io.BytesIO()
+        pending.write_ipc(buffer, compression="lz4")
+        db.execute("UPDATE ponte_runs SET pending = $2 WHERE run = $1", (result.run, buffer.getvalue()))
+
+
+def finish(db: Database, writer: Writer, ending: Ending) -> None:
+    """Writes how a run ended and gives the lease back, inside a transaction."""
+    save(db, writer, ending.result, ending.pending)
+    if ending.mapping_fingerprint is not None:
+        db.execute(
+            "UPDATE ponte_scopes SET mapping_fingerprint = $2 WHERE id = $1",
+            (writer.scope.id, ending.mapping_fingerprint),
+        )
+    if ending.has_succeeded:
+        db.execute("UPDATE ponte_scopes SET last_success_at = $2 WHERE id = $1", (writer.scope.id, db.now_us()))
+    scopes.release(db, writer)
+
+
+def recent(db: Database, job: str | None, limit: int) -> list[RunResult]:
+    """The last runs, newest first."""
+    if job is None:
+        rows = db.query("SELECT result FROM ponte_runs ORDER BY started_at DESC, run DESC LIMIT $1", (limit,), _RUN)
+    else:
+        rows = db.query(
+            "SELECT result FROM ponte_runs WHERE job = $1 ORDER BY started_at DESC, run DESC LIMIT $2", (job, limit), _RUN
+        )
+    return [RunResult.model_validate_json(text) for (text,) in rows.iter_rows()]
+
+
+def pending(db: Database, run: str) -> pl.DataFrame | None:
+    """The operations of a run that wait for approval; None where there are none."""
+    rows = db.query(
+        "SELECT pending FROM ponte_runs WHERE run = $1 AND phase = 'AwaitingApproval' AND pending IS NOT NULL",
+        (run,),
+        pl.Schema({"pending": pl.Binary}),
+    )
+    return pl.read_ipc(io.BytesIO(rows.item()), memory_map=False) if rows.height else None
+
+
+def succeeded(db: Database, job: str) -> bool:
+    """Whether a job of that name has ever succeeded."""
+    rows = db.query(
+        "SELECT id FROM ponte_scopes WHERE job = $1 AND last_success_at IS NOT NULL", (job,), pl.Schema({"id": pl.Int64})
+    )
+    return rows.height > 0

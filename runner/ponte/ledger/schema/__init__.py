@@ -1,0 +1,1 @@
+"""Statements that make a new ledger, one file per database."""
