@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from ponte_api.common import Column, DecimalText, FieldPath, Metadata, Model, Name, Sql, Text, Union
+from ponte_api.common import DecimalText, FieldPath, Metadata, Model, Name, Sql, Text, Union
 from ponte_api.sync_source import FieldType
 
 Rounding = Literal["halfUp", "halfEven", "halfDown", "up", "down", "ceiling", "floor"]
@@ -80,9 +80,14 @@ class Converted(Model):
     value: Text | None = None
     """A fixed value, as text; `type` converts it."""
     type: FieldType | None = None
-    """Type at the target: string, integer, decimal(p,s), float, boolean, date, datetime, json. Without it the value stays as it is."""
+    """Type at the target: string, integer, decimal(p,s), float, boolean, date, datetime, json.
+
+    Without it the value stays as it is."""
     format: Annotated[str, Field(max_length=128)] | None = None
-    """How text stands for the type. Dates: a pattern of yyyy MM dd HH mm ss SSS, or epochSeconds, epochMillis. Numbers: trailingMinus. Booleans: TRUE/FALSE words as yes|no."""
+    """How text stands for the type.
+
+    Dates: a pattern of yyyy MM dd HH mm ss SSS, or epochSeconds, epochMillis. Numbers: trailingMinus.
+    Booleans: the words for true and false, as yes|no."""
     locale: Annotated[str, Field(max_length=16)] | None = None
     """Which decimal and grouping marks numbers in text use: it, de, fr, en, ch ... (default: a point, no grouping)."""
     time_zone: Annotated[str, Field(max_length=64)] | None = None

@@ -1,4 +1,4 @@
-"""What a run reports: one JSON document, whole in the ledger, shortened to 4,096 bytes for a pod's termination message."""
+"""What a run reports: one JSON document, whole in the ledger, short (4,096 bytes) in a pod's termination message."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHORT_FORM_BYTES = 4096
 
 
 class Account(Model):
-    """Where every record that was read went. It closes: read equals the sum of all the others up to conflict and deferred."""
+    """Where every record that was read went. It closes: read equals the sum of all the others but deleted."""
 
     read: int = 0
     """Records read."""
@@ -122,7 +122,7 @@ class RunResult(Model):
     """Why it failed."""
 
     def short(self) -> str:
-        """JSON of at most 4,096 bytes: whole fields are dropped, first reasons from the end, then notes, never counts."""
+        """JSON of at most 4,096 bytes: whole fields go, first reasons from the end, then notes, never counts."""
         result: RunResult = self
         while len(text := result.model_dump_json(by_alias=True, exclude_defaults=True).encode()) > SHORT_FORM_BYTES:
             result = result._shortened()

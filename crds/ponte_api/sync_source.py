@@ -373,7 +373,7 @@ class ObjectSpec(Model):
     cursor: Cursor | None = None
     """The field by which changes are read."""
     version: Column | None = None
-    """A field whose value grows with each change of a record (a change time or a counter); without it the read time counts."""
+    """A field that grows with each change of a record (a time or a counter); without it the read time counts."""
     expect: Expect | None = None
     """What a complete reading must look like."""
     path: Annotated[str, Field(max_length=512)] | None = None

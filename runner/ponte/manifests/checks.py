@@ -1,0 +1,261 @@
+"""Checks over all manifests together: what one refers to, another must have.
+
+An object that has faults of its own counts as there, so that one slip is reported once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from ponte.manifests.collection import Manifests, Path
+from ponte.manifests.faults import Fault, suggestion
+from ponte.manifests.schedules import schedule_fault, zone_fault
+from ponte_api.mapping import Converted, Mapping, MappingSpec
+from ponte_api.sync_job import SyncJob, Trigger
+from ponte_api.sync_source import ObjectSpec
+
+Finding = tuple[Path, str]
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+def check(manifests: Manifests) -> tuple[list[Fault], list[Fault]]:
+    """Faults and warnings that no single object shows."""
+    faults: list[Fault] = []
+    for job in manifests.jobs.values():
+        faults += _placed(manifests, "SyncJob", job.metadata.name, _job_faults(manifests, job))
+    for mapping in manifests.mappings.values():
+        faults += _placed(manifests, "Mapping", mapping.metadata.name, _mapping_faults(manifests, mapping))
+    for run in manifests.runs.values():
+        faults += _placed(
+            manifests, "SyncRun", run.metadata.name, _known(manifests, "SyncJob", run.spec.job, ("spec", "job"))
+        )
+    faults += _compiled(manifests)
+    warnings: list[Fault] = []
+    for job in manifests.jobs.values():
+        warnings += _placed(manifests, "SyncJob", job.metadata.name, _job_warnings(job))
+    for mapping in manifests.mappings.values():
+        warnings += _placed(manifests, "Mapping", mapping.metadata.name, _undelivered_lookups(manifests, mapping))
+    for channel in manifests.channels.values():
+        names = channel.spec.jobs.match_names if channel.spec.jobs else []
+        found = _each_known(manifests, "SyncJob", names, ("spec", "jobs", "matchNames"))
+        warnings += _placed(manifests, "NotificationChannel", channel.metadata.name, found)
+    return faults, warnings
+
+
+def _placed(manifests: Manifests, kind: str, name: str, findings: Iterable[Finding]) -> Iterator[Fault]:
+    document = manifests.documents[kind, name]
+    return (document.fault(path, message) for path, message in findings)
+
+
+def _known(manifests: Manifests, kind: str, name: str, path: Path) -> Iterator[Finding]:
+    names = [known for of_kind, known in manifests.documents if of_kind == kind]
+    if name not in names:
+        yield path, f'there is no {kind} "{name}". {suggestion(name, names)}'
+
+
+def _each_known(manifests: Manifests, kind: str, names: Iterable[str], path: Path) -> Iterator[Finding]:
+    for index, name in enumerate(names):
+        yield from _known(manifests, kind, name, (*path, index))
+
+
+def _object(manifests: Manifests, source: str, name: str) -> ObjectSpec | None:
+    found = manifests.sources.get(source)
+    return found.spec.object(name) if found is not None else None
+
+
+def _object_known(manifests: Manifests, source: str, name: str, path: Path) -> Iterator[Finding]:
+    found = manifests.sources.get(source)
+    if found is not None and found.spec.object(name) is None:
+        has = ", ".join(sorted(candidate.name for candidate in found.spec.objects))
+        yield path, f'"{name}" is not in SyncSource {source} (has: {has})'
+
+
+def _job_faults(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
+    for side, place in (("source", job.spec.source), ("target", job.spec.target)):
+        yield from _known(manifests, "SyncSource", place.name, ("spec", side, "name"))
+        yield from _object_known(manifests, place.name, place.object, ("spec", side, "object"))
+    yield from _known(manifests, "Mapping", job.spec.mapping, ("spec", "mapping"))
+    yield from _each_known(manifests, "SyncJob", job.spec.after, ("spec", "after"))
+    yield from _audience(manifests, job)
+    yield from _cycle(manifests, job)
+    yield from _shared_state(manifests, job)
+    yield from _ends(manifests, job)
+    yield from _triggers(manifests, job)
+
+
+def _audience(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
+    mapping, wanted = manifests.mappings.get(job.spec.mapping), job.spec.target.audience
+    if mapping is None or wanted is None:
+        return
+    names = [audience.name for audience in mapping.spec.audiences]
+    if wanted not in names:
+        yield (
+            ("spec", "target", "audience"),
+            f'Mapping {job.spec.mapping} has no audience "{wanted}". {suggestion(wanted, names)}',
+        )
+
+
+def _cycle(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
+    """A chain of `after` that comes back to the job; reported at its alphabetically first member."""
+    start, seen = job.metadata.name, set[str]()
+    stack: list[tuple[str, tuple[str, ...]]] = [(start, (start,))]
+    while stack:
+        name, chain = stack.pop()
+        found = manifests.jobs.get(name)
+        for following in found.spec.after if found is not None else ():
+            if following == start:
+                if start == min(chain):
+                    yield ("spec", "after"), f"waits for itself: {' -> '.join((*chain, start))}. Remove one of them"
+                return
+            if following not in seen:
+                seen.add(following)
+                stack.append((following, (*chain, following)))
+
+
+def _shared_state(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
+    others = [other.metadata.name for other in manifests.jobs.values() if other.state_id == job.state_id]
+    if len(others) > 1:
+        path: Path = ("spec", "stateId") if job.spec.state_id else ("metadata", "name")
+        yield (
+            path,
+            f'the state "{job.state_id}" belongs to several jobs ({", ".join(sorted(others))}): each needs its own',
+        )
+
+
+def _ends(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
+    """What the job asks of its two objects."""
+    source = _object(manifests, job.spec.source.name, job.spec.source.object)
+    target = _object(manifests, job.spec.target.name, job.spec.target.object)
+    if source is not None and not source.key:
+        yield (
+            ("spec", "source", "object"),
+            f'"{source.name}" has no key: name in SyncSource {job.spec.source.name} the fields that identify a record',
+        )
+    if target is not None and target.query is not None:
+        yield (
+            ("spec", "target", "object"),
+            f'"{target.name}" is a query and cannot be written: give an object with a table',
+        )
+    target_system = manifests.sources.get(job.spec.target.name)
+    if target is None or target_system is None or target_system.spec.rest is None:
+        return
+    write = target.write
+    if write is None or not (write.create or write.update or write.upsert or write.bulk):
+        yield (
+            ("spec", "target", "object"),
+            f'"{target.name}" has no request that writes: give it write.upsert, or write.create and write.update',
+        )
+    elif job.spec.deletes is not None and job.spec.deletes.policy == "delete" and write.delete is None:
+        yield ("spec", "deletes", "policy"), f'"{target.name}" has no write.delete in SyncSource {job.spec.target.name}'
+
+
+def _triggers(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
+    counts = Counter(trigger.name for trigger in job.spec.triggers)
+    source = _object(manifests, job.spec.source.name, job.spec.source.object)
+    for index, trigger in enumerate(job.spec.triggers):
+        path: Path = ("spec", "triggers", index)
+        if counts[trigger.name] > 1:
+            yield (*path, "name"), f'"{trigger.name}" stands twice: give each trigger a name of its own'
+        yield from _fault_of(schedule_fault, trigger.schedule, (*path, "schedule"))
+        yield from _fault_of(zone_fault, trigger.time_zone, (*path, "timeZone"))
+        if trigger.read == "changes" and source is not None and source.cursor is None:
+            yield (*path, "read"), f'"{source.name}" has no cursor, so changes cannot be read: give it one, or read all'
+    if _only_changes(job.spec.triggers) and job.spec.deletes is not None and job.spec.deletes.policy != "ignore":
+        yield ("spec", "triggers"), f"the job removes records but never reads all of them: {_ADD_READ_ALL}"
+
+
+_ADD_READ_ALL = "add a trigger with read: all, for instance every night"
+
+
+def _only_changes(triggers: list[Trigger]) -> bool:
+    syncs = [trigger.read or "all" for trigger in triggers if (trigger.action or "sync") == "sync"]
+    return "changes" in syncs and "all" not in syncs
+
+
+def _job_warnings(job: SyncJob) -> Iterator[Finding]:
+    if _only_changes(job.spec.triggers) and (job.spec.deletes is None or job.spec.deletes.policy == "ignore"):
+        yield ("spec", "triggers"), f"reads changes only, so what a reading misses stays missed: {_ADD_READ_ALL}"
+
+
+def _fault_of(fault: Callable[[str], str | None], text: str | None, path: Path) -> Iterator[Finding]:
+    message = fault(text) if text is not None else None
+    if message is not None:
+        yield path, message
+
+
+def _mapping_faults(manifests: Manifests, mapping: Mapping) -> Iterator[Finding]:
+    made = {rule.to for rule in mapping.spec.fields}
+    yield from _each_made(made, mapping.spec.key, ("spec", "key"))
+    yield from _audiences(mapping, made)
+    for path, rule in _rules(mapping.spec):
+        yield from _fault_of(zone_fault, rule.time_zone, (*path, "timeZone"))
+        if rule.lookup is not None:
+            yield from _known(manifests, "SyncSource", rule.lookup.system, (*path, "lookup", "system"))
+            yield from _object_known(manifests, rule.lookup.system, rule.lookup.object, (*path, "lookup", "object"))
+
+
+def _each_made(made: set[str], names: Iterable[str], path: Path) -> Iterator[Finding]:
+    for index, name in enumerate(names):
+        if name not in made:
+            yield (*path, index), f'no rule makes the field "{name}". {suggestion(name, made)}'
+
+
+def _audiences(mapping: Mapping, made: set[str]) -> Iterator[Finding]:
+    names = Counter(audience.name for audience in mapping.spec.audiences)
+    for index, audience in enumerate(mapping.spec.audiences):
+        path: Path = ("spec", "audiences", index)
+        if names[audience.name] > 1:
+            yield (*path, "name"), f'"{audience.name}" stands twice: give each audience a name of its own'
+        yield from _each_made(made, audience.fields, (*path, "fields"))
+    for index, test in enumerate(mapping.spec.tests):
+        if test.audience is not None and test.audience not in names:
+            message = f'there is no audience "{test.audience}". {suggestion(test.audience, names)}'
+            yield ("spec", "tests", index, "audience"), message
+
+
+def _rules(spec: MappingSpec) -> Iterator[tuple[Path, Converted]]:
+    """All rules, those for elements of lists too, each with its path."""
+    pending: list[tuple[Path, Converted]] = [
+        (("spec", "fields", index), rule) for index, rule in enumerate(spec.fields)
+    ]
+    while pending:
+        path, rule = pending.pop()
+        yield path, rule
+        each: list[Converted] = getattr(rule, "each", None) or []
+        pending += [((*path, "each", index), inner) for index, inner in enumerate(each)]
+
+
+def _undelivered_lookups(manifests: Manifests, mapping: Mapping) -> Iterator[Finding]:
+    delivered = {(job.spec.target.name, job.spec.target.object) for job in manifests.jobs.values()}
+    for path, rule in _rules(mapping.spec):
+        if rule.lookup is not None and (rule.lookup.system, rule.lookup.object) not in delivered:
+            wanted = f"{rule.lookup.system}/{rule.lookup.object}"
+            yield (
+                (*path, "lookup"),
+                f"no SyncJob here delivers to {wanted}, so nothing will be found unless the ledger knows it",
+            )
+
+
+def _compiled(manifests: Manifests) -> Iterator[Fault]:
+    """What the Mapping's compiler says, with the fields of each source object that a job reads by it."""
+    try:
+        from ponte.mapping import check as check_mapping  # noqa: PLC0415 - loads Polars; only where Mappings are checked
+    except ImportError:
+        return
+    for name, mapping in manifests.mappings.items():
+        for declared in _declared(manifests, name):
+            found = [(_path(path), message) for path, message in check_mapping(mapping.spec, declared)]
+            yield from _placed(manifests, "Mapping", name, found)
+
+
+def _declared(manifests: Manifests, mapping: str) -> list[object]:
+    jobs = [job for job in manifests.jobs.values() if job.spec.mapping == mapping]
+    objects = [_object(manifests, job.spec.source.name, job.spec.source.object) for job in jobs]
+    return [found.fields or None for found in objects if found is not None] or [None]
+
+
+def _path(text: str) -> Path:
+    """("spec", "fields", 3, "sql") of `fields[3].sql`."""
+    return ("spec", *(int(index) if index else name for name, index in _STEP.findall(text)))
