@@ -1,0 +1,1 @@
+"""What can be typed: signatures, help and examples of the commands. Cheap to import; the work is in `actions`."""

@@ -1,0 +1,69 @@
+"""Where output goes: results to standard output, progress and errors to standard error, colours only for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from ponte.cli.options import Common, LogFormat, Output
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The two streams and what may be written to them."""
+
+    out: TextIO
+    err: TextIO
+    output: Output = Output.TEXT
+    log_format: LogFormat = LogFormat.TEXT
+
+    @property
+    def is_json(self) -> bool:
+        """Whether results are JSON."""
+        return self.output is Output.JSON
+
+    @property
+    def width(self) -> int | None:
+        """Columns of the terminal that shows the results; None where none does."""
+        return shutil.get_terminal_size().columns if self.out.isatty() else None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether standard error is a terminal on which a line can be drawn again."""
+        is_dumb = os.environ.get("TERM", "dumb") == "dumb"
+        return self.err.isatty() and not is_dumb and self.log_format is LogFormat.TEXT
+
+    def styled(self, text: str, style: str) -> str:
+        """The text in a style, where standard output is a terminal and NO_COLOR is not set (no-color.org)."""
+        is_plain = not self.out.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb"
+        return text if is_plain else f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+
+    def show(self, lines: Iterable[str]) -> None:
+        """Writes results as lines."""
+        for line in lines:
+            self.out.write(line + "\n")
+        self.out.flush()
+
+    def show_json(self, document: Any) -> None:
+        """Writes one JSON document."""
+        self.out.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+        self.out.flush()
+
+    def log(self, level: str, message: str, **facts: Any) -> None:
+        """Writes one message to standard error: the text, or a JSON line with the facts."""
+        if self.log_format is LogFormat.JSON:
+            message = json.dumps({"level": level, "message": message, **facts}, ensure_ascii=False, default=str)
+        self.err.write(message + "\n")
+        self.err.flush()
+
+
+def console_of(common: Common) -> Console:
+    """The console as the options ask for it."""
+    return Console(sys.stdout, sys.stderr, common.output, common.log_format)

@@ -1,0 +1,119 @@
+"""The entry point: builds the command line, runs one command, and turns errors into messages and exit codes.
+
+Cheap to import: `ponte --help` must answer in 0.3 s, so neither Polars nor the models are imported here.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from ponte import __version__
+from ponte.cli import exit_codes
+from ponte.cli.commands import jobs, ledger, manifests, rejects
+from ponte.cli.options import LogFormat
+
+_GUIDE = """Keeps business systems in step: ERP, CRM, MES, B2B shop, analytics.
+
+\b
+  ponte init        a small integration to start from
+  ponte validate    every fault with its file and line
+  ponte plan JOB    what a run would do
+  ponte run JOB     do it
+  ponte rejects     what did not get through, and why"""
+
+
+def _show_version(is_wanted: bool) -> None:  # noqa: FBT001 - Typer's signature of callbacks
+    if is_wanted:
+        typer.echo(f"ponte {__version__}")
+        raise typer.Exit
+
+
+def build_program() -> typer.Typer:
+    """The command line with all its commands."""
+    program = typer.Typer(
+        name="ponte",
+        help=_GUIDE,
+        no_args_is_help=True,
+        rich_markup_mode=None,  # plain help: building it with Rich would take 0.2 s
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+
+    @program.callback()
+    def ponte(
+        *,
+        version: Annotated[
+            bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+        ] = False,
+    ) -> None:
+        pass
+
+    for module in (manifests, jobs, rejects, ledger):
+        module.declare(program)
+    ponte.__doc__ = _GUIDE
+    return program
+
+
+def main() -> None:
+    """Runs `ponte` with the arguments of the process, and exits."""
+    sys.exit(run_program(sys.argv[1:]))
+
+
+def run_program(arguments: list[str]) -> int:
+    """Runs one command and returns the exit code; errors go to standard error as one message."""
+    try:
+        outcome = build_program()(args=arguments, prog_name="ponte", standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        return _report_usage(error)
+    except (typer.Abort, KeyboardInterrupt):
+        return exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        return _end_of_pipe()
+    except Exception as error:  # noqa: BLE001 - the last place where an error can be told to a person
+        return _report(error, arguments)
+    return outcome if isinstance(outcome, int) else exit_codes.OK
+
+
+def _report_usage(error: typer.TyperException) -> int:
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(error.format_message().rstrip() + "\n")
+        return exit_codes.USAGE
+    sys.stderr.write(f"{error.format_message()}\n")
+    if context is not None:
+        sys.stderr.write(f"Next: {context.command_path} --help\n")
+    return exit_codes.USAGE
+
+
+def _report(error: Exception, arguments: list[str]) -> int:
+    from ponte.cli.render.errors import describe  # noqa: PLC0415 - only needed when something failed
+
+    description = describe(error)
+    if "--debug" in arguments:
+        traceback.print_exception(error)
+    is_json = any(LogFormat.JSON.value in pair for pair in _log_formats(arguments))
+    sys.stderr.write((description.as_json() if is_json else "\n".join(description.as_lines())) + "\n")
+    return description.exit_code
+
+
+def _log_formats(arguments: list[str]) -> list[str]:
+    """What stands at --log-format, in either spelling; the error may have come before the options were parsed."""
+    following = dict(itertools.pairwise(arguments))
+    return [following.get("--log-format", ""), *(text for text in arguments if text.startswith("--log-format="))]
+
+
+def _end_of_pipe() -> int:
+    """Whoever read the output has enough; nothing more is written, not even by the interpreter at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return exit_codes.OK
+
+
+if __name__ == "__main__":
+    main()

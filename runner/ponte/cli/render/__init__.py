@@ -1,0 +1,1 @@
+"""How things are shown: pure functions from data to lines of text."""

@@ -1,0 +1,113 @@
+"""Text for terminals: numbers, durations, columns, and data that cannot harm who looks at it."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+_ELLIPSIS = "…"
+_HARMFUL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_HARMLESS = frozenset({"\u00ad", "\u200c", "\u200d"})  # soft hyphen and joiners, part of ordinary words
+
+
+def escape(text: str) -> str:
+    """The text with every character shown that would move the cursor, colour the screen or turn the writing round.
+
+    Source: CWE-150 (escape sequences), CWE-1007 and CVE-2021-42574 (directional overrides).
+    """
+    return "".join(
+        character if not _is_harmful(character) else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def _is_harmful(character: str) -> bool:
+    return unicodedata.category(character) in _HARMFUL_CATEGORIES and character not in _HARMLESS
+
+
+def count(number: int) -> str:
+    """50000 as `50,000`."""
+    return f"{number:,}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 fault`, `2 faults`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def seconds(value: float) -> str:
+    """A duration as people say it: `0.6 s`, `41 s`, `3 min 20 s`, `2 h 5 min`."""
+    if value < 9.95:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def clock(value: float) -> str:
+    """A duration as `0:00:01`."""
+    minutes, rest = divmod(round(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+def width_of(text: str) -> int:
+    """Columns that a text takes on a terminal (Unicode Annex 11; combining marks take none)."""
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
+def fit(text: str, width: int) -> str:
+    """The text, cut with an ellipsis where it is wider than `width` columns."""
+    if width_of(text) <= width:
+        return text
+    kept = ""
+    for character in text:
+        if width_of(kept + character) > width - 1:
+            break
+        kept += character
+    return kept + _ELLIPSIS
+
+
+def pad(text: str, width: int, *, right: bool = False) -> str:
+    """The text filled with blanks to `width` columns; `right` puts the text at the right."""
+    blanks = " " * max(width - width_of(text), 0)
+    return blanks + text if right else text + blanks
+
+
+def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(), width: int | None = None) -> list[str]:
+    """Rows as aligned columns, two blanks apart; the last column is cut where the line would not fit.
+
+    Args:
+        rows: cells, already escaped; all rows have the same number.
+        right: indexes of columns that hold numbers.
+        width: columns of the terminal; None for no limit.
+    """
+    if not rows:
+        return []
+    widths = [max(width_of(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(pad(cell, widths[column], right=column in right) for column, cell in enumerate(row)).rstrip()
+        for row in rows
+    ]
+    return [fit(line, width) for line in lines] if width else lines
+
+
+def flow(parts: Sequence[str], *, separator: str = " · ", indent: str = "", width: int | None = None) -> list[str]:
+    """Parts set one behind the other; a part that does not fit goes to a new line with `indent`."""
+    lines: list[str] = []
+    for part in parts:
+        joined = lines[-1] + separator + part if lines else part
+        if lines and width and width_of(joined) > width:
+            lines.append(indent + part)
+        elif lines:
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return lines
