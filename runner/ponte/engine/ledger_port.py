@@ -1,6 +1,6 @@
 """The ledger as the engine needs it: what is known, who may write, what is claimed, what came of it.
 
-Keys travel as UInt128 hashes (`key`, `natural`) beside their canonical text (`key_text`, `natural_text`).
+Rows are named by the canonical text of their source key (`key`); `natural_key` is null where it is the same text.
 """
 
 from __future__ import annotations
@@ -15,31 +15,35 @@ from ponte_api.result import RunResult
 
 KNOWN_SCHEMA = pl.Schema(
     {
-        "key": pl.UInt128,
+        "key": pl.UInt128,  # xxh3-128 of the canonical source key
+        "natural": pl.UInt128,  # of the natural key; null: equal to `key`
         "fingerprint": pl.UInt128,  # null: what the target holds is not known
-        "natural": pl.UInt128,  # null: equal to `key`
         "deleted": pl.Boolean,  # a tombstone
     }
 )
-DETAIL_SCHEMA = pl.Schema({**KNOWN_SCHEMA, "key_text": pl.String, "natural_text": pl.String, "version": pl.Int64})
-CLAIM_SCHEMA = pl.Schema(
-    {"key": pl.UInt128, "key_text": pl.String, "natural_text": pl.String, "operation": pl.String, "version": pl.Int64}
+DETAIL_SCHEMA = pl.Schema(
+    {
+        "key": pl.String,
+        "natural_key": pl.String,  # null: equal to `key`
+        "fingerprint": pl.UInt128,  # null: what the target holds is not known
+        "version": pl.Int64,
+        "deleted": pl.Boolean,
+    }
 )
+CLAIM_SCHEMA = pl.Schema({"key": pl.String, "natural_key": pl.String, "operation": pl.String, "version": pl.Int64})
 RECORD_SCHEMA = pl.Schema(
     {
-        "key": pl.UInt128,
-        "key_text": pl.String,
-        "natural": pl.UInt128,  # null: equal to `key`
-        "natural_text": pl.String,
-        "fingerprint": pl.UInt128,
+        "key": pl.String,
+        "natural_key": pl.String,  # null: equal to `key`
+        "fingerprint": pl.UInt128,  # null: what the target holds is not known
         "version": pl.Int64,
     }
 )
-ID_SCHEMA = pl.Schema({"natural": pl.UInt128, "natural_text": pl.String, "target_id": pl.String})
+REMOVED_SCHEMA = pl.Schema({"key": pl.String, "version": pl.Int64})
+ID_SCHEMA = pl.Schema({"natural_key": pl.String, "target_id": pl.String})
 REJECT_SCHEMA = pl.Schema(
     {
-        "key": pl.UInt128,
-        "key_text": pl.String,
+        "key": pl.String,  # canonical source key; a position for what has none
         "stage": pl.String,
         "reason": pl.String,
         "field": pl.String,
@@ -48,7 +52,7 @@ REJECT_SCHEMA = pl.Schema(
         "state": pl.String,  # open, deferred or ambiguous
     }
 )
-OPEN_REJECT_SCHEMA = pl.Schema({"key": pl.UInt128, "key_text": pl.String, "state": pl.String, "first_seen": pl.Int64})
+OPEN_REJECT_SCHEMA = pl.Schema({"key": pl.String, "state": pl.String, "first_seen": pl.Int64})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ class Commit:
         unknown: keys of the claim whose outcome is not known; they stay in doubt.
         settled: keys whose older claims are settled by it.
         added, changed: records delivered, by RECORD_SCHEMA; `added` are keys that the ledger has no row of.
-        removed: keys (column key) that left the target: they become tombstones of `version`.
+        removed: keys that left the target, by REMOVED_SCHEMA: they become tombstones.
         ids: ids that the target gave, by ID_SCHEMA.
         rejects: by REJECT_SCHEMA. `closed` are keys whose rejects are done.
         watermark: new watermark; None leaves it.
@@ -114,16 +118,14 @@ class Commit:
 
     result: RunResult
     claim: int | None = None
-    unknown: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.UInt128))
-    settled: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.UInt128))
+    unknown: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.String))
+    settled: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.String))
     added: pl.DataFrame = field(default_factory=lambda: _none(RECORD_SCHEMA))
     changed: pl.DataFrame = field(default_factory=lambda: _none(RECORD_SCHEMA))
-    removed: pl.DataFrame = field(
-        default_factory=lambda: _none(pl.Schema({"key": pl.UInt128, "version": pl.Int64}))
-    )
+    removed: pl.DataFrame = field(default_factory=lambda: _none(REMOVED_SCHEMA))
     ids: pl.DataFrame = field(default_factory=lambda: _none(ID_SCHEMA))
     rejects: pl.DataFrame = field(default_factory=lambda: _none(REJECT_SCHEMA))
-    closed: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.UInt128))
+    closed: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.String))
     watermark: str | None = None
 
 
@@ -161,7 +163,7 @@ class Ledger(Protocol):
         ...
 
     async def known(self, scope: Scope) -> pl.DataFrame:
-        """All records of the scope by KNOWN_SCHEMA, sorted by key."""
+        """All records of the scope by KNOWN_SCHEMA, sorted by the hash of their key."""
         ...
 
     async def details(self, scope: Scope, keys: pl.Series) -> pl.DataFrame:
@@ -169,7 +171,7 @@ class Ledger(Protocol):
         ...
 
     async def holders(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
-        """Which live record has each natural key: columns natural, key. Unknown ones are left out."""
+        """Which live record has each natural key: columns natural_key, key. Unknown ones are left out."""
         ...
 
     async def doubts(self, writer: Writer) -> pl.DataFrame:
@@ -193,7 +195,7 @@ class Ledger(Protocol):
         ...
 
     async def target_ids(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
-        """Ids that the target gave: columns natural, target_id. Unknown ones are left out."""
+        """Ids that the target gave, by ID_SCHEMA. Unknown ones are left out."""
         ...
 
     async def resolve(self, system: str, object_name: str, by: Literal["sourceKey", "naturalKey"], keys: pl.Series) -> pl.DataFrame:

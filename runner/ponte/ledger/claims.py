@@ -11,13 +11,11 @@ import io
 
 import polars as pl
 
-from ponte.engine.canonical import hash_text
 from ponte.engine.ledger_port import CLAIM_SCHEMA, Scope, Writer
 from ponte.errors import StateError
 from ponte.ledger.database import Database
 
 _CLAIM = pl.Schema({"id": pl.Int64, "live_until": pl.Int64, "keys": pl.Binary})
-_PACKED = ("key_text", "natural_text", "operation", "version")
 
 
 def add(db: Database, writer: Writer, rows: pl.DataFrame, live_until: int) -> int:
@@ -81,13 +79,12 @@ def settle_others(db: Database, scope: Scope, settled: pl.Series, now: int) -> N
 
 
 def pack(rows: pl.DataFrame) -> bytes:
-    """Rows of CLAIM_SCHEMA as compressed Arrow; hashes are made anew when they are needed."""
+    """Rows of CLAIM_SCHEMA as compressed Arrow."""
     buffer = io.BytesIO()
-    rows.select(_PACKED).write_ipc(buffer, compression="lz4")
+    rows.write_ipc(buffer, compression="lz4")
     return buffer.getvalue()
 
 
 def unpack(packed: bytes) -> pl.DataFrame:
     """The reverse of `pack`."""
-    rows = pl.read_ipc(io.BytesIO(packed), memory_map=False)
-    return rows.with_columns(hash_text(pl.col("key_text")).alias("key")).select(CLAIM_SCHEMA.names())
+    return pl.read_ipc(io.BytesIO(packed), memory_map=False)

@@ -6,7 +6,7 @@ two signed 64-bit integers on the way in and joined on the way out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -30,6 +30,10 @@ class Database(Protocol):
 
     def query(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> pl.DataFrame:
         """Rows as a frame of exactly this schema."""
+        ...
+
+    def stream(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> Iterator[pl.DataFrame]:
+        """The same rows in parts of bounded size."""
         ...
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:

@@ -5,40 +5,33 @@ from __future__ import annotations
 import polars as pl
 
 from ponte.engine.ledger_port import OPEN_REJECT_SCHEMA, Scope
-from ponte.ledger.database import Database, join_hash, split_hash
-from ponte.ledger.records import stage_hashes
+from ponte.ledger.database import Database
 
 _OPEN_STATES = "('open', 'deferred', 'ambiguous', 'skipped')"
-_STAGED = ("key", "stage", "reason", "field", "message", "faults", "state")
 TOP_REASONS = 8
 
 
 def open_rejects(db: Database, scope: Scope) -> pl.DataFrame:
     """Rejects that are not closed, by OPEN_REJECT_SCHEMA."""
-    rows = db.query(
-        f"SELECT key_hi, key_lo, key, state, first_seen FROM ponte_rejects WHERE scope = $1 AND state IN {_OPEN_STATES}",
+    return db.query(
+        f"SELECT key, state, first_seen FROM ponte_rejects WHERE scope = $1 AND state IN {_OPEN_STATES}",
         (scope.id,),
-        pl.Schema(
-            {"key_hi": pl.Int64, "key_lo": pl.Int64, "key": pl.String, "state": pl.String, "first_seen": pl.Int64}
-        ),
+        OPEN_REJECT_SCHEMA,
     )
-    named = rows.rename({"key": "key_text"}).with_columns(join_hash("key", "key"))
-    return named.select(OPEN_REJECT_SCHEMA.names())
 
 
 def record(db: Database, scope: Scope, run: str, rows: pl.DataFrame) -> None:
     """Writes rejects (REJECT_SCHEMA): new ones open, known ones count one attempt more; skipped ones stay skipped."""
     if not rows.height:
         return
-    staged = rows.select(*split_hash("key", "key"), pl.col("key_text").alias("key"), *_STAGED[1:])
-    db.stage("ponte_staged", staged)
+    db.stage("ponte_staged", rows)
     now = db.now_us()
     db.execute(
-        "INSERT INTO ponte_rejects (scope, key_hi, key_lo, key, stage, reason, field, message, faults, state,"
+        "INSERT INTO ponte_rejects (scope, key, stage, reason, field, message, faults, state,"
         " first_seen, last_seen, first_run, last_run, attempts)"
-        " SELECT $1, key_hi, key_lo, key, stage, reason, field, message, faults, state, $2, $2, $3, $3, 1"
+        " SELECT $1, key, stage, reason, field, message, faults, state, $2, $2, $3, $3, 1"
         " FROM ponte_staged WHERE true"
-        " ON CONFLICT (scope, key_hi, key_lo) DO UPDATE SET stage = excluded.stage, reason = excluded.reason,"
+        " ON CONFLICT (scope, key) DO UPDATE SET stage = excluded.stage, reason = excluded.reason,"
         " field = excluded.field, message = excluded.message, faults = excluded.faults,"
         " last_seen = excluded.last_seen, last_run = excluded.last_run,"
         " attempts = CASE ponte_rejects.state WHEN 'closed' THEN 1 ELSE ponte_rejects.attempts + 1 END,"
@@ -53,10 +46,10 @@ def close(db: Database, scope: Scope, run: str, keys: pl.Series) -> None:
     """Closes the rejects of these keys: the records got through, or are no longer there."""
     if keys.is_empty():
         return
-    stage_hashes(db, "ponte_wanted", keys.alias("key"))
+    db.stage("ponte_wanted", keys.to_frame("key"))
     db.execute(
         "UPDATE ponte_rejects AS r SET state = 'closed', last_seen = $2, last_run = $3 FROM ponte_wanted s"
-        " WHERE r.scope = $1 AND r.key_hi = s.key_hi AND r.key_lo = s.key_lo AND r.state <> 'closed'",
+        " WHERE r.scope = $1 AND r.key = s.key AND r.state <> 'closed'",
         (scope.id, db.now_us(), run),
     )
 

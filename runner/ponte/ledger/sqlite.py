@@ -53,12 +53,14 @@ class SqliteDatabase:
 
     def query(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> pl.DataFrame:
         """See `Database.query`."""
+        return pl.concat([pl.DataFrame(schema=schema), *self.stream(sql, values, schema)])
+
+    def stream(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> Iterator[pl.DataFrame]:
+        """See `Database.stream`."""
         with _translated(self._path):
             cursor = self._connection.execute(_numbered(sql), values)
-            parts = [pl.DataFrame(schema=schema)]
             while rows := cursor.fetchmany(_FETCH_ROWS):
-                parts.append(pl.DataFrame(rows, schema=schema, orient="row"))
-        return pl.concat(parts)
+                yield pl.DataFrame(rows, schema=schema, orient="row")
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         """See `Database.execute`."""

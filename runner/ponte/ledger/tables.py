@@ -1,8 +1,9 @@
 """The ledger's tables, as SQLAlchemy defines and Alembic migrates them.
 
 Never imported while a job runs: `schema/*.sql` is generated from here for new ledgers, and a test checks the run-time
-statements against these tables. Hashes of 128 bits are two signed 64-bit integers (`*_hi`, `*_lo`): both databases
-store, index and stream them as they are. Times are microseconds since 1970, UTC.
+statements against these tables. Rows are found by the text of canonical keys, which sources deliver nearly in order, so
+that the indexes grow at their end; a hash as key would scatter them. Fingerprints are two signed 64-bit integers
+(`print_hi`, `print_lo`): both databases store and stream them as they are. Times are microseconds since 1970, UTC.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ SCHEMA_VERSION = 1
 MIN_READER = 1
 
 metadata = MetaData()
+
+KeyText = Text().with_variant(Text(collation="C"), "postgresql")
 
 Table(
     "ponte_meta",
@@ -62,24 +65,19 @@ Table(
     "ponte_records",
     metadata,
     Column("scope", BigInteger, nullable=False),
-    Column("key_hi", BigInteger, nullable=False, comment="xxh3-128 of the source key"),
-    Column("key_lo", BigInteger, nullable=False),
-    Column("key", Text, nullable=False, comment="source key, canonical"),
-    Column("natural_hi", BigInteger, comment="xxh3-128 of the natural key; null when it is the source key"),
-    Column("natural_lo", BigInteger),
-    Column("natural_key", Text, comment="natural key, canonical; null when it is the source key"),
+    Column("key", KeyText, nullable=False, comment="source key, canonical"),
+    Column("natural_key", KeyText, comment="natural key, canonical; null when it is the source key"),
     Column("print_hi", BigInteger, comment="fingerprint delivered last; null when not known"),
     Column("print_lo", BigInteger),
     Column("version", BigInteger, nullable=False, comment="source version or read time of what was delivered"),
     Column("deleted_at", BigInteger, comment="tombstone: when it was removed from the target"),
-    PrimaryKeyConstraint("scope", "key_hi", "key_lo"),
+    PrimaryKeyConstraint("scope", "key"),
     Index(
         "ponte_records_natural",
         "scope",
-        "natural_hi",
-        "natural_lo",
-        sqlite_where=text("natural_hi IS NOT NULL"),
-        postgresql_where=text("natural_hi IS NOT NULL"),
+        "natural_key",
+        sqlite_where=text("natural_key IS NOT NULL"),
+        postgresql_where=text("natural_key IS NOT NULL"),
     ),
     sqlite_with_rowid=False,
 )
@@ -89,11 +87,9 @@ Table(
     metadata,
     Column("system", Text, nullable=False),
     Column("object", Text, nullable=False),
-    Column("natural_hi", BigInteger, nullable=False),
-    Column("natural_lo", BigInteger, nullable=False),
-    Column("natural_key", Text, nullable=False, comment="canonical"),
+    Column("natural_key", KeyText, nullable=False, comment="canonical"),
     Column("target_id", Text, nullable=False, comment="the target's own id"),
-    PrimaryKeyConstraint("system", "object", "natural_hi", "natural_lo"),
+    PrimaryKeyConstraint("system", "object", "natural_key"),
     sqlite_with_rowid=False,
 )
 
@@ -114,9 +110,7 @@ Table(
     "ponte_rejects",
     metadata,
     Column("scope", BigInteger, nullable=False),
-    Column("key_hi", BigInteger, nullable=False),
-    Column("key_lo", BigInteger, nullable=False),
-    Column("key", Text, nullable=False, comment="source key, canonical; position for what has none"),
+    Column("key", KeyText, nullable=False, comment="source key, canonical; position for what has none"),
     Column("stage", Text, nullable=False, comment="extract, map, deliver or lookup"),
     Column("reason", Text, nullable=False, comment="of the first fault"),
     Column("field", Text),
@@ -128,7 +122,7 @@ Table(
     Column("last_run", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("state", Text, nullable=False, comment="open, deferred, ambiguous, skipped or closed"),
-    PrimaryKeyConstraint("scope", "key_hi", "key_lo"),
+    PrimaryKeyConstraint("scope", "key"),
     sqlite_with_rowid=False,
 )
 

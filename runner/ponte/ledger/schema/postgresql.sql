@@ -12,11 +12,9 @@ CREATE INDEX IF NOT EXISTS ponte_claims_scope ON ponte_claims (scope);
 CREATE TABLE IF NOT EXISTS ponte_ids (
 	system TEXT NOT NULL,
 	object TEXT NOT NULL,
-	natural_hi BIGINT NOT NULL,
-	natural_lo BIGINT NOT NULL,
-	natural_key TEXT NOT NULL,
+	natural_key TEXT COLLATE "C" NOT NULL,
 	target_id TEXT NOT NULL,
-	PRIMARY KEY (system, object, natural_hi, natural_lo)
+	PRIMARY KEY (system, object, natural_key)
 );
 CREATE TABLE IF NOT EXISTS ponte_meta (
 	id SMALLINT NOT NULL,
@@ -28,24 +26,18 @@ CREATE TABLE IF NOT EXISTS ponte_meta (
 );
 CREATE TABLE IF NOT EXISTS ponte_records (
 	scope BIGINT NOT NULL,
-	key_hi BIGINT NOT NULL,
-	key_lo BIGINT NOT NULL,
-	key TEXT NOT NULL,
-	natural_hi BIGINT,
-	natural_lo BIGINT,
-	natural_key TEXT,
+	key TEXT COLLATE "C" NOT NULL,
+	natural_key TEXT COLLATE "C",
 	print_hi BIGINT,
 	print_lo BIGINT,
 	version BIGINT NOT NULL,
 	deleted_at BIGINT,
-	PRIMARY KEY (scope, key_hi, key_lo)
+	PRIMARY KEY (scope, key)
 );
-CREATE INDEX IF NOT EXISTS ponte_records_natural ON ponte_records (scope, natural_hi, natural_lo) WHERE natural_hi IS NOT NULL;
+CREATE INDEX IF NOT EXISTS ponte_records_natural ON ponte_records (scope, natural_key) WHERE natural_key IS NOT NULL;
 CREATE TABLE IF NOT EXISTS ponte_rejects (
 	scope BIGINT NOT NULL,
-	key_hi BIGINT NOT NULL,
-	key_lo BIGINT NOT NULL,
-	key TEXT NOT NULL,
+	key TEXT COLLATE "C" NOT NULL,
 	stage TEXT NOT NULL,
 	reason TEXT NOT NULL,
 	field TEXT,
@@ -57,7 +49,7 @@ CREATE TABLE IF NOT EXISTS ponte_rejects (
 	last_run TEXT NOT NULL,
 	attempts INTEGER NOT NULL,
 	state TEXT NOT NULL,
-	PRIMARY KEY (scope, key_hi, key_lo)
+	PRIMARY KEY (scope, key)
 );
 CREATE TABLE IF NOT EXISTS ponte_runs (
 	run TEXT NOT NULL,
