@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
 GROUP = "ponte.dev"
@@ -55,12 +56,13 @@ def duration_seconds(text: str) -> float:
     return sum(int(number) * _SECONDS[unit] for number, unit in re.findall(r"([0-9]+)(ms|s|m|h|d)", text))
 
 
-USER_INFO_PATTERN = r"^[a-zA-Z][a-zA-Z0-9+.-]*://[^/?#]*@"
+CREDENTIALS_IN_URL = r"(?i)^\s*[a-z][a-z0-9+.-]*://([^/?#]*@|.*[?&](user|username|password|passwd|pwd|token|api_?key)=)"
+"""A URL with a login in it, as user info (RFC 3986, 3.2.1) or in its query; the same syntax in Python and RE2."""
 
 
-def has_user_info(text: str) -> bool:
-    """Whether a text is a URL with a user name or password in it (RFC 3986, 3.2.1)."""
-    return re.match(USER_INFO_PATTERN, text.strip()) is not None
+def has_credentials(text: str) -> bool:
+    """Whether a text is a URL with a user name, password or token in it."""
+    return re.search(CREDENTIALS_IN_URL, text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,24 +72,49 @@ class Rule:
     Attributes:
         message: what is wrong and what to do; the same words in the CLI and from kubectl.
         cel: the condition in CEL over `self` (and `oldSelf` in rules on changes).
-        holds: the same condition over the model; None for rules on changes, which only the API server can check.
+        holds: the same condition over the model, or over the model and each item of the list named by `items`;
+            None for rules on changes, which only the API server can check.
+        items: a list (as named in Python) whose items are judged one by one, so that the offender can be named.
     """
 
     message: str
     cel: str
-    holds: Callable[[Any], bool] | None = None
+    holds: Callable[..., bool] | None = None
+    items: str = ""
+
+    def offenders(self, model: BaseModel) -> list[tuple[str | int, ...]]:
+        """Paths below the model where the rule is broken."""
+        if self.holds is None:
+            return []
+        if not self.items:
+            return [] if self.holds(model) else [()]
+        members = getattr(model, self.items)
+        return [(self.items, index) for index, item in enumerate(members) if not self.holds(model, item)]
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule that does not hold, and where below the object that declares it."""
+
+    path: tuple[str | int, ...]
+    message: str
+
+
+UNIQUE_NAMES: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+"""Marks a list whose items have different names: the API server enforces it, and so does `Model`."""
+UNIQUE_TARGETS: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["to"]}
 
 
 class BrokenRules(ValueError):  # noqa: N818 - pydantic makes a ValidationError of it
     """Rules of one object that do not hold.
 
     Args:
-        messages: the messages of the broken rules.
+        broken: each with its message.
     """
 
-    def __init__(self, messages: list[str]) -> None:
-        super().__init__("; ".join(messages))
-        self.messages = messages
+    def __init__(self, broken: list[Broken]) -> None:
+        super().__init__("; ".join(rule.message for rule in broken))
+        self.broken = broken
 
 
 class Model(BaseModel):
@@ -105,10 +132,29 @@ class Model(BaseModel):
 
     @model_validator(mode="after")
     def _rules_hold(self) -> Model:
-        broken = [rule.message for rule in type(self).rules if rule.holds is not None and not rule.holds(self)]
+        broken = [Broken(path, rule.message) for rule in type(self).rules for path in rule.offenders(self)]
+        broken += _twins(self)
         if broken:
             raise BrokenRules(broken)
         return self
+
+
+def _twins(model: BaseModel) -> list[Broken]:
+    """Items with the same key in the lists of a model that are marked as having unique ones."""
+    found: list[Broken] = []
+    for name, field in type(model).model_fields.items():
+        if not isinstance(extra := field.json_schema_extra, dict) or "x-kubernetes-list-map-keys" not in extra:
+            continue
+        (key,) = cast("list[str]", extra["x-kubernetes-list-map-keys"])
+        seen: set[str] = set()
+        for index, item in enumerate(getattr(model, name) or ()):
+            value = getattr(item, key)
+            if value in seen:
+                found.append(
+                    Broken((written_name(name, field), index, key), f'"{value}" stands twice: each {key} once')
+                )
+            seen.add(value)
+    return found
 
 
 class Union(Model):

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from ponte_api.common import DecimalText, FieldPath, Metadata, Model, Name, Sql, Text, Union
+from ponte_api.common import (
+    UNIQUE_NAMES,
+    UNIQUE_TARGETS,
+    DecimalText,
+    FieldPath,
+    Metadata,
+    Model,
+    Name,
+    Reason,
+    Rule,
+    Sql,
+    Text,
+    Union,
+    exactly_one,
+)
+from ponte_api.conditions import Status
 from ponte_api.sync_source import FieldType
 
 Rounding = Literal["halfUp", "halfEven", "halfDown", "up", "down", "ceiling", "floor"]
@@ -45,7 +60,7 @@ class Replace(Model):
     pattern: Annotated[str, Field(min_length=1, max_length=512)]
     """Regular expression (RE2-like syntax, no back-references, linear time)."""
     by: Text = ""
-    """What each match becomes; $1 stands for the first group."""
+    """What each match becomes (default: nothing, the match is removed); $1 stands for the first group."""
 
 
 class Lookup(Model):
@@ -58,6 +73,11 @@ class Lookup(Model):
     by: Literal["sourceKey", "naturalKey"] | None = None
     """Which key of the other record the value is (default sourceKey)."""
 
+    @property
+    def resolved_by(self) -> Literal["sourceKey", "naturalKey"]:
+        """Which key of the other record the value is."""
+        return self.by or "sourceKey"
+
 
 class Measure(Union):
     """A currency (ISO 4217) or unit: fixed or from a field."""
@@ -68,8 +88,40 @@ class Measure(Union):
     """The one in this field of the source."""
 
 
+_NOT_WITH_EACH = ("type", "format", "round", "case", "replace", "values", "default", "maxLength", "pattern", "lookup")
+
+
+def _is_number(type_: str | None) -> bool:
+    return type_ is not None and (type_ in {"integer", "float"} or type_.startswith("decimal"))
+
+
 class Converted(Model):
     """How one value is made: where it comes from, how it is converted, what must hold."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        exactly_one("from", "sql", "value"),
+        Rule(
+            message="otherwise needs values: it says what becomes of a value that is not among them",
+            cel="!has(self.otherwise) || has(self.values)",
+            holds=lambda rule: rule.otherwise is None or bool(rule.values),
+        ),
+        Rule(
+            message="onTooLong needs maxLength: it says what becomes of longer text",
+            cel="!has(self.onTooLong) || has(self.maxLength)",
+            holds=lambda rule: rule.on_too_long is None or rule.max_length is not None,
+        ),
+        Rule(
+            message="min and max are for numbers: add type: integer, decimal(12,2) or float",
+            cel="!(has(self.min) || has(self.max)) || "
+            "(has(self.type) && (self.type == 'integer' || self.type == 'float' || self.type.startsWith('decimal')))",
+            holds=lambda rule: (rule.min is None and rule.max is None) or _is_number(rule.type),
+        ),
+        Rule(
+            message="round is for decimals: add a type such as decimal(12,2), or remove round",
+            cel="!has(self.round) || (has(self.type) && self.type.startsWith('decimal'))",
+            holds=lambda rule: rule.round is None or (rule.type or "").startswith("decimal"),
+        ),
+    )
 
     to: FieldPath
     """Field of the target; dots nest: address.city."""
@@ -131,6 +183,24 @@ class Converted(Model):
     unit: Measure | None = None
     """Unit of a quantity; sent beside it as TO + 'Unit'."""
 
+    @property
+    def is_omitted_when_null(self) -> bool:
+        """Whether no value is left out rather than sent as null."""
+        return self.on_null == "omit"
+
+
+def _list_rule() -> Rule:
+    others = " || ".join(f"has(self.{name})" for name in _NOT_WITH_EACH)
+    return Rule(
+        message=f"each makes a list: it takes from, and {', '.join(_NOT_WITH_EACH)} belong to its rules",
+        cel=f"!has(self.each) || (has(self.from) && !({others}))",
+        holds=lambda rule: rule.each is None or (rule.from_ is not None and not _has_any(rule, _NOT_WITH_EACH)),
+    )
+
+
+def _has_any(rule: Converted, names: tuple[str, ...]) -> bool:
+    return any(getattr(rule, "max_length" if name == "maxLength" else name) not in (None, []) for name in names)
+
 
 class InnerField(Converted):
     """A field of an element of a list within a list's element."""
@@ -139,14 +209,22 @@ class InnerField(Converted):
 class ElementField(Converted):
     """A field of an element of a list."""
 
-    each: Annotated[list[InnerField], Field(min_length=1, max_length=64)] | None = None
+    rules: ClassVar[tuple[Rule, ...]] = (*Converted.rules, _list_rule())
+
+    each: Annotated[list[InnerField], Field(min_length=1, max_length=32, json_schema_extra=UNIQUE_TARGETS)] | None = (
+        None
+    )
     """The value is a list; these rules make each of its elements."""
 
 
 class FieldRule(Converted):
     """A field of the target."""
 
-    each: Annotated[list[ElementField], Field(min_length=1, max_length=128)] | None = None
+    rules: ClassVar[tuple[Rule, ...]] = (*Converted.rules, _list_rule())
+
+    each: Annotated[list[ElementField], Field(min_length=1, max_length=64, json_schema_extra=UNIQUE_TARGETS)] | None = (
+        None
+    )
     """The value is a list; these rules make each of its elements."""
 
 
@@ -166,12 +244,20 @@ class ExpectedReject(Model):
 
     field: FieldPath
     """Field of the fault."""
-    reason: Annotated[str, Field(max_length=64, pattern=r"^[A-Z][A-Za-z0-9]*$")]
+    reason: Reason
     """Its reason, such as RequiredFieldMissing."""
 
 
 class MappingTest(Model):
     """One record and what the Mapping makes of it; run by `ponte test` and before each change goes live."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            message="a test needs exactly one of expect, reject and left: true",
+            cel="(has(self.expect) ? 1 : 0) + (has(self.reject) ? 1 : 0) + (has(self.left) && self.left ? 1 : 0) == 1",
+            holds=lambda test: (test.expect is not None) + (test.reject is not None) + test.left == 1,
+        ),
+    )
 
     name: Text | None = None
     """What the test shows."""
@@ -194,9 +280,9 @@ class MappingSpec(Model):
     """Target fields that identify a record at the target (the natural key)."""
     where: Sql | None = None
     """Only records for which this holds, over the fields of the source, are mapped."""
-    fields: Annotated[list[FieldRule], Field(min_length=1, max_length=512)]
+    fields: Annotated[list[FieldRule], Field(min_length=1, max_length=512, json_schema_extra=UNIQUE_TARGETS)]
     """The rules, one per field of the target."""
-    audiences: Annotated[list[Audience], Field(max_length=32)] = []
+    audiences: Annotated[list[Audience], Field(max_length=32, json_schema_extra=UNIQUE_NAMES)] = []
     """Who may see what."""
     tests: Annotated[list[MappingTest], Field(max_length=256)] = []
     """Examples that must hold."""
@@ -213,3 +299,5 @@ class Mapping(Model):
     """Name and labels."""
     spec: MappingSpec
     """The rules."""
+    status: Status | None = None
+    """What is known of the Mapping; written by the operator."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ponte_api.common import Metadata, Model, Name
+from ponte_api.conditions import Status
 
 NotifiedEvent = Literal["Failed", "Rejected", "Stale", "Misaligned", "AwaitingApproval", "Recovered"]
 
@@ -38,3 +39,5 @@ class NotificationChannel(Model):
     """Name and labels."""
     spec: NotificationChannelSpec
     """Of which jobs and which changes people are told."""
+    status: Status | None = None
+    """What is known of the channel; written by the operator."""

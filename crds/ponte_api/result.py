@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -57,9 +57,9 @@ class Account(Model):
 class ReasonCount(Model):
     """How often one reason occurred at one field."""
 
-    reason: str
+    reason: Annotated[str, Field(max_length=64)]
     """Stable PascalCase reason."""
-    field: str | None = None
+    field: Annotated[str, Field(json_schema_extra={"maxLength": 512})] | None = None
     """Field of the target, where one is to blame."""
     count: int
     """Records."""
@@ -81,7 +81,7 @@ class RejectLevels(Model):
 class RunError(Model):
     """Why a run failed."""
 
-    reason: str
+    reason: Annotated[str, Field(max_length=64)]
     """Stable PascalCase reason."""
     message: str
     """What, where, why and the next step; safe to show."""
@@ -92,19 +92,19 @@ class RunError(Model):
 class RunResult(Model):
     """One run's report."""
 
-    run: str
+    run: Annotated[str, Field(max_length=128)]
     """Identity of the run."""
     sequence: int = 0
     """Grows with each report of this run; a greater one replaces a smaller."""
-    job: str
+    job: Annotated[str, Field(max_length=128)]
     """The SyncJob."""
-    action: str
+    action: Annotated[str, Field(max_length=32)]
     """sync, verify, repair or plan."""
-    read_mode: str
+    read_mode: Annotated[str, Field(max_length=32)]
     """all, changes, keys or range."""
     phase: Phase
     """How far the run is, or how it ended."""
-    reason: str
+    reason: Annotated[str, Field(max_length=64)]
     """Stable PascalCase reason of the phase."""
     started_at: datetime
     """When it began."""
@@ -134,5 +134,7 @@ class RunResult(Model):
             return self.model_copy(update={"rejects": fewer})
         if self.notes:
             return self.model_copy(update={"notes": self.notes[:-1]})
-        error = self.error and self.error.model_copy(update={"message": self.error.message[:512]})
-        return self.model_copy(update={"error": error, "watermark": None})
+        if self.error is not None and self.error.message:
+            half = self.error.message[: len(self.error.message) // 2]
+            return self.model_copy(update={"error": self.error.model_copy(update={"message": half})})
+        return self.model_copy(update={"watermark": None})

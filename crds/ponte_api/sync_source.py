@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import Field
 
-from ponte_api.common import Column, Duration, FieldPath, Metadata, Model, Name, Secret, Setting, Text, Union
+from ponte_api.common import (
+    CREDENTIALS_IN_URL,
+    PATTERN_MEANINGS,
+    UNIQUE_NAMES,
+    Column,
+    Duration,
+    FieldPath,
+    Metadata,
+    Model,
+    Name,
+    Rule,
+    Secret,
+    Setting,
+    Text,
+    Union,
+    duration_seconds,
+    exactly_one,
+    has_credentials,
+    is_set,
+)
+from ponte_api.conditions import Status
 
-FieldType = Annotated[
-    str,
-    Field(
-        max_length=32,
-        pattern=r"^(string|integer|float|boolean|date|datetime|json|decimal\([0-9]{1,2},[0-9]{1,2}\))$",
-    ),
-]
+FIELD_TYPE_PATTERN = r"^(string|integer|float|boolean|date|datetime|json|decimal\([0-9]{1,2}, ?[0-9]{1,2}\))$"
+ENDPOINT_PATTERN = r"^(GET|POST|PUT|PATCH|DELETE) /.*$"
+NETWORK_PATTERN = r"^[0-9a-fA-F.:]{2,39}/[0-9]{1,3}$"
+HEADER_PATTERN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+PATTERN_MEANINGS.update(
+    {
+        FIELD_TYPE_PATTERN: "a type: string, integer, decimal(12,2), float, boolean, date, datetime or json",
+        ENDPOINT_PATTERN: "a request: method and path, such as PUT /products/{sku}",
+        NETWORK_PATTERN: "an address range, such as 10.1.0.0/16 or fd00::/8",
+        HEADER_PATTERN: "the name of a header, such as X-Api-Key",
+    }
+)
+
+FieldType = Annotated[str, Field(max_length=32, pattern=FIELD_TYPE_PATTERN)]
+HeaderName = Annotated[str, Field(min_length=1, max_length=128, pattern=HEADER_PATTERN)]
+DEFAULT_OVERLAP_S = 300.0
+DEFAULT_TIMEOUT_S = 30.0
+DEFAULT_SETTLE_S = 5.0
+DEFAULT_CONNECTIONS = 8
+
+
+def _url_without_credentials(field: str, attribute: str, instead: str) -> Rule:
+    """The rule that a URL written in a manifest carries no login."""
+    cel = CREDENTIALS_IN_URL.replace("\\", "\\\\")
+    return Rule(
+        message=f"{field} must not carry a user name, password or token: {instead}",
+        cel=f"!has(self.{field}.value) || !self.{field}.value.matches('{cel}')",
+        holds=lambda model: not has_credentials(getattr(model, attribute).value or ""),
+    )
 
 
 class BasicAuth(Model):
@@ -47,13 +89,17 @@ class ApiKeyPlace(Model):
 class OAuth2ClientCredentials(Model):
     """OAuth 2.0 client credentials (RFC 6749, 4.4)."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (
+        _url_without_credentials("tokenUrl", "token_url", "give clientId and clientSecret"),
+    )
+
     token_url: Setting
-    """Address of the token endpoint."""
+    """Address of the token endpoint. No user name or password in it."""
     client_id: Setting
     """Client identifier."""
     client_secret: Secret
     """Client secret."""
-    scopes: Annotated[list[str], Field(max_length=32)] = []
+    scopes: Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=32)] = []
     """Scopes asked for."""
     audience: Text | None = None
     """Audience parameter, where the server wants one."""
@@ -147,6 +193,8 @@ class Pagination(Union):
 class Rest(Model):
     """A system with a JSON web API."""
 
+    rules: ClassVar[tuple[Rule, ...]] = (_url_without_credentials("baseUrl", "base_url", "give them in auth"),)
+
     base_url: Setting
     """Address that all paths are relative to, such as https://shop.example.com/api. No user name or password in it."""
     auth: RestAuth | None = None
@@ -157,16 +205,23 @@ class Rest(Model):
     """Headers sent with each request."""
     tls: Tls | None = None
     """Private certificate authority, client certificate."""
-    allowed_networks: Annotated[list[Annotated[str, Field(max_length=43)]], Field(max_length=32)] = []
+    allowed_networks: Annotated[
+        list[Annotated[str, Field(max_length=43, pattern=NETWORK_PATTERN)]], Field(max_length=32)
+    ] = []
     """Private address ranges (CIDR) that this system may resolve to; public ones are always allowed, others never."""
     timeout: Duration | None = None
     """Longest time for one request (default 30s)."""
+
+    @property
+    def resolved_timeout_s(self) -> float:
+        """Longest time for one request, in seconds."""
+        return duration_seconds(self.timeout) if self.timeout else DEFAULT_TIMEOUT_S
 
 
 class Header(Model):
     """One HTTP header."""
 
-    name: Annotated[str, Field(min_length=1, max_length=128)]
+    name: HeaderName
     """Its name."""
     value: Setting
     """Its value."""
@@ -174,6 +229,15 @@ class Header(Model):
 
 class SqlSystem(Model):
     """A SQL database."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        _url_without_credentials("url", "url", "give them as username and password"),
+        Rule(
+            message="password needs username",
+            cel="!has(self.password) || has(self.username)",
+            holds=lambda model: model.password is None or model.username is not None,
+        ),
+    )
 
     url: Setting
     """Address: sqlite:///PATH or postgresql://HOST:PORT/DATABASE. No user name or password in it."""
@@ -221,6 +285,11 @@ class Cursor(Model):
     """REST: the query parameter that takes the lower bound."""
     upper_parameter: Column | None = None
     """REST: the query parameter that takes the upper bound."""
+
+    @property
+    def resolved_overlap_s(self) -> float:
+        """How far back each reading starts again, in seconds; only for cursors that are times."""
+        return duration_seconds(self.overlap) if self.overlap else DEFAULT_OVERLAP_S
 
 
 class Expect(Model):
@@ -276,7 +345,7 @@ class JsonLines(Model):
     """Encoding of the text."""
 
 
-Endpoint = Annotated[str, Field(max_length=512, pattern=r"^(GET|POST|PUT|PATCH|DELETE) /.*$")]
+Endpoint = Annotated[str, Field(max_length=512, pattern=ENDPOINT_PATTERN)]
 
 
 class ListRequest(Model):
@@ -326,6 +395,11 @@ class Find(Model):
     settle: Duration | None = None
     """How long after an unknown create the system may still come to show it (default 5s)."""
 
+    @property
+    def resolved_settle_s(self) -> float:
+        """How long after an unknown create to wait before looking, in seconds."""
+        return duration_seconds(self.settle) if self.settle else DEFAULT_SETTLE_S
+
 
 class FindParameter(Model):
     """One query parameter that takes a field of the natural key."""
@@ -357,7 +431,7 @@ class Write(Model):
     """REST: how an existing record is found by its natural key."""
     id: FieldPath | None = None
     """REST: path of the id that the server gives to a record it creates."""
-    idempotency_header: Annotated[str, Field(max_length=128)] | None = None
+    idempotency_header: HeaderName | None = None
     """REST: header that takes an idempotency key, where the server honours one."""
 
 
@@ -368,7 +442,7 @@ class ObjectSpec(Model):
     """Name by which SyncJobs and look-ups refer to it."""
     key: Annotated[list[FieldPath], Field(max_length=8)] = []
     """Fields that identify a record when it is read (the source key)."""
-    fields: Annotated[list[DeclaredField], Field(max_length=512)] = []
+    fields: Annotated[list[DeclaredField], Field(max_length=512, json_schema_extra=UNIQUE_NAMES)] = []
     """The object's fields, as `ponte schema --lock` writes them; without them Mappings are checked only at run time."""
     cursor: Cursor | None = None
     """The field by which changes are read."""
@@ -376,13 +450,13 @@ class ObjectSpec(Model):
     """A field that grows with each change of a record (a time or a counter); without it the read time counts."""
     expect: Expect | None = None
     """What a complete reading must look like."""
-    path: Annotated[str, Field(max_length=512)] | None = None
+    path: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     """REST: path below baseUrl. Files: file below the folder."""
-    table: Annotated[str, Field(max_length=256)] | None = None
+    table: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """SQL: table or view, with its schema where needed."""
-    query: Annotated[str, Field(max_length=8192)] | None = None
+    query: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
     """SQL: a SELECT to read from instead of a table."""
-    parts: Annotated[list[Part], Field(max_length=8)] = []
+    parts: Annotated[list[Part], Field(max_length=8, json_schema_extra=UNIQUE_NAMES)] = []
     """SQL: tables whose rows belong to a record."""
     csv: Csv | None = None
     """Files: the file is CSV with these options."""
@@ -404,9 +478,84 @@ class Limits(Model):
     requests_per_second: Annotated[int, Field(ge=1, le=10000)] | None = None
     """Requests per second, all runs of this process together."""
 
+    @property
+    def resolved_connections(self) -> int:
+        """Connections at once."""
+        return self.connections or DEFAULT_CONNECTIONS
+
+
+class Fit(NamedTuple):
+    """What an object of one kind of system has and has not, by names as written in YAML."""
+
+    system: str
+    one_of: tuple[tuple[str, ...], ...]
+    none_of: tuple[str, ...]
+    words: str
+
+
+FITS = (
+    Fit("rest", (("path",),), ("table", "query", "parts", "csv", "jsonLines"), "path"),
+    Fit("sql", (("table", "query"),), ("path", "csv", "jsonLines", "list"), "either table or query"),
+    Fit("files", (("path",), ("csv", "jsonLines")), ("table", "query", "parts", "list"), "path, and csv or jsonLines"),
+    Fit("memory", (), ("path", "table", "query", "parts", "csv", "jsonLines", "list"), "name"),
+)
+_REST_WRITES = ("create", "update", "upsert", "delete", "get", "bulk", "find", "id", "idempotencyHeader")
+
+
+def _fit_rule(fit: Fit) -> Rule:
+    needs = [" + ".join(f"(has(o.{name}) ? 1 : 0)" for name in names) + " == 1" for names in fit.one_of]
+    conditions = " && ".join([*needs, *(f"!has(o.{name})" for name in fit.none_of)])
+
+    def holds(spec: SyncSourceSpec, item: ObjectSpec) -> bool:
+        if getattr(spec, fit.system) is None:
+            return True
+        present = {name for name in _OBJECT_FIELDS if getattr(item, _OBJECT_FIELDS[name])}
+        return not present & {*fit.none_of} and all(len(present & {*names}) == 1 for names in fit.one_of)
+
+    return Rule(
+        message=f"an object of a {fit.system} system has {fit.words}, and none of {', '.join(fit.none_of)}",
+        cel=f"!has(self.{fit.system}) || self.objects.all(o, {conditions})",
+        holds=holds,
+        items="objects",
+    )
+
+
+_OBJECT_FIELDS = {
+    "path": "path",
+    "table": "table",
+    "query": "query",
+    "parts": "parts",
+    "csv": "csv",
+    "jsonLines": "json_lines",
+    "list": "list_",
+}
+
 
 class SyncSourceSpec(Model):
     """How a system is reached and what it holds."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        exactly_one("rest", "sql", "files", "memory"),
+        *(_fit_rule(fit) for fit in FITS),
+        Rule(
+            message=f"only an object of a rest system has {', '.join(_REST_WRITES)} in write",
+            cel="has(self.rest) || self.objects.all(o, !has(o.write) || !("
+            + " || ".join(f"has(o.write.{name})" for name in _REST_WRITES)
+            + "))",
+            holds=lambda spec, item: (
+                spec.rest is not None
+                or item.write is None
+                or not any(is_set(item.write, name) for name in _REST_WRITES)
+            ),
+            items="objects",
+        ),
+        Rule(
+            message="parts belong to a table: give table instead of query",
+            cel="self.objects.all(o, !has(o.parts) || has(o.table))",
+            holds=lambda _, item: not item.parts or item.table is not None,
+            items="objects",
+        ),
+    )
 
     rest: Rest | None = None
     """A system with a JSON web API."""
@@ -416,7 +565,7 @@ class SyncSourceSpec(Model):
     """A folder of files."""
     memory: Memory | None = None
     """Records in memory, for tests."""
-    objects: Annotated[list[ObjectSpec], Field(min_length=1, max_length=128)]
+    objects: Annotated[list[ObjectSpec], Field(min_length=1, max_length=128, json_schema_extra=UNIQUE_NAMES)]
     """What the system holds."""
     limits: Limits | None = None
     """What the system can bear."""
@@ -437,6 +586,8 @@ class SyncSource(Model):
     """Name and labels."""
     spec: SyncSourceSpec
     """How the system is reached and what it holds."""
+    status: Status | None = None
+    """What is known of the system; written by the operator."""
 
 
 __all__ = ["ObjectSpec", "SyncSource", "SyncSourceSpec"]

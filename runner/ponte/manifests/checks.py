@@ -6,7 +6,6 @@ An object that has faults of its own counts as there, so that one slip is report
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from ponte.manifests.collection import Manifests, Path
@@ -152,31 +151,24 @@ def _ends(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
 
 
 def _triggers(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
-    counts = Counter(trigger.name for trigger in job.spec.triggers)
     source = _object(manifests, job.spec.source.name, job.spec.source.object)
     for index, trigger in enumerate(job.spec.triggers):
         path: Path = ("spec", "triggers", index)
-        if counts[trigger.name] > 1:
-            yield (*path, "name"), f'"{trigger.name}" stands twice: give each trigger a name of its own'
         yield from _fault_of(schedule_fault, trigger.schedule, (*path, "schedule"))
         yield from _fault_of(zone_fault, trigger.time_zone, (*path, "timeZone"))
         if trigger.read == "changes" and source is not None and source.cursor is None:
             yield (*path, "read"), f'"{source.name}" has no cursor, so changes cannot be read: give it one, or read all'
-    if _only_changes(job.spec.triggers) and job.spec.deletes is not None and job.spec.deletes.policy != "ignore":
-        yield ("spec", "triggers"), f"the job removes records but never reads all of them: {_ADD_READ_ALL}"
-
-
-_ADD_READ_ALL = "add a trigger with read: all, for instance every night"
 
 
 def _only_changes(triggers: list[Trigger]) -> bool:
-    syncs = [trigger.read or "all" for trigger in triggers if (trigger.action or "sync") == "sync"]
+    syncs = [trigger.resolved_read for trigger in triggers if trigger.resolved_action == "sync"]
     return "changes" in syncs and "all" not in syncs
 
 
 def _job_warnings(job: SyncJob) -> Iterator[Finding]:
-    if _only_changes(job.spec.triggers) and (job.spec.deletes is None or job.spec.deletes.policy == "ignore"):
-        yield ("spec", "triggers"), f"reads changes only, so what a reading misses stays missed: {_ADD_READ_ALL}"
+    if _only_changes(job.spec.triggers):
+        message = "reads changes only, so what a reading misses stays missed: add a trigger with read: all, every night"
+        yield ("spec", "triggers"), message
 
 
 def _fault_of(fault: Callable[[str], str | None], text: str | None, path: Path) -> Iterator[Finding]:
@@ -203,12 +195,9 @@ def _each_made(made: set[str], names: Iterable[str], path: Path) -> Iterator[Fin
 
 
 def _audiences(mapping: Mapping, made: set[str]) -> Iterator[Finding]:
-    names = Counter(audience.name for audience in mapping.spec.audiences)
+    names = {audience.name for audience in mapping.spec.audiences}
     for index, audience in enumerate(mapping.spec.audiences):
-        path: Path = ("spec", "audiences", index)
-        if names[audience.name] > 1:
-            yield (*path, "name"), f'"{audience.name}" stands twice: give each audience a name of its own'
-        yield from _each_made(made, audience.fields, (*path, "fields"))
+        yield from _each_made(made, audience.fields, ("spec", "audiences", index, "fields"))
     for index, test in enumerate(mapping.spec.tests):
         if test.audience is not None and test.audience not in names:
             message = f'there is no audience "{test.audience}". {suggestion(test.audience, names)}'
@@ -240,6 +229,8 @@ def _undelivered_lookups(manifests: Manifests, mapping: Mapping) -> Iterator[Fin
 
 def _compiled(manifests: Manifests) -> Iterator[Fault]:
     """What the Mapping's compiler says, with the fields of each source object that a job reads by it."""
+    if not manifests.mappings:
+        return
     try:
         from ponte.mapping import check as check_mapping  # noqa: PLC0415 - loads Polars; only where Mappings are checked
     except ImportError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ponte.errors import ConfigurationError
-from ponte_api.common import KeyRef, Secret, Setting, has_user_info
+from ponte_api.common import KeyRef, Secret, Setting, has_credentials
 
 MOST_BYTES = 1024 * 1024  # as large as a Secret may be
 _SAFE_NAME = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?")
@@ -80,7 +80,7 @@ class References:
         assert setting.value_from is not None  # noqa: S101 - a union has exactly one member
         kind, reference = setting.value_from.chosen
         value = self._found("SECRET" if kind == "secretRef" else "CONFIG", reference, what)
-        if has_user_info(value):
+        if has_credentials(value):
             raise ConfigurationError(
                 f"{what}: {_named(kind == 'secretRef', reference)} is a URL with a user name or password in it. "
                 "Next: take them out of the URL and give them as username and password.",

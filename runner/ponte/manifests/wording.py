@@ -30,27 +30,31 @@ def faults_of(error: ValidationError, model: type[BaseModel], root: Node) -> Ite
         root: the object as it is written.
     """
     for details in error.errors(include_url=False):
-        path = details["loc"]
-        line, node = find(root, path)
-        for message in _messages(details, model, node):
-            yield line, path, message
+        for path, message in _messages(details, model, root):
+            yield find(root, path)[0], path, message
 
 
-def _messages(details: ErrorDetails, model: type[BaseModel], node: Node) -> list[str]:
+def _messages(details: ErrorDetails, model: type[BaseModel], root: Node) -> list[tuple[Path, str]]:
+    path, context = details["loc"], details.get("ctx", {})
+    if details["type"] == "value_error" and isinstance(broken := context["error"], BrokenRules):
+        return [((*path, *rule.path), rule.message) for rule in broken.broken]
+    return [(path, _message(details, model, find(root, path)[1]))]
+
+
+def _message(details: ErrorDetails, model: type[BaseModel], node: Node) -> str:
     kind = details["type"]
     context: dict[str, Any] = details.get("ctx", {})
     if kind == "value_error":
-        broken = context["error"]
-        return broken.messages if isinstance(broken, BrokenRules) else [str(broken)]
+        return str(context["error"])
     if kind == "extra_forbidden":
-        return [_unknown(str(details["loc"][-1]), fields_at(model, details["loc"][:-1]))]
+        return _unknown(str(details["loc"][-1]), fields_at(model, details["loc"][:-1]))
     if kind == "missing":
-        return [_missing(details["loc"], model)]
-    if isinstance(node, ScalarNode) and node.value is None and node.text in {"", "~", "null"}:
-        return ["is empty: give it a value or remove the line"]
+        return _missing(details["loc"], model)
+    if isinstance(node, ScalarNode) and node.value is None:
+        return "is empty: give it a value or remove the line"
     if kind in _WORDS:
-        return [_WORDS[kind](context, node)]
-    return [details["msg"]]
+        return _WORDS[kind](context, node)
+    return details["msg"]
 
 
 def _unknown(name: str, fields: dict[str, str]) -> str:
