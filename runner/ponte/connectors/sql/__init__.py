@@ -1,0 +1,68 @@
+"""Connector `sql`: SQLite by the standard library, PostgreSQL by ADBC. No ORM on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from ponte.connectors.registry import References
+from ponte.connectors.sql.client import Session
+from ponte.connectors.sql.system import SqlSystem
+from ponte.engine.ports import Clock, System
+from ponte.errors import ConfigurationError
+from ponte_api.sync_source import SqlSystem as SqlSpec
+from ponte_api.sync_source import SyncSource
+
+
+def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature
+    """The database of a SyncSource. Nothing is reached yet.
+
+    Raises:
+        ConfigurationError: the address is none that this connector knows, or it holds a password.
+    """
+    spec = source.spec.sql
+    if spec is None:
+        raise ConfigurationError(f"SyncSource {source.metadata.name} is no SQL database.")
+    url, label = references.setting(spec.url), f"SyncSource {source.metadata.name}"
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        path = _sqlite_path(url, label)
+        return SqlSystem(source, lambda: _open_sqlite(path, label))
+    if scheme in {"postgresql", "postgres"}:
+        uri = _postgresql_uri(url, spec, references, label)
+        return SqlSystem(source, lambda: _open_postgresql(uri, label))
+    raise ConfigurationError(
+        f"{label}: sql.url starts with {scheme!r}. Known are sqlite:///PATH and postgresql://HOST:PORT/DATABASE."
+    )
+
+
+def _sqlite_path(url: str, label: str) -> Path:
+    if not url.startswith("sqlite:///") or len(url) == len("sqlite:///"):
+        raise ConfigurationError(f"{label}: write sql.url as sqlite:///PATH (sqlite:////PATH for an absolute one).")
+    return Path(url.removeprefix("sqlite:///"))
+
+
+def _postgresql_uri(url: str, spec: SqlSpec, references: References, label: str) -> str:
+    parts = urlsplit(url)
+    if parts.password or "password=" in (parts.query or ""):
+        raise ConfigurationError(
+            f"{label}: sql.url holds a password. Take it out and name it by sql.password.secretRef."
+        )
+    user = references.setting(spec.username) if spec.username else parts.username or ""
+    secret = references.secret(spec.password).reveal() if spec.password else None
+    login = quote(user, safe="") + (f":{quote(secret, safe='')}" if secret is not None else "")
+    host = parts.netloc.rpartition("@")[2]
+    query = f"?{parts.query}" if parts.query else ""
+    return f"postgresql://{login}{'@' if login else ''}{host}{parts.path}{query}"
+
+
+def _open_sqlite(path: Path, label: str) -> Session:
+    from ponte.connectors.sql.sqlite import SqliteSession  # noqa: PLC0415 - only the driver that is needed
+
+    return SqliteSession(path, label)
+
+
+def _open_postgresql(uri: str, label: str) -> Session:
+    from ponte.connectors.sql.postgresql import PostgresqlSession  # noqa: PLC0415 - only the driver that is needed
+
+    return PostgresqlSession(uri, label)

@@ -1,0 +1,159 @@
+"""The port between this connector and a driver, and the thread in which a blocking driver runs.
+
+`postgresql` and `sqlite` implement it. Everything above it is the same for each database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import ParamSpec, Protocol, TypeVar
+
+import polars as pl
+
+from ponte.connectors.sql.catalogue import Column, Relation
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that were read.
+
+    Attributes:
+        frame: one column per column that was asked for, of its type; a value that is no such thing is null here.
+        faults: those values, by FAULT_SCHEMA.
+    """
+
+    frame: pl.DataFrame
+    faults: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A temporary table that carries a chunk to the database: `row_number` and some columns of a table.
+
+    Attributes:
+        sql: its quoted name.
+        columns: the columns of the table that it carries; decimals and what is no plain type travel as text.
+    """
+
+    sql: str
+    columns: tuple[Column, ...]
+
+
+class Dialect(Protocol):
+    """How a database writes what every statement needs. Pure text."""
+
+    name: str
+
+    def quote(self, identifier: str) -> str:
+        """The identifier, quoted."""
+        ...
+
+    def read(self, column: Column, of: str) -> str:
+        """The expression that reads a column of an aliased relation."""
+        ...
+
+    def comparable(self, column: Column, of: str) -> str:
+        """The expression by which a column is compared and ordered."""
+        ...
+
+    def parameter(self, number: int, column: Column) -> str:
+        """A bound parameter, from 1, to be compared with `comparable(column)`."""
+        ...
+
+    def bound(self, column: Column) -> str:
+        """The expression for the greatest value of a column of `t`, as the canonical text of a bound."""
+        ...
+
+    def key_rows(self, number: int, columns: Sequence[Column]) -> str:
+        """A relation of rows out of a bound JSON array of [row, key ...]: row_number, k0, k1 ..."""
+        ...
+
+    def staged(self, column: Column, of: str) -> str:
+        """The expression that takes a column out of a stage, of the column's type."""
+        ...
+
+
+class Session(Protocol):
+    """One connection. Blocking, for one thread at a time. Errors are those of `ponte.errors` or `Refused`."""
+
+    dialect: Dialect
+
+    def begin(self, *, is_snapshot: bool) -> None:
+        """Starts a transaction; a snapshot sees one state and writes nothing."""
+        ...
+
+    def commit(self) -> None:
+        """Ends the transaction. Raises CommitLost when its outcome cannot be known."""
+        ...
+
+    def rollback(self) -> None:
+        """Ends the transaction without effect. Never raises."""
+        ...
+
+    def relation(self, table: str | None, query: str | None) -> Relation:
+        """What the catalogue says of a table or a query. Raises ConfigurationError where there is none."""
+        ...
+
+    def stream(
+        self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
+    ) -> Iterator[Rows]:
+        """Rows of a query, at most so many at a time, of these columns, without holding them all."""
+        ...
+
+    def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
+        """Runs a statement. Raises Refused where data is to blame."""
+        ...
+
+    def scalar(self, statement: str, parameters: Sequence[str] = ()) -> str | None:
+        """The one value of a query, as text."""
+        ...
+
+    def stage(self, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
+        """Carries a frame (row_number and the columns, by `values.staged`) to the database, replacing what was there."""
+        ...
+
+    def close(self) -> None:
+        """Gives the connection back. Never raises."""
+        ...
+
+
+class Refused(Exception):  # noqa: N818 - not an error of the run: an answer about data, caught inside this connector
+    """The database refused the data of a statement: a constraint, a value out of range.
+
+    Args:
+        reason: stable PascalCase.
+        message: safe to show: the constraint, never the values.
+        field: the column to blame, where the database names it.
+    """
+
+    def __init__(self, reason: str, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.field = field
+
+
+class CommitLost(Exception):  # noqa: N818 - an answer, caught inside this connector
+    """The connection broke while a commit was in flight: nobody knows whether it happened."""
+
+
+class Worker:
+    """The one thread in which a session lives: calls are done in order, so that closing never overtakes a call."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ponte-sql")
+
+    async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Does a blocking call in the thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
+
+    def stop(self) -> None:
+        """Lets the thread end after what it is doing."""
+        self._thread.shutdown(wait=False)

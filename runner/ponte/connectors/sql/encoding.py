@@ -1,0 +1,129 @@
+"""Mapped values to the types of a table's columns: exact, or a fault of the record. Nothing is rounded or cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from ponte.connectors.sql.catalogue import Column
+from ponte.connectors.sql.values import decimals, faults, join_faults
+from ponte.errors import ConfigurationError
+
+_PLAIN_INTEGER = r"^[+-]?[0-9]+$"
+_TRUE, _FALSE = ["true", "t", "1"], ["false", "f", "0"]
+
+
+def encode(frame: pl.DataFrame, columns: Sequence[Column]) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The columns of a frame as a table takes them, and the faults of those values that it cannot take.
+
+    Raises:
+        ConfigurationError: a nested field for a column that is no JSON.
+    """
+    series, found = [], []
+    for column in columns:
+        given = frame.get_column(column.name)
+        if given.dtype == pl.Null:
+            given = given.cast(pl.String)
+        values = _encoded(given, column).alias(column.name)
+        bad = given.is_not_null() & values.is_null()
+        if bad.any():
+            found.append(faults(bad, column.name, "NotConvertible", f"the value does not fit {_says(column)}"))
+        if column.length is not None:
+            long = values.str.len_chars().fill_null(0) > column.length
+            found.append(faults(long, column.name, "TooLong", f"the text is longer than {column.length} characters"))
+        if values.dtype == pl.String:
+            found.append(faults(_has_nul(values), column.name, "InvalidText", "the text holds a NUL character"))
+        if not column.is_nullable and not column.is_filled:
+            found.append(faults(given.is_null(), column.name, "RequiredFieldMissing", "the column must not be empty"))
+        series.append(values)
+    return pl.DataFrame(series), join_faults(found)
+
+
+def _encoded(values: pl.Series, column: Column) -> pl.Series:
+    if column.kind in {"string", "other"}:
+        return _texts(values, column)
+    if column.kind == "json":
+        return _json(values)
+    if values.dtype.is_nested():
+        raise ConfigurationError(f"Field {column.name} is nested, but its column is no JSON ({column.declared}).")
+    if column.kind == "decimal":
+        return _decimals(values, column)
+    if column.kind == "integer":
+        return _integers(values, column)
+    if column.kind == "boolean":
+        return _booleans(values)
+    if column.kind in {"date", "datetime", "datetimetz"}:
+        return _times(values, column)
+    return values.cast(column.dtype or pl.String, strict=False)
+
+
+def _texts(values: pl.Series, column: Column) -> pl.Series:
+    if values.dtype.is_nested():
+        raise ConfigurationError(f"Field {column.name} is nested, but its column is no JSON ({column.declared}).")
+    return values.cast(pl.String)
+
+
+def _json(values: pl.Series) -> pl.Series:
+    if values.dtype.is_nested():
+        wrapped = values.to_frame("v").to_struct().struct.json_encode()
+        text = wrapped.str.slice(5).str.head(-1)
+        return text.zip_with(values.is_not_null(), pl.Series([None], dtype=pl.String))
+    return values.cast(pl.String)
+
+
+def _decimals(values: pl.Series, column: Column) -> pl.Series:
+    exact, bad = decimals(values.cast(pl.String), column.precision, column.scale)
+    return exact.zip_with(~bad, pl.Series([None], dtype=exact.dtype)) if bad.any() else exact
+
+
+def _integers(values: pl.Series, column: Column) -> pl.Series:
+    dtype = column.dtype or pl.Int64()
+    if values.dtype == pl.String:
+        plain = values.str.contains(_PLAIN_INTEGER)
+        return values.zip_with(plain.fill_null(value=True), pl.Series([None], dtype=pl.String)).cast(
+            dtype, strict=False
+        )
+    whole = values.cast(dtype, strict=False)
+    if values.dtype.is_integer() or values.dtype == pl.Boolean:
+        return whole
+    same = (whole.cast(values.dtype, strict=False) == values).fill_null(value=False)
+    return whole.zip_with(same, pl.Series([None], dtype=dtype))
+
+
+def _booleans(values: pl.Series) -> pl.Series:
+    if values.dtype == pl.Boolean:
+        return values
+    text = values.cast(pl.String).str.to_lowercase()
+    return text.replace_strict(
+        _TRUE + _FALSE, [True] * len(_TRUE) + [False] * len(_FALSE), default=None, return_dtype=pl.Boolean
+    )
+
+
+def _times(values: pl.Series, column: Column) -> pl.Series:
+    dtype = column.dtype or pl.String()
+    if values.dtype == pl.String:
+        if column.kind == "date":
+            return values.str.to_date("%Y-%m-%d", strict=False)
+        parsed = values.str.to_datetime(
+            time_unit="us", strict=False, time_zone="UTC" if column.kind == "datetimetz" else None
+        )
+        return parsed
+    if column.kind == "date" and isinstance(values.dtype, pl.Datetime):
+        day = values.dt.date()
+        midnight = values.dt.time() == pl.Series([0]).cast(pl.Time)[0]
+        return day.zip_with(midnight.fill_null(value=True), pl.Series([None], dtype=pl.Date))
+    if isinstance(values.dtype, pl.Datetime) and isinstance(dtype, pl.Datetime):
+        utc = values.dt.convert_time_zone("UTC") if values.dtype.time_zone else values
+        return utc.dt.replace_time_zone(dtype.time_zone).cast(dtype)
+    return values.cast(dtype, strict=False)
+
+
+def _has_nul(values: pl.Series) -> pl.Series:
+    return values.str.contains("\0", literal=True).fill_null(value=False)
+
+
+def _says(column: Column) -> str:
+    if column.kind == "decimal" and column.precision is not None:
+        return f"decimal({column.precision},{column.scale})"
+    return column.declared.lower() or column.kind

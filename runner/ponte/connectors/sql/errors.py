@@ -1,0 +1,60 @@
+"""What a PostgreSQL error means for the run, by SQLSTATE. Values of records and credentials never get into a message.
+
+Source: PostgreSQL documentation, appendix A (error codes).
+"""
+
+from __future__ import annotations
+
+from ponte.connectors.sql.client import Refused
+from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
+
+_DATA = {
+    "22001": ("TooLong", "a text is longer than its column"),
+    "22003": ("OutOfRange", "a number is out of the column's range"),
+    "22008": ("OutOfRange", "a date or time is out of range"),
+    "22021": ("InvalidText", "a text holds a character that the database cannot store"),
+    "22P02": ("NotConvertible", "a text does not stand for a value of the column's type"),
+    "23502": ("RequiredFieldMissing", "the column must not be empty"),
+    "23503": ("ReferenceMissing", "the record refers to one that is not there, or is referred to"),
+    "23505": ("DuplicateAtTarget", "another record of the target already has this value"),
+    "23514": ("CheckFailed", "the record breaks a check of the target"),
+    "23P01": ("CheckFailed", "the record breaks an exclusion constraint of the target"),
+    "21000": ("DuplicateTargetKey", "two records of one chunk have the same key"),
+}
+_TRANSIENT = {"40", "53", "57", "58", "08", "55"}
+_MISSING = {"42P01": "table", "42703": "column", "3F000": "schema", "42883": "function"}
+
+
+def translate(
+    sqlstate: str | None, label: str, primary: str, *, constraint: str | None = None, column: str | None = None
+) -> PonteError | Refused:
+    """The error to raise for one of the server.
+
+    Args:
+        sqlstate: five characters; None when the server was not reached.
+        label: the SyncSource and where it is, for messages.
+        primary: the server's own one-line message; used only where it cannot hold values of a record.
+        constraint: name of the constraint that was broken, where the server says it.
+        column: name of the column to blame, where the server says it.
+    """
+    code = sqlstate or ""
+    if code[:2] in {"22", "23"} or code in _DATA:
+        return _refused(code, constraint, column)
+    if code == "P0001":
+        return Refused("RefusedByTarget", f"the target's own rule refused the record: {primary[:300]}", column)
+    if code[:2] == "28" or "password" in primary or "authentication" in primary:
+        return CredentialsRefused(f"{label}: the login was refused. Check user name and password.")
+    if code == "3D000":
+        return ConfigurationError(f"{label}: there is no such database.", reason="DatabaseMissing")
+    if code == "42501":
+        return ConfigurationError(f"{label}: the user lacks a right: {primary}.", reason="PermissionDenied")
+    if not code or code[:2] in _TRANSIENT:
+        return TransientError(f"{label}: {primary or 'the database cannot be reached'}.")
+    if code in _MISSING:
+        return ConfigurationError(f"{label}: {primary}.", reason=f"{_MISSING[code].capitalize()}Missing")
+    return ConfigurationError(f"{label}: the database refused a statement: {primary} (SQLSTATE {code}).")
+
+
+def _refused(code: str, constraint: str | None, column: str | None) -> Refused:
+    reason, message = _DATA.get(code, ("RefusedByTarget", f"the target refused the record (SQLSTATE {code})"))
+    return Refused(reason, message + (f" ({constraint})" if constraint else ""), column)

@@ -1,0 +1,290 @@
+"""SQLite by the standard library. Types there belong to values, not to columns: what a column declares is checked here.
+
+A NUMERIC column holds binary fractions; they are read as the shortest decimal text that stands for them, so that 12.5
+is 12.5 and money never becomes a float of ours.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+
+from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
+from ponte.connectors.sql.client import Refused, Rows, Stage
+from ponte.connectors.sql.values import decimals, faults, join_faults
+from ponte.errors import ConfigurationError, TransientError
+
+_NUMBERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
+_BUSY_S = 10.0
+_CONSTRAINTS = {
+    "UNIQUE": "DuplicateAtTarget",
+    "PRIMARY KEY": "DuplicateAtTarget",
+    "NOT NULL": "RequiredFieldMissing",
+    "FOREIGN KEY": "ReferenceMissing",
+    "CHECK": "CheckFailed",
+}
+_NORMAL_TIME = "replace(replace({0}, 'T', ' '), 'Z', '')"
+
+
+class SqliteDialect:
+    """How SQLite writes things."""
+
+    name = "sqlite"
+
+    def quote(self, identifier: str) -> str:
+        """The identifier, quoted."""
+        return '"' + identifier.replace('"', '""') + '"'
+
+    def read(self, column: Column, of: str) -> str:
+        """The value as it is stored."""
+        return f"{of}.{self.quote(column.name)}"
+
+    def comparable(self, column: Column, of: str) -> str:
+        """The column itself; without a declared type as text, so that 5 and '5' are one key."""
+        path = f"{of}.{self.quote(column.name)}"
+        return path if column.declared else f"CAST({path} AS TEXT)"
+
+    def parameter(self, number: int, column: Column) -> str:  # noqa: ARG002 - the column's affinity converts the text
+        """The bound text, which takes the type of the column that it is compared with."""
+        return f"?{number}"
+
+    def bound(self, column: Column) -> str:
+        """The greatest value of a column, as it is stored."""
+        return f"max({self.comparable(column, 't')})"
+
+    def key_rows(self, number: int, columns: Sequence[Column]) -> str:
+        """Rows out of a JSON array of arrays of text."""
+        keys = "".join(f", value ->> {i + 1} AS k{i}" for i in range(len(columns)))
+        return f"(SELECT value ->> 0 AS row_number{keys} FROM json_each(?{number}))"
+
+    def staged(self, column: Column, of: str) -> str:
+        """The staged value."""
+        return f"{of}.{self.quote(column.name)}"
+
+
+class SqliteSession:
+    """One connection to a SQLite file."""
+
+    dialect = SqliteDialect()
+
+    def __init__(self, path: Path, label: str) -> None:
+        self._label = label
+        self._staged: dict[tuple[Column, ...], Stage] = {}
+        if not path.is_file():
+            raise ConfigurationError(f"{label}: there is no file {path}.", reason="DatabaseMissing")
+        with self._translated():
+            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA foreign_keys = ON")
+            self._connection.execute("SELECT count(*) FROM sqlite_schema")
+
+    def begin(self, *, is_snapshot: bool) -> None:
+        """A snapshot begins at the first reading; a writer waits its turn at once."""
+        self.execute("BEGIN" if is_snapshot else "BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Commits; a commit that fails has not happened."""
+        self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        """Rolls back."""
+        if self._connection.in_transaction:
+            self._connection.rollback()
+
+    def relation(self, table: str | None, query: str | None) -> Relation:
+        """A table or view by its name, or a query."""
+        return self._query_relation(query) if query is not None else self._table_relation(table or "")
+
+    def stream(
+        self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
+    ) -> Iterator[Rows]:
+        """Rows as the statement finds them."""
+        with self._translated():
+            cursor = self._connection.execute(statement, parameters)
+            while rows := cursor.fetchmany(batch_size):
+                yield _decode(rows, columns)
+
+    def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
+        """Runs a statement."""
+        with self._translated():
+            self._connection.execute(statement, parameters)
+
+    def scalar(self, statement: str, parameters: Sequence[str] = ()) -> str | None:
+        """The one value, as text."""
+        with self._translated():
+            row = self._connection.execute(statement, parameters).fetchone()
+        return None if row is None or row[0] is None else _text(row[0])
+
+    def stage(self, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
+        """Fills a temporary table, which has the affinity of the target's columns."""
+        stage = self._staged.get(tuple(columns)) or self._create_stage(tuple(columns))
+        marks = ", ".join("?" * frame.width)
+        with self._translated():
+            self._connection.execute(f"DELETE FROM {stage.sql}")
+            self._connection.executemany(f"INSERT INTO {stage.sql} VALUES ({marks})", frame.iter_rows())
+        return stage
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._connection.close()
+
+    def _create_stage(self, columns: tuple[Column, ...]) -> Stage:
+        stage = Stage(f"temp.{self.dialect.quote(f'ponte_stage_{len(self._staged)}')}", columns)
+        fields = "".join(f", {self.dialect.quote(c.name)} {_affinity(c)}" for c in columns)
+        self.execute(f"CREATE TEMPORARY TABLE {stage.sql.removeprefix('temp.')} (row_number INTEGER{fields})")
+        self._staged[columns] = stage
+        return stage
+
+    def _table_relation(self, name: str) -> Relation:
+        with self._translated():
+            rows = self._connection.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')").fetchall()
+            known = [row[0] for row in rows]
+            found = name if name in known else name.removeprefix("main.")
+            if found not in known:
+                raise ConfigurationError(
+                    f"{self._label}: there is no table {name!r}.{did_you_mean(name, known)}", reason="TableMissing"
+                )
+            return Relation(
+                f"main.{self.dialect.quote(found)}", f"{self._label}: {name}", self._columns(found), self._unique(found)
+            )
+
+    def _query_relation(self, query: str) -> Relation:
+        sql = f"({query.strip().rstrip(';')}\n)"
+        view = self.dialect.quote("ponte_query")
+        with self._translated():
+            self._connection.execute(f"CREATE TEMPORARY VIEW {view} AS SELECT * FROM {sql}")
+            try:
+                columns = self._columns("ponte_query")
+            finally:
+                self._connection.execute(f"DROP VIEW {view}")
+        return Relation(sql, f"{self._label}: the query", columns)
+
+    def _columns(self, table: str) -> tuple[Column, ...]:
+        rows = self._connection.execute("SELECT * FROM pragma_table_xinfo(?1)", (table,)).fetchall()
+        keys = [row for row in rows if row[5]]
+        return tuple(_column(row, is_rowid=len(keys) == 1 and bool(row[5])) for row in rows)
+
+    def _unique(self, table: str) -> tuple[frozenset[str], ...]:
+        primary = self._connection.execute("SELECT name FROM pragma_table_info(?1) WHERE pk > 0", (table,)).fetchall()
+        keys = [frozenset(row[0] for row in primary)] if primary else []
+        indexes = 'SELECT name FROM pragma_index_list(?1) WHERE "unique" = 1 AND partial = 0'
+        for (index,) in self._connection.execute(indexes, (table,)).fetchall():
+            names = [row[0] for row in self._connection.execute("SELECT name FROM pragma_index_info(?1)", (index,))]
+            if None not in names:
+                keys.append(frozenset(names))
+        return tuple(keys)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _translate(error, self._label) from error
+
+
+def _translate(error: sqlite3.Error, label: str) -> Exception:
+    text = str(error)
+    if isinstance(error, sqlite3.IntegrityError):
+        return _refused(text)
+    if isinstance(error, sqlite3.OperationalError) and ("locked" in text or "busy" in text):
+        return TransientError(f"{label}: another program holds the database ({text}).", reason="DatabaseLocked")
+    if "not a database" in text or "malformed" in text:
+        return ConfigurationError(f"{label}: the file is no sound SQLite database ({text}).", reason="DatabaseDamaged")
+    if "disk" in text or "readonly" in text or "unable to open" in text:
+        return ConfigurationError(
+            f"{label}: the database cannot be written or read ({text}).", reason="PermissionDenied"
+        )
+    return ConfigurationError(f"{label}: the database refused a statement: {text}.")
+
+
+def _refused(text: str) -> Refused:
+    kind, _, rest = text.partition(" constraint failed")
+    reason = _CONSTRAINTS.get(kind, "RefusedByTarget")
+    named = rest.removeprefix(": ")
+    field = named.rpartition(".")[2] if kind == "NOT NULL" else None
+    return Refused(reason, f"the target's {kind} constraint failed" + (f" ({named})" if named else ""), field)
+
+
+def _column(row: Sequence[object], *, is_rowid: bool) -> Column:
+    declared = str(row[2] or "").upper()
+    kind, sized = _kind(declared), _NUMBERS.search(declared)
+    first, second = (sized.group(1), sized.group(2)) if sized else (None, None)
+    is_number = kind == "decimal" and first is not None
+    return Column(
+        name=str(row[1]),
+        kind=kind,
+        declared=declared,
+        precision=int(first) if is_number and first else None,
+        scale=int(second or 0) if is_number else None,
+        is_nullable=not row[3] or (is_rowid and declared == "INTEGER"),
+        is_filled=row[4] is not None or (is_rowid and declared == "INTEGER"),
+        is_writable=row[6] == 0,
+    )
+
+
+def _kind(declared: str) -> Kind:
+    """What a declared type holds. Source: "Datatypes In SQLite", 3.1, with dates and booleans kept apart."""
+    kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
+        ("integer", ("INT", "NUM", "INTEGER64")),
+        ("string", ("CHAR", "CLOB", "TEXT")),
+        ("binary", ("BLOB",)),
+        ("float", ("REAL", "FLOA", "DOUB")),
+        ("boolean", ("BOOL",)),
+        ("decimal", ("DEC", "NUMERIC", "MONEY")),
+    )
+    if "NUMERIC" in declared or declared == "NUM":
+        return "decimal"
+    return next((kind for kind, marks in kinds if any(mark in declared for mark in marks)), "string")
+
+
+def _affinity(column: Column) -> str:
+    return {"integer": "INTEGER", "decimal": "NUMERIC", "boolean": "INTEGER", "float": "REAL", "binary": "BLOB"}.get(
+        column.kind, "TEXT"
+    )
+
+
+def _decode(rows: list[tuple[object, ...]], columns: Sequence[Column]) -> Rows:
+    series, found = [], []
+    for values, column in zip(zip(*rows, strict=True), columns, strict=True):
+        decoded, bad = _series(list(values), column)
+        series.append(decoded.alias(column.name))
+        found.append(faults(bad, column.name, "NotConvertible", f"the value is no {column.kind} ({column.declared})"))
+    return Rows(pl.DataFrame(series), join_faults(found))
+
+
+_STORED: dict[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "float": (float, int),
+    "binary": (bytes,),
+}
+
+
+def _series(values: list[object], column: Column) -> tuple[pl.Series, pl.Series]:
+    kinds = set(map(type, values)) - {type(None)}
+    if column.kind == "decimal":
+        text = pl.Series([None if v is None else _text(v) for v in values], dtype=pl.String)
+        return decimals(text, None, None)
+    if column.kind == "boolean":
+        bad = pl.Series([v is not None and v not in (0, 1) for v in values], dtype=pl.Boolean)
+        return pl.Series([bool(v) if v in (0, 1) else None for v in values], dtype=pl.Boolean), bad
+    allowed = _STORED.get(column.kind)
+    if allowed is None:
+        clean = values if kinds <= {str} else [None if v is None else _text(v) for v in values]
+        return pl.Series(clean, dtype=pl.String), pl.repeat(False, len(values), eager=True)  # noqa: FBT003 - a value
+    if kinds <= set(allowed):
+        return pl.Series(values, dtype=column.dtype, strict=False), pl.repeat(False, len(values), eager=True)  # noqa: FBT003
+    bad = pl.Series([v is not None and not isinstance(v, allowed) for v in values], dtype=pl.Boolean)
+    kept = [v if isinstance(v, allowed) else None for v in values]
+    return pl.Series(kept, dtype=column.dtype, strict=False), bad
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        short = repr(value)
+        return format(Decimal(short), "f") if "e" in short else short
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

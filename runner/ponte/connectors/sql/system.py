@@ -1,0 +1,95 @@
+"""A SQL database as a system: opens sessions, knows relations, gives sources and targets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from ponte.connectors.sql.catalogue import Relation
+from ponte.connectors.sql.client import Session, Worker
+from ponte.connectors.sql.source import SqlSource
+from ponte.connectors.sql.target import SqlTarget
+from ponte.engine.ports import Probe, SchemaField, Source, Target
+from ponte.errors import ConfigurationError, CredentialsRefused, PonteError
+from ponte_api.sync_source import ObjectSpec, SyncSource
+
+DEFAULT_CONNECTIONS = 8
+
+
+class SqlSystem:
+    """One database.
+
+    Args:
+        source: the SyncSource.
+        open_session: connects; blocking; raises the errors of `ponte.errors`.
+    """
+
+    def __init__(self, source: SyncSource, open_session: Callable[[], Session]) -> None:
+        self._source = source
+        self._open = open_session
+        limits = source.spec.limits
+        self._free = asyncio.Semaphore((limits and limits.connections) or DEFAULT_CONNECTIONS)
+        self._targets: list[SqlTarget] = []
+
+    def source(self, object_name: str) -> Source:
+        """The object for reading."""
+        return SqlSource(self._object(object_name), self.session)
+
+    def target(self, object_name: str) -> Target:
+        """The object for writing."""
+        spec = self._object(object_name)
+        if spec.table is None:
+            raise ConfigurationError(f"{self._label(spec)} is a query and cannot be written. Give it a table.")
+        target = SqlTarget(spec, self.session)
+        self._targets.append(target)
+        return target
+
+    async def probe(self) -> Probe:
+        """Connects and asks for one value."""
+        try:
+            async with self.session() as (session, worker):
+                await worker.run(session.scalar, "SELECT CAST(1 AS TEXT)")
+        except CredentialsRefused as error:
+            return Probe(ok=False, reason=error.reason, message=error.message)
+        except PonteError as error:
+            return Probe(ok=False, reason=error.reason, message=error.message)
+        return Probe(ok=True, reason="Reachable", message=f"{self._source.metadata.name}: the database answers.")
+
+    async def schema(self, object_name: str) -> list[SchemaField]:
+        """The columns, from the catalogue."""
+        spec = self._object(object_name)
+        async with self.session() as (session, worker):
+            relation: Relation = await worker.run(session.relation, spec.table, spec.query)
+        return [SchemaField(column.name, column.type) for column in relation.columns]
+
+    async def close(self) -> None:
+        """Closes what targets hold."""
+        for target in self._targets:
+            await target.close()
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[tuple[Session, Worker]]:
+        """A session of its own, in a thread of its own, within the limit of connections."""
+        async with self._free:
+            worker = Worker()
+            try:
+                session = await worker.run(self._open)
+                try:
+                    yield session, worker
+                finally:
+                    await asyncio.shield(worker.run(session.close))
+            finally:
+                worker.stop()
+
+    def _object(self, name: str) -> ObjectSpec:
+        spec = self._source.spec.object(name)
+        if spec is None:
+            names = ", ".join(sorted(known.name for known in self._source.spec.objects))
+            raise ConfigurationError(f"SyncSource {self._source.metadata.name} has no object {name!r} (has: {names}).")
+        if (spec.table is None) == (spec.query is None):
+            raise ConfigurationError(f"{self._label(spec)}: set exactly one of table and query.")
+        return spec
+
+    def _label(self, spec: ObjectSpec) -> str:
+        return f"SyncSource {self._source.metadata.name}, object {spec.name}"

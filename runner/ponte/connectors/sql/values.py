@@ -1,0 +1,56 @@
+"""Values on their way from and to a database: exact, or a fault. Nothing is rounded, cut or emptied in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from ponte.engine.ports import FAULT_SCHEMA
+
+MAX_PRECISION = 38
+_MICROSECONDS = {"0001": -62_135_596_800_000_000, "9999": 253_402_300_799_999_999}
+_DAYS = {"0001": -719_162, "9999": 2_932_896}
+
+
+def faults(rows: pl.Series, field: str, reason: str, message: str) -> pl.DataFrame:
+    """Faults of one field at the rows where a mask is true, by FAULT_SCHEMA."""
+    return pl.DataFrame({"row": rows.arg_true().cast(pl.UInt32)}).select(
+        "row",
+        pl.lit(field, dtype=pl.String).alias("field"),
+        pl.lit(reason, dtype=pl.String).alias("reason"),
+        pl.lit(message, dtype=pl.String).alias("message"),
+    )
+
+
+def join_faults(found: Sequence[pl.DataFrame]) -> pl.DataFrame | None:
+    """All faults in one frame, by row; None for none."""
+    present = [frame for frame in found if frame.height]
+    return pl.concat(present).sort("row", maintain_order=True) if present else None
+
+
+def no_faults() -> pl.DataFrame:
+    """An empty frame of faults."""
+    return FAULT_SCHEMA.to_frame()
+
+
+def decimals(text: pl.Series, precision: int | None, scale: int | None) -> tuple[pl.Series, pl.Series]:
+    """Exact decimals out of plain decimal text, and a mask of the texts that are none.
+
+    Without a scale, the greatest one that occurs is taken, so that nothing is rounded.
+    """
+    plain = text.str.contains(r"^-?[0-9]+(\.[0-9]+)?$")
+    if scale is None:
+        fraction = text.str.extract(r"\.([0-9]*[1-9])", 1).str.len_chars()
+        scale = min(int(str(fraction.max() or 0)), MAX_PRECISION - 1)
+    dtype = pl.Decimal(precision or MAX_PRECISION, scale)
+    values = text.cast(dtype, strict=False)
+    too_fine = text.str.extract(r"\.([0-9]*[1-9])", 1).str.len_chars().fill_null(0) > scale
+    bad = text.is_not_null() & (values.is_null() | ~plain | too_fine)
+    return (values if not bad.any() else values.zip_with(~bad, pl.Series([None], dtype=dtype))), bad
+
+
+def beyond_calendar(values: pl.Series) -> pl.Series:
+    """Mask of dates and times that are outside the years 1 to 9999: infinities, years before Christ."""
+    bounds = _DAYS if values.dtype == pl.Date else _MICROSECONDS
+    return ~values.to_physical().is_between(bounds["0001"], bounds["9999"]).fill_null(value=True)
