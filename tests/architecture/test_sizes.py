@@ -21,15 +21,31 @@ def too_long_modules(repository: Path, paths: list[Path]) -> dict[str, int]:
 
 
 def too_long_functions(path: str, source: str) -> dict[str, int]:
-    """Functions above the limit, with their lines; decorators and docstring do not count."""
+    """Functions above the limit, with their lines; decorators, docstring and functions inside do not count."""
     found: dict[str, int] = {}
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[1] if ast.get_docstring(node, clean=False) and len(node.body) > 1 else node.body[0]
-            count = (node.end_lineno or node.lineno) - first.lineno + 1
-            if count > FUNCTION_LINES:
-                found[f"{path}::{node.name}"] = count
+            lines = own_lines(node)
+            if len(lines) > FUNCTION_LINES:
+                found[f"{path}::{node.name}"] = len(lines)
     return found
+
+
+def own_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
+    """Line numbers of a function's body without its docstring and without the functions inside, which count alone."""
+    has_docstring = ast.get_docstring(function, clean=False) is not None
+    body = function.body[1:] if has_docstring else function.body
+    lines = {number for statement in body for number in span(statement)}
+    inner = (node for node in ast.walk(function) if node is not function)
+    return lines - {
+        number for node in inner if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for number in span(node)
+    }
+
+
+def span(statement: ast.stmt) -> range:
+    """The lines of a statement, with its decorators."""
+    first = min([statement.lineno, *(node.lineno for node in getattr(statement, "decorator_list", []))])
+    return range(first, (statement.end_lineno or statement.lineno) + 1)
 
 
 def test_modules_are_short(repository: Path, python_files: list[Path]) -> None:
@@ -51,6 +67,12 @@ def test_a_long_function_is_noticed() -> None:
 
     assert too_long_functions("m.py", source) == {"m.py::f": FUNCTION_LINES + 1}
     assert too_long_functions("m.py", source.removesuffix("    pass\n")) == {}
+
+
+def test_a_function_that_only_holds_others_is_not_long() -> None:
+    inner = "    @mark\n    def g():\n" + "        pass\n" * FUNCTION_LINES
+
+    assert too_long_functions("m.py", f"def f():\n{inner}{inner}") == {}
 
 
 def test_the_list_of_exceptions_holds_only_what_is_still_too_long(repository: Path, python_files: list[Path]) -> None:
