@@ -15,7 +15,8 @@ import pytest
 
 SQL = re.compile(
     r"\b(SELECT .*|INSERT INTO|UPDATE \S+ (AS \w+ )?SET|DELETE FROM"
-    r"|(CREATE|DROP|ALTER) (TEMP\w* )?(TABLE|VIEW|INDEX|SCHEMA)|COPY .* (FROM|TO)|MERGE INTO|TRUNCATE|WHERE|ORDER BY|ON CONFLICT)\b",
+    r"|(CREATE|DROP|ALTER) (TEMP\w* )?(TABLE|VIEW|INDEX|SCHEMA)"
+    r"|COPY .* (FROM|TO)|MERGE INTO|TRUNCATE|WHERE|ORDER BY|ON CONFLICT)\b",
     re.DOTALL,
 )
 NAMES_FROM_OUTSIDE = {"column", "field", "key", "name", "object", "path", "query", "schema", "table", "url"}
