@@ -25,15 +25,14 @@ def given_reasons(source: str) -> set[str]:
 
 
 def _values(node: ast.AST) -> Iterator[ast.expr]:
-    if isinstance(node, ast.keyword) and node.arg in {"reason", "default_reason"}:
-        yield node.value
-    elif isinstance(node, ast.Assign) and any(
-        isinstance(to, ast.Name) and to.id == "default_reason" for to in node.targets
-    ):
-        yield node.value
-    elif isinstance(node, ast.Dict):
-        keys = (key.value if isinstance(key, ast.Constant) else None for key in node.keys)
-        yield from (value for key, value in zip(keys, node.values, strict=True) if key == "reason")
+    match node:
+        case ast.keyword(arg="reason"):
+            yield node.value
+        case ast.Assign(targets=[ast.Name(id="default_reason")]):
+            yield node.value
+        case ast.Dict():
+            keys = (key.value if isinstance(key, ast.Constant) else None for key in node.keys)
+            yield from (value for key, value in zip(keys, node.values, strict=True) if key == "reason")
 
 
 def _literals(value: ast.expr) -> Iterator[str]:
