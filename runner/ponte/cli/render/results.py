@@ -63,9 +63,9 @@ def reject_lines(levels: RejectLevels, job: str, width: int | None) -> list[str]
     figures = [f"{count(number)} {word}" for number, word in _reject_figures(levels) if number or word == "open"]
     parts = ["rejects: " + ", ".join(figures), *(reason_text(reason) for reason in levels.reasons[:_MOST_REASONS])]
     if levels.open:
-        hint = f"      ponte rejects list {job}"
         lines = flow(parts, indent="   ", width=width)
-        return flow([*lines[-1:], hint], separator="", width=width) if len(lines) == 1 else [*lines, hint]
+        hint = f"ponte rejects list {job}"
+        return [*lines[:-1], *flow([lines[-1], hint], separator=" " * 6, indent="   ", width=width)]
     return flow(parts, indent="   ", width=width)
 
 

@@ -105,7 +105,7 @@ def flow(parts: Sequence[str], *, separator: str = " · ", indent: str = "", wid
     for part in parts:
         joined = lines[-1] + separator + part if lines else part
         if lines and width and width_of(joined) > width:
-            lines.append(indent + part)
+            lines.append(indent + part.lstrip())
         elif lines:
             lines[-1] = joined
         else:
