@@ -49,6 +49,11 @@ class Account(Model):
             + self.duplicate + self.superseded + self.conflict + self.deferred
         )  # fmt: skip
 
+    @property
+    def written(self) -> int:
+        """Records that changed the target."""
+        return self.created + self.updated + self.deleted
+
     def __add__(self, other: Account) -> Account:
         """The sum of two accounts, member by member."""
         return Account(**{name: getattr(self, name) + getattr(other, name) for name in Account.model_fields})

@@ -311,6 +311,8 @@ class LastRun(Model):
     """When."""
     account: Account
     """Where every record went."""
+    written: Annotated[int, Field(ge=0)]
+    """Created, updated and deleted together."""
 
 
 class SyncJobStatus(Status):

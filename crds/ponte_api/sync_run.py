@@ -96,6 +96,8 @@ class SyncRunStatus(Status):
     """When it ended."""
     account: Account | None = None
     """Where every record went."""
+    written: Annotated[int, Field(ge=0)] | None = None
+    """Created, updated and deleted together."""
     new_rejects: Annotated[int, Field(ge=0)] | None = None
     """Rejects that this run opened."""
     open_rejects: Annotated[int, Field(ge=0)] | None = None
@@ -113,6 +115,7 @@ class SyncRunStatus(Status):
             started_at=result.started_at,
             ended_at=result.ended_at,
             account=result.account,
+            written=result.account.written,
             new_rejects=result.rejects.new,
             open_rejects=result.rejects.open,
             reasons=result.rejects.reasons[:5],

@@ -306,8 +306,8 @@ class Part(Model):
     """Field of the record that holds the list."""
     table: Annotated[str, Field(min_length=1, max_length=256)]
     """Table of the parts."""
-    on: Annotated[list[JoinColumn], Field(min_length=1, max_length=8)]
-    """Which columns tie a part to its record."""
+    on: Annotated[list[JoinColumn], Field(min_length=1, max_length=8, alias="join")]
+    """Which columns tie a part to its record."""  # written `join`: a plain `on` is the boolean true in YAML 1.1
     key: Annotated[list[Column], Field(min_length=1, max_length=8)]
     """Columns that identify a part within its record."""
     order: Annotated[list[Column], Field(max_length=8)] = []

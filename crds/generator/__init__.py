@@ -1,0 +1,1 @@
+"""Generator of CRDs, JSON Schemas and reference pages; not a part of the product."""
