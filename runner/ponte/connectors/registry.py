@@ -28,13 +28,16 @@ class SecretText(Protocol):
 
 
 class References(Protocol):
-    """Values that a SyncSource names instead of holding them. Each raises ConfigurationError where one is missing."""
+    """Values that a SyncSource names instead of holding them; `what` names the setting in messages.
 
-    def setting(self, setting: Setting) -> str:
+    Each raises ConfigurationError where a value is missing.
+    """
+
+    def setting(self, setting: Setting, what: str) -> str:
         """The value of a connection setting."""
         ...
 
-    def secret(self, secret: Secret) -> SecretText:
+    def secret(self, secret: Secret, what: str) -> SecretText:
         """The value of a credential."""
         ...
 

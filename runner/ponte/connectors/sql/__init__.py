@@ -23,7 +23,10 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     spec = source.spec.sql
     if spec is None:
         raise ConfigurationError(f"SyncSource {source.metadata.name} is no SQL database.")
-    url, label = references.setting(spec.url), f"SyncSource {source.metadata.name}"
+    url, label = (
+        references.setting(spec.url, f"SyncSource {source.metadata.name}: sql.url"),
+        f"SyncSource {source.metadata.name}",
+    )
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
         path = _sqlite_path(url, label)
@@ -48,8 +51,8 @@ def _postgresql_uri(url: str, spec: SqlSpec, references: References, label: str)
         raise ConfigurationError(
             f"{label}: sql.url holds a password. Take it out and name it by sql.password.secretRef."
         )
-    user = references.setting(spec.username) if spec.username else parts.username or ""
-    secret = references.secret(spec.password).reveal() if spec.password else None
+    user = references.setting(spec.username, f"{label}: sql.username") if spec.username else parts.username or ""
+    secret = references.secret(spec.password, f"{label}: sql.password").reveal() if spec.password else None
     login = quote(user, safe="") + (f":{quote(secret, safe='')}" if secret is not None else "")
     host = parts.netloc.rpartition("@")[2]
     query = f"?{parts.query}" if parts.query else ""

@@ -1,0 +1,23 @@
+"""Connector `files`: a folder of CSV and JSON Lines files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ponte.connectors.files.system import FilesSystem
+from ponte.connectors.registry import References
+from ponte.engine.ports import Clock, System
+from ponte.errors import ConfigurationError
+from ponte_api.sync_source import SyncSource
+
+
+def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature
+    """The folder of a SyncSource. Nothing is opened yet.
+
+    Raises:
+        ConfigurationError: the SyncSource is no folder of files.
+    """
+    if source.spec.files is None:
+        raise ConfigurationError(f"SyncSource {source.metadata.name} is no folder of files.")
+    folder = references.setting(source.spec.files.path, f"SyncSource {source.metadata.name}: files.path")
+    return FilesSystem(source, Path(folder))

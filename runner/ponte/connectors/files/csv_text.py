@@ -1,0 +1,226 @@
+"""CSV text to frames of strings, without losing or shifting a record.
+
+Batches whose lines are all proper records (a regular expression says so) go through Polars. From the first line on
+that is not, records are made one by one: a quoted line break, a wrong number of fields, a quote that is never closed.
+What is no record becomes `Unreadable`, and reading goes on at the next line.
+
+Source: RFC 4180, with delimiter and quote as declared and blank lines ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from ponte.connectors.files.client import Snapshot
+from ponte.connectors.files.text import read_lines
+from ponte.engine.ports import Unreadable
+from ponte.errors import ConfigurationError, TransientError
+from ponte_api.sync_source import Csv
+
+LONGEST_RECORD = 256 * 1024  # characters of a record that spans lines; beyond, its quote was never closed
+WORTH_IT = 256  # lines, below which Polars is not worth calling
+SINGLY = 1024  # records made one by one before Polars is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Records of a file.
+
+    Attributes:
+        frame: strings; an empty field is null.
+        unreadable: lines that are no record.
+    """
+
+    frame: pl.DataFrame
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+@dataclass(slots=True)
+class Lines:
+    """Lines of a file, to be taken from the front; knows the number of the next one, from 1."""
+
+    source: Iterator[list[str]]
+    held: list[str] = field(default_factory=list)
+    start: int = 0
+    number: int = 1
+
+    def fill(self, count: int) -> bool:
+        """Holds at least so many lines, unless the file ends; says whether there are any."""
+        while len(self.held) - self.start < count:
+            more = next(self.source, None)
+            if more is None:
+                break
+            self.held = self.held[self.start :] + more
+            self.start = 0
+        return len(self.held) > self.start
+
+    def ahead(self, count: int) -> list[str]:
+        """The next lines, not yet taken."""
+        return self.held[self.start : self.start + count]
+
+    def take(self, count: int) -> None:
+        """Goes on behind so many lines."""
+        self.start += count
+        self.number += count
+
+
+def read_csv(snapshot: Snapshot, options: Csv, names: Sequence[str], batch_size: int) -> Iterator[Table]:
+    """Yields tables of at most `batch_size` records.
+
+    Args:
+        names: of the fields, for a file without header.
+
+    Raises:
+        ConfigurationError: the header is no header, the encoding is wrong.
+        TransientError: the file is empty although a header should be there.
+    """
+    lines = Lines(read_lines(snapshot, options.encoding))
+    shape = Shape(options, tuple(names))
+    if options.header:
+        shape = Shape(options, _header(snapshot.label, lines, options))
+    yield Table(shape.frame_records([]))
+    while lines.fill(batch_size):
+        yield shape.take(lines, batch_size)
+
+
+def _header(label: str, lines: Lines, options: Csv) -> tuple[str, ...]:
+    while lines.fill(1) and not lines.ahead(1)[0].strip():
+        lines.take(1)
+    if not lines.fill(1):
+        raise TransientError(f"{label} is empty: not even a header line is there yet.", reason="FileEmpty")
+    record = _one_record(lines, options)
+    if isinstance(record, str):
+        raise ConfigurationError(f"{label}: the header line cannot be read: {record}.", reason="InvalidHeader")
+    names = tuple(name.strip() or f"column_{position}" for position, name in enumerate(record.fields, 1))
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigurationError(
+            f"{label}: the header names {', '.join(twice)} more than once.", reason="InvalidHeader"
+        )
+    lines.take(record.lines)
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What each record of a file looks like."""
+
+    options: Csv
+    names: tuple[str, ...]
+
+    def take(self, lines: Lines, count: int) -> Table:
+        """The records of the next lines."""
+        ahead = lines.ahead(count)
+        proper = self._count_proper(ahead)
+        if proper >= min(WORTH_IT, len(ahead)):
+            lines.take(proper)
+            return Table(self._parse(ahead[:proper]))
+        return self._take_singly(lines, count)
+
+    def _count_proper(self, ahead: list[str]) -> int:
+        """How many of the lines, from the first, are a whole record each."""
+        is_proper = pl.Series(ahead, dtype=pl.String).str.contains(self._pattern())
+        first_bad = (~is_proper).arg_max()
+        return len(ahead) if is_proper.all() or first_bad is None else first_bad
+
+    def _pattern(self) -> str:
+        delimiter, quote = re.escape(self.options.delimiter), re.escape(self.options.quote)
+        plain = f"[^{delimiter}{quote}\\r\\x00]*"
+        cell = f"(?:{quote}(?:[^{quote}\\r\\x00]|{quote}{quote})*{quote}|{plain})" if quote else plain
+        return f"^{cell}(?:{delimiter}{cell}){{{len(self.names) - 1}}}\\r?$"
+
+    def _parse(self, lines: list[str]) -> pl.DataFrame:
+        if len(self.names) == 1 or len(self.options.delimiter.encode()) > 1 or len(self.options.quote.encode()) > 1:
+            return self.frame_records(_split(lines, self.options))
+        return pl.read_csv(
+            "\n".join(lines).replace("\r\n", "\n").encode(),
+            has_header=False,
+            schema=dict.fromkeys(self.names, pl.String),
+            separator=self.options.delimiter,
+            quote_char=self.options.quote or None,
+            null_values=["", *([self.options.null] if self.options.null else [])],
+        )
+
+    def _take_singly(self, lines: Lines, count: int) -> Table:
+        records: list[list[str]] = []
+        unreadable: list[Unreadable] = []
+        for _ in range(min(count, SINGLY)):
+            if not lines.fill(1):
+                break
+            number = lines.number
+            record = _one_record(lines, self.options)
+            fault = record if isinstance(record, str) else self._fault(record)
+            lines.take(1 if isinstance(record, str) else record.lines)
+            if fault is not None:
+                unreadable.append(Unreadable(f"line {number}", "BrokenRecord", f"line {number}: {fault}"))
+            elif not isinstance(record, str) and record.fields:
+                records.append(record.fields)
+        return Table(self.frame_records(records), tuple(unreadable))
+
+    def _fault(self, record: _Record) -> str | None:
+        if record.fields and len(record.fields) != len(self.names):
+            return f"{len(record.fields)} fields, but {len(self.names)} are expected"
+        if any("\0" in value for value in record.fields):
+            return "a field holds a NUL character"
+        return None
+
+    def frame_records(self, records: list[list[str]]) -> pl.DataFrame:
+        """Records of the right number of fields, as strings."""
+        columns = list(zip(*records, strict=True)) if records else [()] * len(self.names)
+        none = {"", self.options.null or ""}
+        return pl.DataFrame(
+            {
+                name: pl.Series([None if value in none else value for value in values], dtype=pl.String)
+                for name, values in zip(self.names, columns, strict=True)
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    fields: list[str]
+    lines: int
+
+
+def _one_record(lines: Lines, options: Csv) -> _Record | str:
+    """The next record and how many lines it takes, or why the next line begins none."""
+    taken = 0
+
+    def feed() -> Iterator[str]:
+        nonlocal taken
+        length = 0
+        while lines.fill(taken + 1) and len(lines.held) - lines.start > taken:
+            line = lines.held[lines.start + taken]
+            taken += 1
+            length += len(line) + 1
+            if length > LONGEST_RECORD and taken > 1:
+                return
+            yield line + "\n"
+
+    try:
+        fields = next(_reader(feed(), options))
+    except (csv.Error, StopIteration) as error:
+        return "a quote is never closed" if "unexpected end" in str(error) or taken > 1 else f"no CSV ({error})"
+    return _Record(fields, taken)
+
+
+def _split(lines: list[str], options: Csv) -> list[list[str]]:
+    return [record for record in _reader(iter(lines), options) if record]
+
+
+def _reader(lines: Iterator[str], options: Csv) -> Iterator[list[str]]:
+    csv.field_size_limit(max(csv.field_size_limit(), LONGEST_RECORD * 64))
+    quoting = csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE
+    return csv.reader(
+        lines,
+        delimiter=options.delimiter,
+        quotechar=options.quote or None,
+        quoting=quoting,
+        doublequote=True,
+        strict=True,
+    )

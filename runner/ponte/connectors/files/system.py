@@ -1,0 +1,53 @@
+"""A folder of files as a system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ponte.connectors.files.client import Folder
+from ponte.connectors.files.errors import translated
+from ponte.connectors.files.source import FileSource
+from ponte.engine.ports import Probe, SchemaField, Source, Target
+from ponte.errors import ConfigurationError, PonteError
+from ponte_api.sync_source import ObjectSpec, SyncSource
+
+
+class FilesSystem:
+    """One folder."""
+
+    def __init__(self, source: SyncSource, path: Path) -> None:
+        self._source = source
+        self._folder = Folder(path, f"SyncSource {source.metadata.name}")
+
+    def source(self, object_name: str) -> Source:
+        """The file for reading."""
+        return FileSource(self._object(object_name), self._folder)
+
+    def target(self, object_name: str) -> Target:
+        """The file for writing."""
+        raise ConfigurationError(f"{self._folder.label}: {object_name} cannot be written yet.")
+
+    async def probe(self) -> Probe:
+        """Looks at the folder."""
+        try:
+            with translated(f"{self._folder.label}: {self._folder.path}"):
+                next(self._folder.path.iterdir(), None)
+        except PonteError as error:
+            return Probe(ok=False, reason=error.reason, message=error.message)
+        return Probe(ok=True, reason="Reachable", message=f"{self._folder.label}: {self._folder.path} can be read.")
+
+    async def schema(self, object_name: str) -> list[SchemaField]:
+        """The fields that the file names; CSV knows no types, so all are strings."""
+        return await FileSource(self._object(object_name), self._folder).schema()
+
+    async def close(self) -> None:
+        """Nothing is held open."""
+
+    def _object(self, name: str) -> ObjectSpec:
+        spec = self._source.spec.object(name)
+        if spec is None:
+            names = ", ".join(sorted(known.name for known in self._source.spec.objects))
+            raise ConfigurationError(f"{self._folder.label} has no object {name!r} (has: {names}).")
+        if spec.path is None:
+            raise ConfigurationError(f"{self._folder.label}, object {name}: name a file by path.")
+        return spec
