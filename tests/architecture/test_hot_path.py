@@ -38,7 +38,7 @@ def integration(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("run", "--help")], ids=" ".join)
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",)], ids=" ".join)
 def test_help_is_answered_without_heavy_libraries(arguments: tuple[str, ...], tmp_path: Path) -> None:
     imported = libraries_of(tmp_path, *arguments)
 
