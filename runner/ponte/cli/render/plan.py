@@ -1,0 +1,106 @@
+"""What a run would do: counts, then changes field by field, rejects and deletes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ponte.cli.render.text import count, counted, escape, pad, table, width_of
+from ponte_api.result import Account
+
+_COLUMNS = ("create", "update", "unchanged", "skipped", "left", "reject", "delete")
+_ALWAYS = frozenset({"create", "update", "unchanged", "skipped", "reject", "delete"})
+_LONGEST_VALUE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of a record: what the target has and what it would get; None for no value."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """One record that a run would touch, or reject.
+
+    Attributes:
+        operation: create, update, delete or reject.
+        key: source key; fields of a key of several are joined by a tab.
+        fields: for updates and creates; values of sensitive fields are masked already.
+        note: for deletes and rejects: why.
+    """
+
+    operation: str
+    key: str
+    fields: tuple[FieldChange, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan as people see it."""
+
+    job: str
+    account: Account
+    changes: Sequence[PlannedChange]
+    notes: Sequence[str] = ()
+
+    @property
+    def change_count(self) -> int:
+        """How many records would be changed at the target."""
+        return self.account.created + self.account.updated + self.account.deleted
+
+
+def plan_lines(plan: Plan, *, most: int | None) -> list[str]:
+    """The lines that `ponte plan` prints; `most` is how many changes are shown, None for all."""
+    shown = plan.changes if most is None else plan.changes[:most]
+    lines = [*_counts(plan), ""]
+    lines += [line for change in shown for line in _change_lines(change)]
+    hidden = plan.change_count + plan.account.rejected - len(shown)
+    if hidden > 0 and most is not None:
+        lines.append(f"… {count(hidden)} more: ponte plan {plan.job} --all")
+    lines += [f"note: {escape(note)}" for note in plan.notes]
+    return [*lines, _last_line(plan)]
+
+
+def _last_line(plan: Plan) -> str:
+    if not plan.change_count:
+        return "No changes: the target has what it should have, as far as Ponte knows; nothing was written."
+    return f"{counted(plan.change_count, 'change')} would be made; nothing was written."
+
+
+def _counts(plan: Plan) -> list[str]:
+    account = plan.account
+    numbers = (
+        account.created, account.updated, account.unchanged, account.skipped, account.left, account.rejected,
+        account.deleted,
+    )  # fmt: skip
+    present = [(name, number) for name, number in zip(_COLUMNS, numbers, strict=True) if name in _ALWAYS or number]
+    header, figures = ["", *(name for name, _ in present)], [plan.job, *(count(number) for _, number in present)]
+    return table([header, figures], right=frozenset(range(1, len(header))))
+
+
+def _change_lines(change: PlannedChange) -> list[str]:
+    head = f"{change.operation} {escape(change.key.replace(chr(9), ' / '))}"
+    if not change.fields:
+        return [f"{head}   {escape(change.note)}".rstrip()]
+    names = max(width_of(escape(field.field)) for field in change.fields)
+    values = [
+        f"{pad(escape(field.field), names)}   {_value_change(change.operation, field)}" for field in change.fields
+    ]
+    indent = " " * width_of(head)
+    return [f"{head if not place else indent}   {value}" for place, value in enumerate(values)]
+
+
+def _value_change(operation: str, field: FieldChange) -> str:
+    return _value(field.after) if operation == "create" else f"{_value(field.before)} -> {_value(field.after)}"
+
+
+def _value(value: str | None) -> str:
+    if value is None:
+        return "(none)"
+    text = escape(value) or '""'
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

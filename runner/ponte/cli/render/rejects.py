@@ -1,0 +1,110 @@
+"""Rejects as a table, and one with all its faults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ponte.cli.render.text import counted, escape, table
+
+_HEADER = ("KEY", "FIELD", "REASON", "SINCE", "TIMES", "MESSAGE")
+_STATES = {"deferred": "waits for a record of another job", "ambiguous": "a person must look whether it arrived"}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a record."""
+
+    field: str | None
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A record that did not get through, as people see it.
+
+    Attributes:
+        key: source key; fields of a key of several are joined by a tab.
+        stage: where it failed: extract, map, deliver ...
+        faults: all of them, the first is the one that is shown in lists.
+        state: open, deferred, ambiguous or skipped.
+        first_seen, last_seen: aware.
+        attempts: how often it was tried.
+    """
+
+    key: str
+    stage: str
+    faults: tuple[Fault, ...]
+    state: str
+    first_seen: datetime
+    last_seen: datetime
+    attempts: int
+
+
+def reject_table(rejects: Sequence[Reject], *, job: str, open_count: int, width: int | None = None) -> list[str]:
+    """The open rejects of a job, one per line.
+
+    Args:
+        rejects: those to show.
+        job: their job, for the next step.
+        open_count: how many there are in all.
+        width: columns of the terminal; None for no limit.
+    """
+    if not rejects:
+        return [f"{job}: no open rejects."]
+    lines = table([_HEADER, *map(_row, rejects)], right=frozenset({4}), width=width)
+    hidden = open_count - len(rejects)
+    more = f", {len(rejects):,} of them shown: --limit {open_count}" if hidden > 0 else ""
+    ending = "They are tried again at every run, at once with: ponte rejects retry " + job
+    return [*lines, "", f"{counted(open_count, 'open reject')} of {job}{more}. {ending}"]
+
+
+def _row(reject: Reject) -> tuple[str, ...]:
+    first = reject.faults[0]
+    others = f" (and {counted(len(reject.faults) - 1, 'other fault')})" if len(reject.faults) > 1 else ""
+    return (
+        escape(reject.key.replace("\t", " / ")),
+        escape(first.field or ""),
+        escape(first.reason),
+        moment(reject.first_seen),
+        str(reject.attempts),
+        escape(first.message) + others,
+    )
+
+
+def reject_details(reject: Reject, *, job: str) -> list[str]:
+    """One reject with all its faults."""
+    key = escape(reject.key.replace("\t", " / "))
+    state = _STATES.get(reject.state, reject.state)
+    faults = [
+        (escape(fault.field or "(the record)"), escape(fault.reason), escape(fault.message)) for fault in reject.faults
+    ]
+    return [
+        f'{job} "{key}": {state}, stage {escape(reject.stage)}',
+        *(f"  {line}" for line in table(faults)),
+        f"  first seen {moment(reject.first_seen)}, last {moment(reject.last_seen)}, tried {_times(reject.attempts)}",
+    ]
+
+
+def reject_document(reject: Reject) -> dict[str, object]:
+    """The same as JSON."""
+    return {
+        "key": reject.key.split("\t"),
+        "stage": reject.stage,
+        "state": reject.state,
+        "faults": [{"field": fault.field, "reason": fault.reason, "message": fault.message} for fault in reject.faults],
+        "firstSeen": reject.first_seen.isoformat(),
+        "lastSeen": reject.last_seen.isoformat(),
+        "attempts": reject.attempts,
+    }
+
+
+def moment(when: datetime) -> str:
+    """A time in the zone of whoever looks: `2026-11-21 02:00`."""
+    return f"{when.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"

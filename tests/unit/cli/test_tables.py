@@ -1,0 +1,155 @@
+"""Rejects, runs and plans as people see them."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ponte.cli.render.plan import FieldChange, Plan, PlannedChange, plan_lines
+from ponte.cli.render.rejects import Fault, Reject, reject_details, reject_document, reject_table
+from ponte.cli.render.runs import run_table
+from ponte_api.result import Account, RejectLevels, RunError, RunResult
+
+WHEN = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+def reject(key: str = "0007741", *faults: Fault, state: str = "open") -> Reject:
+    some = faults or (Fault("name", "RequiredFieldMissing", "is required and empty (ARTDES)"),)
+    return Reject(key, "map", some, state, WHEN, WHEN + timedelta(days=2), 3)
+
+
+def test_rejects_are_listed_with_what_to_do_next() -> None:
+    bad_price = Reject(
+        "0008120", "map", (Fault("price", "NotConvertible", '"12,5O" is not a number (PREZZO)'),), "open", WHEN, WHEN, 1
+    )
+
+    assert reject_table([reject(), bad_price], job="products", open_count=2) == [
+        "KEY      FIELD  REASON                SINCE             TIMES  MESSAGE",
+        "0007741  name   RequiredFieldMissing  2026-11-21 02:00      3  is required and empty (ARTDES)",
+        '0008120  price  NotConvertible        2026-11-21 02:00      1  "12,5O" is not a number (PREZZO)',
+        "",
+        "2 open rejects of products. They are tried again at every run, at once with: ponte rejects retry products",
+    ]
+
+
+def test_a_shortened_list_says_so() -> None:
+    assert (
+        "17 open rejects of products, 1 of them shown: --limit 17."
+        in reject_table([reject()], job="products", open_count=17)[-1]
+    )
+
+
+def test_no_rejects_are_good_news() -> None:
+    assert reject_table([], job="products", open_count=0) == ["products: no open rejects."]
+
+
+def test_at_eighty_columns_no_row_wraps() -> None:
+    assert all(len(line) <= 80 for line in reject_table([reject()], job="products", open_count=1, width=80)[:2])
+
+
+def test_data_cannot_control_the_terminal() -> None:
+    evil = reject("\x1b[2J", Fault("na\x07me", "NotConvertible", "\x1b]0;title\x07"))
+
+    assert "\x1b" not in "".join(reject_table([evil], job="products", open_count=1))
+    assert "\x1b" not in "".join(reject_details(evil, job="products"))
+
+
+def test_one_reject_shows_all_its_faults() -> None:
+    both = reject(
+        "0007741",
+        Fault("name", "RequiredFieldMissing", "is required and empty (ARTDES)"),
+        Fault("price", "NotConvertible", '"12,5O" is not a number (PREZZO)'),
+    )
+
+    assert reject_details(both, job="products") == [
+        'products "0007741": open, stage map',
+        "  name   RequiredFieldMissing  is required and empty (ARTDES)",
+        '  price  NotConvertible        "12,5O" is not a number (PREZZO)',
+        "  first seen 2026-11-21 02:00, last 2026-11-23 02:00, tried 3 times",
+    ]
+
+
+def test_a_key_of_several_fields_is_shown_apart_and_given_as_a_list() -> None:
+    several = reject("10\tA")
+
+    assert reject_details(several, job="lines")[0] == 'lines "10 / A": open, stage map'
+    assert reject_document(several)["key"] == ["10", "A"]
+
+
+def test_runs_are_listed_newest_first_with_why_they_failed() -> None:
+    done = RunResult(
+        run="a", job="products", action="sync", read_mode="all", phase="PartiallySucceeded", reason="Completed",
+        started_at=WHEN, ended_at=WHEN + timedelta(seconds=1.8),
+        account=Account(read=50_000, created=49_962, rejected=38),
+        rejects=RejectLevels(new=17, open=17),
+    )  # fmt: skip
+    failed = RunResult(
+        run="b", job="stock", action="sync", read_mode="changes", phase="Failed", reason="CredentialsRefused",
+        started_at=WHEN,
+        error=RunError(reason="CredentialsRefused", message="erp: cannot log in\nNext: ...", exit_code=78),
+    )  # fmt: skip
+
+    lines = run_table([failed, done])
+
+    assert lines[0].split() == ["STARTED", "JOB", "ACTION", "PHASE", "READ", "WRITTEN", "REJECTS", "DURATION", "WHY"]
+    assert lines[1].endswith("erp: cannot log in")
+    assert lines[2].split()[-4:] == ["49,962", "17", "1.8", "s"]
+
+
+def test_without_runs_the_next_step_is_named() -> None:
+    assert run_table([]) == ["No runs yet. Next: ponte run JOB"]
+
+
+PLAN = Plan(
+    "products",
+    Account(read=50_000, created=12, updated=400, unchanged=49_550, skipped=21, rejected=17, deleted=2),
+    [
+        PlannedChange("update", "0000042", (FieldChange("price", "12.50", "12.90"), FieldChange("stock", "7", "3"))),
+        PlannedChange("delete", "0009917", note="vanished from the source"),
+        PlannedChange("reject", "0007741", note="name   RequiredFieldMissing: ARTDES is empty"),
+    ],
+)
+
+
+def test_a_plan_shows_counts_and_the_first_changes_field_by_field() -> None:
+    assert plan_lines(PLAN, most=10) == [
+        "          create  update  unchanged  skipped  reject  delete",
+        "products      12     400     49,550       21      17       2",
+        "",
+        "update 0000042   price   12.50 -> 12.90",
+        "                 stock   7 -> 3",
+        "delete 0009917   vanished from the source",
+        "reject 0007741   name   RequiredFieldMissing: ARTDES is empty",
+        "… 428 more: ponte plan products --all",
+        "414 changes would be made; nothing was written.",
+    ]
+
+
+def test_a_plan_without_changes_says_so() -> None:
+    nothing = Plan("products", Account(read=2, unchanged=2), [])
+
+    assert plan_lines(nothing, most=10)[-1].startswith("No changes")
+
+
+def test_a_create_shows_what_would_be_created_and_no_value_is_told_from_empty_text() -> None:
+    new = Plan(
+        "products",
+        Account(read=1, created=1),
+        [PlannedChange("create", "1", (FieldChange("name", None, ""), FieldChange("ean", None, None)))],
+    )
+
+    assert plan_lines(new, most=None)[3:5] == ['create 1   name   ""', "           ean    (none)"]
+
+
+def test_long_values_are_cut() -> None:
+    long = Plan("p", Account(read=1, updated=1), [PlannedChange("update", "1", (FieldChange("n", "x" * 500, "y"),))])
+
+    assert max(map(len, plan_lines(long, most=None))) < 120
