@@ -96,8 +96,10 @@ def _field(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return pl.when(value.is_null()).then(pl.lit(NO_VALUE)).otherwise(pl.concat_str(pl.lit("{"), inner, pl.lit("}")))
     if isinstance(dtype, pl.List):
         elements = value.list.eval(_field(pl.element(), dtype.inner)).list.join("")
-        return pl.when(value.is_null()).then(pl.lit(NO_VALUE)).otherwise(
-            pl.concat_str(pl.lit("["), value.list.len().cast(pl.String), pl.lit(":"), elements, pl.lit("]"))
+        return (
+            pl.when(value.is_null())
+            .then(pl.lit(NO_VALUE))
+            .otherwise(pl.concat_str(pl.lit("["), value.list.len().cast(pl.String), pl.lit(":"), elements, pl.lit("]")))
         )
     return _prefixed(plain_text(value, dtype)).fill_null(NO_VALUE)
 

@@ -170,6 +170,10 @@ class Ledger(Protocol):
         """The records with these keys by DETAIL_SCHEMA; unknown ones are left out."""
         ...
 
+    async def details_of_hashes(self, scope: Scope, hashes: pl.Series) -> pl.DataFrame:
+        """The records with these key hashes by DETAIL_SCHEMA: one pass over the scope, for what vanished."""
+        ...
+
     async def holders(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
         """Which live record has each natural key: columns natural_key, key. Unknown ones are left out."""
         ...
@@ -198,7 +202,9 @@ class Ledger(Protocol):
         """Ids that the target gave, by ID_SCHEMA. Unknown ones are left out."""
         ...
 
-    async def resolve(self, system: str, object_name: str, by: Literal["sourceKey", "naturalKey"], keys: pl.Series) -> pl.DataFrame:
+    async def resolve(
+        self, system: str, object_name: str, by: Literal["sourceKey", "naturalKey"], keys: pl.Series
+    ) -> pl.DataFrame:
         """Look-ups: for canonical keys delivered to that object, columns value, target_id (its natural key where it has no id)."""
         ...
 

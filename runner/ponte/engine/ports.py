@@ -138,6 +138,7 @@ class TargetCapabilities:
         upserts: a create whose natural key exists becomes an update: sending it twice does no harm.
         finds: records can be looked up by natural key.
         takes_idempotency_keys: a repeated create with the same idempotency key is one create.
+        gives_ids: records are addressed by ids of the target's own; an update needs one.
         chunk: most records per call of `deliver`, also the most that are claimed at once.
         timeout_s: longest time that one call may take.
         settle_s: how long after a call of unknown outcome its effect may still come to light.
@@ -148,6 +149,7 @@ class TargetCapabilities:
     upserts: bool
     finds: bool
     takes_idempotency_keys: bool = False
+    gives_ids: bool = False
     chunk: int = 25_000
     timeout_s: float = 30.0
     settle_s: float = 0.0

@@ -87,4 +87,4 @@ def pack(rows: pl.DataFrame) -> bytes:
 
 def unpack(packed: bytes) -> pl.DataFrame:
     """The reverse of `pack`."""
-    return pl.read_ipc(io.BytesIO(packed), memory_map=False)
+    return pl.read_ipc(io.BytesIO(packed))

@@ -57,6 +57,10 @@ class StoredLedger:
         """See `Ledger.details`."""
         return await self._in_transaction(lambda: records.details(self._db, scope, keys))
 
+    async def details_of_hashes(self, scope: Scope, hashes: pl.Series) -> pl.DataFrame:
+        """See `Ledger.details_of_hashes`."""
+        return await self._call(lambda: records.details_of_hashes(self._db, scope, hashes))
+
     async def holders(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
         """See `Ledger.holders`."""
         return await self._in_transaction(lambda: records.holders(self._db, scope, naturals))

@@ -11,9 +11,7 @@ from ponte.ledger.database import Database
 
 _FOUND = pl.Schema({"value": pl.String, "natural_key": pl.String, "target_id": pl.String})
 _SCOPES = "JOIN ponte_scopes c ON c.id = r.scope AND c.target_system = $1 AND c.target_object = $2"
-_IDS = (
-    "LEFT JOIN ponte_ids i ON i.system = $1 AND i.object = $2 AND i.natural_key = COALESCE(r.natural_key, r.key)"
-)
+_IDS = "LEFT JOIN ponte_ids i ON i.system = $1 AND i.object = $2 AND i.natural_key = COALESCE(r.natural_key, r.key)"
 _LIVE = "r.deleted_at IS NULL"
 
 

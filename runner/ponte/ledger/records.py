@@ -39,6 +39,21 @@ def details(db: Database, scope: Scope, keys: pl.Series) -> pl.DataFrame:
         (scope.id,),
         _DETAIL,
     )
+    return _detailed(rows)
+
+
+def details_of_hashes(db: Database, scope: Scope, hashes: pl.Series) -> pl.DataFrame:
+    """The records with these key hashes by DETAIL_SCHEMA: one pass over the scope."""
+    sql = f"SELECT {', '.join(_DETAIL)} FROM ponte_records WHERE scope = $1"
+    wanted = hashes.to_frame("hash")
+    found = [
+        part.with_columns(hash_text(pl.col("key")).alias("hash")).join(wanted, on="hash", how="semi").drop("hash")
+        for part in db.stream(sql, (scope.id,), _DETAIL)
+    ]
+    return _detailed(pl.concat([pl.DataFrame(schema=_DETAIL), *found]))
+
+
+def _detailed(rows: pl.DataFrame) -> pl.DataFrame:
     joined = rows.with_columns(join_hash("print", "fingerprint"), pl.col("deleted_at").is_not_null().alias("deleted"))
     return joined.select(DETAIL_SCHEMA.names())
 

@@ -57,7 +57,9 @@ def recent(db: Database, job: str | None, limit: int) -> list[RunResult]:
         rows = db.query("SELECT result FROM ponte_runs ORDER BY started_at DESC, run DESC LIMIT $1", (limit,), _RUN)
     else:
         rows = db.query(
-            "SELECT result FROM ponte_runs WHERE job = $1 ORDER BY started_at DESC, run DESC LIMIT $2", (job, limit), _RUN
+            "SELECT result FROM ponte_runs WHERE job = $1 ORDER BY started_at DESC, run DESC LIMIT $2",
+            (job, limit),
+            _RUN,
         )
     return [RunResult.model_validate_json(text) for (text,) in rows.iter_rows()]
 
@@ -69,12 +71,14 @@ def pending(db: Database, run: str) -> pl.DataFrame | None:
         (run,),
         pl.Schema({"pending": pl.Binary}),
     )
-    return pl.read_ipc(io.BytesIO(rows.item()), memory_map=False) if rows.height else None
+    return pl.read_ipc(io.BytesIO(rows.item())) if rows.height else None
 
 
 def succeeded(db: Database, job: str) -> bool:
     """Whether a job of that name has ever succeeded."""
     rows = db.query(
-        "SELECT id FROM ponte_scopes WHERE job = $1 AND last_success_at IS NOT NULL", (job,), pl.Schema({"id": pl.Int64})
+        "SELECT id FROM ponte_scopes WHERE job = $1 AND last_success_at IS NOT NULL",
+        (job,),
+        pl.Schema({"id": pl.Int64}),
     )
     return rows.height > 0

@@ -143,4 +143,6 @@ def outside_commits(db: Database, scope: Scope) -> int:
 
 
 def _lease(db: Database, scope_id: int) -> dict[str, int]:
-    return db.query(f"SELECT {', '.join(_LEASE)} FROM ponte_scopes WHERE id = $1", (scope_id,), _LEASE).row(0, named=True)
+    return db.query(f"SELECT {', '.join(_LEASE)} FROM ponte_scopes WHERE id = $1", (scope_id,), _LEASE).row(
+        0, named=True
+    )

@@ -1,6 +1,6 @@
 """Writes `sqlite.sql` and `postgresql.sql` from the tables: what a new ledger is made by, without SQLAlchemy.
 
-    python -m ponte.ledger.schema.generate [--check]
+python -m ponte.ledger.schema.generate [--check]
 """
 
 from __future__ import annotations

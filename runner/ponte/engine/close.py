@@ -1,0 +1,154 @@
+"""Closing a reading of all: what vanished or was left goes last, and only when that is certain.
+
+Vanished is what is known and live and was not seen by one uninterrupted, complete reading. Every record seen counts as
+seen, whatever became of it. One record without a usable key, an unreadable piece or a short reading forbids deletes.
+Each candidate is confirmed by key, or by a second reading; above the guard a person must approve.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import polars as pl
+
+from ponte.engine.canonical import hash_text, key_text, split_key
+from ponte.engine.deliver import CLAIM_MARGIN_S
+from ponte.engine.hashes import HashSet
+from ponte.engine.known import IndexedKnown
+from ponte.engine.ledger_port import CLAIM_SCHEMA, REJECT_SCHEMA, REMOVED_SCHEMA, Commit
+from ponte.engine.ports import Delivery, Operation, Read
+from ponte.engine.reading import keys_frame
+from ponte.engine.rejecting import rejects_of
+from ponte.engine.retry import retried
+from ponte.engine.settle import idempotency_keys, unknown_answers
+from ponte.engine.state import RunState
+
+# Columns of what is to be removed: key, natural_key (full text), version, why (vanished or left)
+CANDIDATE_SCHEMA = pl.Schema({"key": pl.String, "natural_key": pl.String, "version": pl.Int64, "why": pl.String})
+
+
+async def vanished(state: RunState, known: IndexedKnown, read_at_us: int) -> pl.DataFrame:
+    """CANDIDATE_SCHEMA: known records that the source certainly no longer has."""
+    unseen = known.unseen()
+    if unseen.is_empty():
+        return pl.DataFrame(schema=CANDIDATE_SCHEMA)
+    if state.problems:
+        state.notes.append(
+            f"DeletesForbidden: {len(unseen):,} known records were not seen, but the reading was not whole"
+        )
+        return pl.DataFrame(schema=CANDIDATE_SCHEMA)
+    details = await state.ports.ledger.details_of_hashes(state.writer.scope, unseen)
+    absent = await confirm(state, details["key"])
+    gone = details.filter(pl.col("key").is_in(absent.implode()))
+    return candidates_of(gone, read_at_us, "vanished")
+
+
+async def confirm(state: RunState, keys: pl.Series) -> pl.Series:
+    """Those of the keys that the source, asked again, still does not have."""
+    source, job = state.ports.source, state.job
+    present = HashSet()
+    if "keys" in source.capabilities.reads:
+        for start in range(0, len(keys), job.batch_size):
+            wanted = keys_frame(job, keys.slice(start, job.batch_size))
+            read = Read("keys", job.batch_size, columns=tuple(job.source_object.key), keys=wanted)
+            await _collect(state, read, present)
+    elif not await _collect(state, Read("all", job.batch_size, columns=tuple(job.source_object.key)), present):
+        state.notes.append("DeletesForbidden: the second reading, which was to confirm deletes, was not whole")
+        return keys.clear()
+    hashes = keys.to_frame("key").select(hash_text(pl.col("key")))["key"]
+    return keys.filter(~present.contains(hashes))
+
+
+async def _collect(state: RunState, read: Read, present: HashSet) -> bool:
+    is_whole = False
+    async for batch in state.ports.source.read(read):
+        if batch.frame.height:
+            keys = key_text(batch.frame, state.job.source_object.key).drop_nulls().to_frame("key")
+            present.add(keys.select(hash_text(pl.col("key")))["key"])
+        is_whole = is_whole or batch.is_last
+    return is_whole
+
+
+async def left(state: RunState) -> pl.DataFrame:
+    """CANDIDATE_SCHEMA: known records that `where` or the audience now leaves out."""
+    rows = pl.concat([pl.DataFrame(schema={"key": pl.String, "version": pl.Int64}), *state.left])
+    details = await state.ports.ledger.details(state.writer.scope, rows["key"])
+    live = details.filter(~pl.col("deleted")).drop("version").join(rows, on="key")
+    return candidates_of(live, None, "left")
+
+
+def candidates_of(details: pl.DataFrame, version: int | None, why: str) -> pl.DataFrame:
+    """CANDIDATE_SCHEMA of details; a version of None keeps each record's own."""
+    rows = details if version is None else details.with_columns(pl.lit(version, dtype=pl.Int64).alias("version"))
+    natural = pl.coalesce("natural_key", "key").alias("natural_key")
+    return rows.select("key", natural, "version", pl.lit(why).alias("why"))
+
+
+def is_over_guard(removals: int, known: int, max_percent: Decimal, min_count: int) -> bool:
+    """Whether so many removals need a person: more than `min_count`, and more than the share of what is known."""
+    return removals > min_count and removals * 100 > max_percent * known
+
+
+async def remove(state: RunState, candidates: pl.DataFrame, key: tuple[str, ...]) -> None:
+    """Removes or deactivates records at the target, chunk by chunk; what is refused becomes a reject."""
+    size = state.ports.target.capabilities.chunk
+    for start in range(0, candidates.height, size):
+        state.check_stop()
+        await _remove_chunk(state, candidates.slice(start, size), key)
+
+
+async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...]) -> None:
+    ports = state.ports
+    operation: Operation = "delete" if state.job.deletes.policy == "delete" else "update"
+    claimed = rows.select("key", "natural_key", pl.lit(operation).alias("operation"), "version")
+    await ports.failpoint("claim-delete.before")
+    live_s = max(ports.lease_s, ports.target.capabilities.timeout_s + CLAIM_MARGIN_S)
+    grant = await ports.ledger.claim(state.writer, claimed.match_to_schema(CLAIM_SCHEMA), live_s)
+    await ports.failpoint("claim-delete.after")
+    rows = rows.filter(~pl.col("key").is_in(grant.lost.implode()))
+    delivery = await _delivery(state, rows, operation, key)
+    await ports.failpoint("delete.before")
+    with state.stage("deliver"):
+        answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_stop)
+        answers = await unknown_answers(state, delivery, answers)
+    await ports.failpoint("delete.after")
+    answered = rows.with_row_index("row").join(answers, on="row", how="left", maintain_order="left")
+    await _commit(state, answered, grant.claim)
+
+
+async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, key: tuple[str, ...]) -> Delivery:
+    fields = pl.DataFrame(
+        [split_key(natural) for natural in rows["natural_key"]], schema=dict.fromkeys(key, pl.String), orient="row"
+    )
+    if operation == "update":
+        fields = fields.with_columns(pl.lit(value).alias(name) for name, value in state.job.deletes.set_fields)
+    known = await state.ports.ledger.target_ids(state.writer.scope, rows["natural_key"])
+    ids = rows.select("natural_key").join(known, on="natural_key", how="left", maintain_order="left")["target_id"]
+    work = rows.with_columns(pl.lit(0, dtype=pl.UInt128).alias("fingerprint"))
+    return Delivery(operation, fields, key, ids, idempotency_keys(state, work, operation))
+
+
+async def _commit(state: RunState, answered: pl.DataFrame, claim: int) -> None:
+    done = answered.filter(pl.col("outcome") == "done")
+    failed = answered.filter(pl.col("outcome").ne_missing("done"))
+    state.count_deleted(done.height)
+    rejects = pl.concat(
+        [
+            pl.DataFrame(schema=REJECT_SCHEMA),
+            rejects_of(failed, failed.select("row", "field", "reason", "message"), "deliver"),
+        ]
+    )
+    closed = state.closing(done["key"])
+    state.note_rejects(rejects, closed)
+    commit = Commit(
+        result=state.result(),
+        claim=claim,
+        unknown=failed.filter(pl.col("outcome").ne_missing("rejected"))["key"],
+        removed=done.select(REMOVED_SCHEMA.names()),
+        settled=done["key"],
+        rejects=rejects,
+        closed=closed,
+    )
+    await state.ports.failpoint("commit-delete.before")
+    await state.ports.ledger.commit(state.writer, commit)
+    await state.ports.failpoint("commit-delete.after")

@@ -1,0 +1,297 @@
+"""One run of a job: open, then read, map, diff, claim, deliver and commit batch by batch, then close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import polars as pl
+
+from ponte.engine import close
+from ponte.engine.batches import Mapper, process
+from ponte.engine.canonical import hash_text, join_key
+from ponte.engine.job import Job, Order, Ports
+from ponte.engine.known import IndexedKnown
+from ponte.engine.ledger_port import Commit, Ending
+from ponte.engine.opening import Opened, open_run
+from ponte.engine.ports import Batch, Read
+from ponte.engine.reading import keys_frame, last_cursor, read_ahead
+from ponte.engine.state import RunState
+from ponte.engine.watermark import later, lower_bound
+from ponte.errors import Interrupted, PonteError
+from ponte_api.result import Phase, RunError, RunResult
+
+DEFAULT_OVERLAP_S = 300.0
+
+
+async def run(ports: Ports, job: Job, order: Order) -> RunResult:
+    """Runs a job once.
+
+    Returns:
+        the report of a run that came to its end: Succeeded, PartiallySucceeded or AwaitingApproval.
+
+    Raises:
+        RunFailed: with the report of a run that did not; what it committed stays.
+        PonteError: the run could not even be opened.
+    """
+    opened = await open_run(ports, job, order)
+    state = opened.state
+    async with _kept_lease(state):
+        try:
+            ending = await _work(opened)
+        except PonteError as error:
+            await _fail(state, error)
+            raise RunFailed(error, state.result()) from error
+    await ports.failpoint("finish.before")
+    await ports.ledger.finish(state.writer, ending)
+    await ports.failpoint("finish.after")
+    return ending.result
+
+
+class RunFailed(PonteError):
+    """A run that did not come to its end; the cause decides the exit code."""
+
+    def __init__(self, cause: PonteError, result: RunResult) -> None:
+        super().__init__(cause.message, reason=cause.reason)
+        self.exit_code = cause.exit_code
+        self.result = result
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One reading as it goes on."""
+
+    is_whole: bool = False
+    announced: int | None = None
+    records: int = 0
+
+    def note(self, batch: Batch) -> None:
+        self.is_whole = self.is_whole or batch.is_last
+        self.announced = batch.announced if batch.announced is not None else self.announced
+        self.records += batch.frame.height + len(batch.unreadable)
+
+
+async def _work(opened: Opened) -> Ending:
+    state, job, order = opened.state, opened.state.job, opened.state.order
+    mapper = Mapper(state, {})
+    upper = order.upper
+    if order.read in ("all", "changes") and "changes" in state.ports.source.capabilities.reads:
+        upper = await state.ports.source.upper_bound()
+    read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
+    reading = await _read(state, mapper, _request(state, upper), read_at_us)
+    await _read_again(state, mapper)
+    pending: pl.DataFrame | None = None
+    if order.read == "all":
+        _judge_wholeness(state, reading)
+        pending = await _remove(state, read_at_us)
+        await _close_forgotten_rejects(state, reading)
+    elif order.read == "keys":
+        pending = await _remove_by_key(state, read_at_us)
+    if order.read in ("all", "changes") and reading.is_whole and upper is not None:
+        await _advance(state, upper)
+    await state.refresh_levels()
+    phase, reason = _phase(state, pending)
+    is_whole = order.read == "all" and reading.is_whole
+    result = state.result(phase, reason, ended_at=await state.ports.ledger.now())
+    has_succeeded = phase in ("Succeeded", "PartiallySucceeded")
+    return Ending(
+        result=result,
+        mapping_fingerprint=opened.fingerprint if is_whole and has_succeeded else None,
+        has_succeeded=has_succeeded and (is_whole or order.read == "changes"),
+        pending=pending,
+    )
+
+
+def _request(state: RunState, upper: str | None) -> Read:
+    job, order = state.job, state.order
+    size = job.batch_size
+    if order.read == "keys":
+        return Read(
+            "keys", size, keys=keys_frame(job, pl.Series([join_key(fields) for fields in order.keys], dtype=pl.String))
+        )
+    if order.read == "range":
+        return Read("range", size, lower=order.lower, upper=order.upper)
+    if order.read == "changes":
+        overlap = DEFAULT_OVERLAP_S if job.overlap_s is None else job.overlap_s
+        return Read("changes", size, lower=lower_bound(state.watermark, overlap), upper=upper)
+    return Read("all", size)
+
+
+async def _read(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> _Reading:
+    reading = _Reading()
+    async for batch in _timed(state, read):
+        reading.note(batch)
+        state.announced = reading.announced
+        await process(state, mapper, batch, read_at_us, _checkpoint(state, read, batch))
+    return reading
+
+
+async def _timed(state: RunState, read: Read) -> AsyncIterator[Batch]:
+    batches = read_ahead(state.ports.source, read)
+    try:
+        while True:
+            with state.stage("read"):
+                batch = await anext(batches, None)
+            if batch is None:
+                return
+            state.check_stop()
+            yield batch
+    finally:
+        with suppress(RuntimeError):
+            await batches.aclose()  # type: ignore[attr-defined]  # an async generator
+
+
+def _checkpoint(state: RunState, read: Read, batch: Batch) -> str | None:
+    """A watermark inside the window: only where changes come in (cursor, key) order and none is held back."""
+    cursor = state.job.source_object.cursor
+    if read.mode != "changes" or cursor is None or not state.ports.source.capabilities.cursor_order:
+        return None
+    if _holds_watermark(state):
+        return None
+    reached = last_cursor(batch.frame, cursor.field)
+    return later(state.watermark, reached) if reached is not None else None
+
+
+def _holds_watermark(state: RunState) -> bool:
+    """The watermark passes a reject only if the record can be had again, by key."""
+    return "keys" not in state.ports.source.capabilities.reads and any(len(keys) for keys in state.rejected)
+
+
+async def _read_again(state: RunState, mapper: Mapper) -> None:
+    """Keys that another writer had, and in a reading of changes those that were rejected before, are read by key."""
+    if "keys" not in state.ports.source.capabilities.reads:
+        return
+    wanted = [*state.again]
+    if state.order.read == "changes":
+        waiting = state.open_rejects.filter(pl.col("state").is_in(["open", "deferred"]))["key"]
+        hashes = waiting.to_frame("key").select(hash_text(pl.col("key")))["key"]
+        wanted.append(waiting.filter(~state.seen.contains(hashes)))
+    keys = pl.concat([pl.Series("key", [], dtype=pl.String), *wanted]).unique(maintain_order=True)
+    state.again = []
+    if keys.is_empty():
+        return
+    read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
+    state.seen = type(state.seen)()
+    read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
+    async for batch in _timed(state, read):
+        await process(state, mapper, batch, read_at_us, None)
+
+
+def _judge_wholeness(state: RunState, reading: _Reading) -> None:
+    expect = state.job.source_object.expect
+    if not reading.is_whole:
+        state.problems.append("the reading ended without the source's end mark")
+    if reading.announced is not None and reading.records < reading.announced:
+        state.problems.append(f"the source announced {reading.announced:,} records and gave {reading.records:,}")
+    if expect is not None and reading.records < expect.min_records:
+        state.problems.append(f"expect.minRecords is {expect.min_records:,}, and {reading.records:,} were read")
+
+
+async def _remove(state: RunState, read_at_us: int) -> pl.DataFrame | None:
+    """Deletes last. Gives what must be approved first, or None."""
+    known = state.known
+    if state.job.deletes.policy == "ignore" or not isinstance(known, IndexedKnown):
+        return None
+    gone = await close.vanished(state, known, read_at_us)
+    return await _guarded(state, pl.concat([gone, await close.left(state)]), known.live_count)
+
+
+async def _remove_by_key(state: RunState, read_at_us: int) -> pl.DataFrame | None:
+    """Ordered keys that the source does not have, or that are left out now, are removed by the same policy."""
+    wanted = pl.Series("key", [join_key(fields) for fields in state.order.keys], dtype=pl.String)
+    hashes = wanted.to_frame("key").select(hash_text(pl.col("key")))["key"]
+    missing = wanted.filter(~state.seen.contains(hashes))
+    if missing.len():
+        state.notes.append(f"{missing.len()} of {wanted.len()} keys are not in the source")
+    if state.job.deletes.policy == "ignore":
+        return None
+    details = await state.ports.ledger.details(state.writer.scope, missing)
+    gone = close.candidates_of(details.filter(~pl.col("deleted")), read_at_us, "vanished")
+    return await _guarded(state, pl.concat([gone, await close.left(state)]), known=0)
+
+
+async def _guarded(state: RunState, candidates: pl.DataFrame, known: int) -> pl.DataFrame | None:
+    rules = state.job.deletes
+    if not candidates.height:
+        return None
+    if "delete" not in state.job.operations:
+        state.notes.append(f"{candidates.height:,} records would be removed, but target.operations has no delete")
+        return None
+    if close.is_over_guard(candidates.height, known, rules.max_percent, rules.min_count):
+        state.notes.append(
+            f"{candidates.height:,} of {known:,} records would be removed; the guard allows {rules.max_percent} % or "
+            f"{rules.min_count}. Nothing was removed. Approve with: ponte run {state.job.name} --approve {state.order.run}"
+        )
+        return candidates
+    await close.remove(state, candidates, tuple(state.job.mapping.key))
+    return None
+
+
+async def _close_forgotten_rejects(state: RunState, reading: _Reading) -> None:
+    """Rejects of records that a whole reading no longer brought are done."""
+    if state.problems or not reading.is_whole:
+        return
+    keys = state.open_rejects["key"]
+    hashes = keys.to_frame("key").select(hash_text(pl.col("key")))["key"]
+    again = pl.concat([pl.Series("key", [], dtype=pl.String), *state.rejected])
+    done = keys.filter(~state.seen.contains(hashes) & ~keys.is_in(again.implode()))
+    if done.len():
+        state.closed_rejects += done.len()
+        await state.ports.ledger.commit(state.writer, Commit(result=state.result(), closed=done))
+
+
+async def _advance(state: RunState, upper: str) -> None:
+    if _holds_watermark(state):
+        state.notes.append(
+            "WatermarkHeld: a rejected record cannot be read again by key, so the next run starts before it"
+        )
+        return
+    state.watermark = later(state.watermark, upper)
+    await state.ports.failpoint("watermark.before")
+    await state.ports.ledger.commit(state.writer, Commit(result=state.result(), watermark=state.watermark))
+    await state.ports.failpoint("watermark.after")
+
+
+def _phase(state: RunState, pending: pl.DataFrame | None) -> tuple[Phase, str]:
+    if pending is not None:
+        return "AwaitingApproval", "DeletesAboveGuard"
+    if not state.account.is_closed:
+        return "Failed", "AccountNotClosed"
+    if state.problems:
+        return "PartiallySucceeded", "ReadingNotWhole"
+    if state.account.rejected:
+        return "PartiallySucceeded", "Rejects"
+    return "Succeeded", "Completed"
+
+
+async def _fail(state: RunState, error: PonteError) -> None:
+    """Writes how the run ended, if this run may still write."""
+    with suppress(PonteError):
+        await state.refresh_levels()
+        phase: Phase = "Cancelled" if isinstance(error, Interrupted) else "Failed"
+        failure = RunError(reason=error.reason, message=error.message, exit_code=error.exit_code)
+        ended = await state.ports.ledger.now()
+        await state.ports.ledger.finish(
+            state.writer, Ending(state.result(phase, error.reason, ended_at=ended, error=failure))
+        )
+
+
+@asynccontextmanager
+async def _kept_lease(state: RunState) -> AsyncIterator[None]:
+    """Renews the lease while the run goes on; a lost lease is found out by the next claim or commit."""
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(state.ports.lease_s / 3)
+            with suppress(PonteError):
+                await state.ports.ledger.renew(state.writer, state.ports.lease_s)
+
+    task = asyncio.create_task(renew()) if state.writer.is_leased else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

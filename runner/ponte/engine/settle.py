@@ -1,0 +1,193 @@
+"""Settling what may or may not be at the target: before a create, and after an answer that never came.
+
+A create is safe to send again where the target upserts by our key or honours an idempotency key. Elsewhere it is looked
+up by natural key first. With none of the three, an unknown create stops for a person as AmbiguousCreate.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ponte.engine.canonical import hash_text
+from ponte.engine.ports import Delivery, Operation, TargetCapabilities
+from ponte.engine.retry import DELAYS_S, retried
+from ponte.engine.state import RunState
+
+ANSWERED_SCHEMA = pl.Schema(
+    {
+        "row": pl.UInt32,  # index into the chunk
+        "answer": pl.String,  # done, rejected or unknown
+        "done_as": pl.String,  # create, update, or skip for what was left alone
+        "target_id": pl.String,
+        "field": pl.String,
+        "reason": pl.String,
+        "message": pl.String,
+    }
+)
+_VERDICTS = {
+    "AlreadyExists": "the target has a record with this natural key that Ponte did not deliver, and onExisting is fail",
+    "AmbiguousMatch": "the target has several records with this natural key; remove all but one, then retry the reject",
+    "AmbiguousCreate": "an earlier create had no answer and the target offers no way to find out; look there, then "
+    "`ponte rejects retry` to send it again or `ponte rejects skip` if it arrived",
+    "NotFound": "the target has no record with this natural key, so it cannot be changed",
+}
+
+
+async def judge(
+    state: RunState, operation: Operation, work: pl.DataFrame, records: pl.DataFrame, key: tuple[str, ...]
+) -> pl.DataFrame:
+    """What to do with each row: columns row, verdict (create, update, skip or a reason to reject), target_id."""
+    ids = await _known_ids(state, operation, work)
+    rows = work.select("is_doubtful", target_id=ids).with_row_index("row").with_columns(verdict=pl.lit(operation))
+    capabilities = state.ports.target.capabilities
+    if not _must_look(capabilities, operation, state.job.on_existing):
+        stuck = pl.col("is_doubtful") & pl.lit(operation == "create" and not _may_repeat(capabilities))
+        return rows.with_columns(pl.when(stuck).then(pl.lit("AmbiguousCreate")).otherwise("verdict").alias("verdict"))
+    asked = rows.filter(pl.col("target_id").is_null())["row"]
+    found = await _find(state, records[asked], key, asked)
+    return _verdicts(rows, found, operation, state.job.on_existing)
+
+
+def _must_look(capabilities: TargetCapabilities, operation: Operation, on_existing: str) -> bool:
+    if not capabilities.finds:
+        return False
+    if operation == "create":
+        return not capabilities.upserts or on_existing != "adopt"
+    return capabilities.gives_ids
+
+
+def _may_repeat(capabilities: TargetCapabilities) -> bool:
+    return capabilities.upserts or capabilities.takes_idempotency_keys
+
+
+async def _known_ids(state: RunState, operation: Operation, work: pl.DataFrame) -> pl.Series:
+    if operation == "create" or not state.ports.target.capabilities.gives_ids:
+        return pl.Series("target_id", [None], dtype=pl.String).new_from_index(0, work.height)
+    known = await state.ports.ledger.target_ids(state.writer.scope, work["natural_key"])
+    return work.select("natural_key").join(known, on="natural_key", how="left", maintain_order="left")["target_id"]
+
+
+async def _find(state: RunState, records: pl.DataFrame, key: tuple[str, ...], rows: pl.Series) -> pl.DataFrame:
+    """Columns row, matches, found_id; only rows that were found."""
+    ports = state.ports
+    with state.stage("find"):
+        found = await retried(lambda: ports.target.find(key_fields(records, key)), ports.clock, state.check_stop)
+    named = found.with_columns(rows.gather(found["row"]).alias("row"))
+    return named.group_by("row").agg(pl.len().alias("matches"), pl.col("target_id").first().alias("found_id"))
+
+
+def _verdicts(rows: pl.DataFrame, found: pl.DataFrame, operation: Operation, on_existing: str) -> pl.DataFrame:
+    joined = rows.join(found, on="row", how="left", maintain_order="left")
+    existing = {"adopt": "update", "skip": "skip", "fail": "AlreadyExists"}[on_existing]
+    verdict = (
+        pl.when(pl.col("target_id").is_not_null())
+        .then(pl.lit("update"))
+        .when(pl.col("matches").is_null())
+        .then(pl.lit("create"))
+        .when(pl.col("matches") > 1)
+        .then(pl.lit("AmbiguousMatch"))
+        .when(pl.col("is_doubtful") | pl.lit(operation == "update"))
+        .then(pl.lit("update"))
+        .otherwise(pl.lit(existing))
+    )
+    return joined.select(
+        "row", "is_doubtful", verdict.alias("verdict"), pl.coalesce("target_id", "found_id").alias("target_id")
+    )
+
+
+def answers_without_sending(verdicts: pl.DataFrame) -> pl.DataFrame:
+    """ANSWERED_SCHEMA for rows whose verdict needs no call: left alone, or rejected."""
+    unsent = verdicts.filter(~pl.col("verdict").is_in(["create", "update"]))
+    is_skip = pl.col("verdict") == "skip"
+    answered = unsent.select(
+        "row",
+        pl.when(is_skip).then(pl.lit("done")).when(pl.col("verdict") == "AmbiguousCreate").then(pl.lit("unknown"))
+        .otherwise(pl.lit("rejected")).alias("answer"),
+        pl.lit("skip").alias("done_as"),
+        "target_id",
+        pl.lit(None, dtype=pl.String).alias("field"),
+        pl.when(~is_skip).then(pl.col("verdict")).alias("reason"),
+        pl.when(~is_skip).then(pl.col("verdict").replace(_VERDICTS)).alias("message"),
+    )  # fmt: skip
+    return answered.match_to_schema(ANSWERED_SCHEMA)
+
+
+async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataFrame) -> pl.DataFrame:
+    """Replaces answers of unknown outcome by definite ones, as far as the target lets it be found out."""
+    capabilities = state.ports.target.capabilities
+    for delay in DELAYS_S:
+        rows = answers.filter(pl.col("outcome") == "unknown")["row"]
+        if rows.is_empty() or not _may_ask(capabilities, delivery.operation):
+            break
+        await state.ports.clock.sleep(max(delay, capabilities.settle_s))
+        newer = await _ask_again(state, part_of(delivery, rows), rows)
+        answers = pl.concat([answers.filter(~pl.col("row").is_in(newer["row"].implode())), newer]).sort("row")
+    reason = "AmbiguousCreate" if delivery.operation == "create" and not _may_ask(capabilities, "create") else None
+    stays = pl.col("outcome") == "unknown"
+    return answers.with_columns(
+        pl.when(stays & pl.lit(reason is not None)).then(pl.lit(reason)).otherwise("reason").alias("reason"),
+        pl.when(stays & pl.lit(reason is not None))
+        .then(pl.lit(_VERDICTS["AmbiguousCreate"])).otherwise("message").alias("message"),
+    )  # fmt: skip
+
+
+def _may_ask(capabilities: TargetCapabilities, operation: Operation) -> bool:
+    return operation != "create" or _may_repeat(capabilities) or capabilities.finds
+
+
+async def _ask_again(state: RunState, delivery: Delivery, rows: pl.Series) -> pl.DataFrame:
+    target = state.ports.target
+    if delivery.operation == "create" and not _may_repeat(target.capabilities):
+        found = (await target.find(key_fields(delivery.frame, delivery.key))).unique("row", keep="first").sort("row")
+        arrived = found.select(
+            rows.gather(found["row"]).alias("row"),
+            pl.lit("done").alias("outcome"),
+            "target_id",
+            *(pl.lit(None, dtype=pl.String).alias(name) for name in ("field", "reason", "message")),
+        )
+        lost = pl.int_range(len(rows), dtype=pl.UInt32, eager=True)
+        lost = lost.filter(~lost.is_in(found["row"].implode()))
+        sent = await target.deliver(part_of(delivery, lost)) if len(lost) else None
+        parts = (
+            [arrived]
+            if sent is None
+            else [arrived, sent.with_columns(rows.gather(lost).gather(sent["row"]).alias("row"))]
+        )
+        return pl.concat([part.with_columns(pl.col("outcome").cast(_OUTCOME)) for part in parts])
+    sent = await target.deliver(delivery)
+    return sent.with_columns(rows.gather(sent["row"]).alias("row"))
+
+
+_OUTCOME = pl.Enum(["done", "rejected", "unknown"])
+
+
+def part_of(delivery: Delivery, rows: pl.Series) -> Delivery:
+    """The same delivery of some of its rows."""
+    return Delivery(
+        operation=delivery.operation,
+        frame=delivery.frame[rows],
+        key=delivery.key,
+        target_ids=delivery.target_ids.gather(rows),
+        idempotency_keys=delivery.idempotency_keys.gather(rows),
+        omit_null=delivery.omit_null,
+        owns_whole_record=delivery.owns_whole_record,
+    )
+
+
+def idempotency_keys(state: RunState, work: pl.DataFrame, operation: Operation) -> pl.Series:
+    """Stable per record: a create keeps its key whatever its content, an update's changes with its content."""
+    content = pl.lit("") if operation == "create" else pl.col("fingerprint").cast(pl.String)
+    text = pl.concat_str(pl.lit(f"{state.job.state_id}/{operation}/"), "key", pl.lit("/"), content)
+    return work.select(hash_text(text).cast(pl.String).alias("idempotency_key"))["idempotency_key"]
+
+
+def key_fields(records: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    """The fields of the natural key, each a column named by its path."""
+    columns = []
+    for path in key:
+        name, *rest = path.split(".")
+        value = pl.col(name)
+        for member in rest:
+            value = value.struct.field(member)
+        columns.append(value.alias(path))
+    return records.select(columns)

@@ -1,0 +1,125 @@
+"""The state of one run while it goes on: what it may write, what it has seen, and its account."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from ponte.engine.hashes import HashSet
+from ponte.engine.job import Job, Order, Ports, Progress
+from ponte.engine.known import Known
+from ponte.engine.ledger_port import Writer
+from ponte.errors import Interrupted
+from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
+
+
+@dataclass(slots=True)
+class RunState:
+    """One run.
+
+    Attributes:
+        seen: hashes of the source keys that this reading brought.
+        doubts: claims of others that are not settled, by CLAIM_SCHEMA.
+        open_rejects: rejects that were open when the run began, by OPEN_REJECT_SCHEMA.
+        again: keys (text) that another writer had when we came; they are read once more.
+        left: known records that `where` or the audience now leaves out: columns key, version.
+        rejected: keys (text) that this run rejected or deferred.
+        problems: why the reading was not complete, in words; any of them forbids deletes.
+    """
+
+    job: Job
+    order: Order
+    ports: Ports
+    writer: Writer
+    known: Known
+    started_at: datetime
+    doubts: pl.DataFrame
+    open_rejects: pl.DataFrame
+    account: Account = field(default_factory=Account)
+    seen: HashSet = field(default_factory=HashSet)
+    again: list[pl.Series] = field(default_factory=list)
+    left: list[pl.DataFrame] = field(default_factory=list)
+    rejected: list[pl.Series] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    levels: RejectLevels = field(default_factory=RejectLevels)
+    new_rejects: int = 0
+    closed_rejects: int = 0
+    announced: int | None = None
+    watermark: str | None = None
+    sequence: int = 0
+
+    def count(self, **outcomes: int) -> None:
+        """Adds records that were read to the account, each with its outcome."""
+        self.account = self.account + Account(read=sum(outcomes.values()), **outcomes)
+        self.ports.on_progress(Progress(self.account, self.announced))
+
+    def count_deleted(self, records: int) -> None:
+        """Adds records that were removed from the target; they were not read."""
+        self.account = self.account + Account(deleted=records)
+
+    def closing(self, keys: pl.Series) -> pl.Series:
+        """Those of the keys that have a reject to close."""
+        return keys.filter(keys.is_in(self.open_rejects["key"].implode()))
+
+    def note_rejects(self, rejects: pl.DataFrame, closed: pl.Series) -> None:
+        """Counts rejects that are new to this job, and those that are closed."""
+        known = self.open_rejects.filter(pl.col("state") != "deferred")["key"]
+        fresh = rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known.implode()))
+        self.new_rejects += fresh.height
+        self.rejected.append(rejects["key"])
+        self.closed_rejects += len(closed)
+
+    def check_stop(self) -> None:
+        """Raises Interrupted when a stop signal came: called before each new operation."""
+        if self.ports.is_stopping():
+            raise Interrupted(
+                f"SyncJob {self.job.name} was stopped by a signal. What was acknowledged is committed; the next run goes on.",
+            )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Times a stage."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.ports.stages.add(name, time.perf_counter() - begun)
+
+    def result(
+        self,
+        phase: Phase = "Running",
+        reason: str = "Running",
+        *,
+        ended_at: datetime | None = None,
+        error: RunError | None = None,
+    ) -> RunResult:
+        """The run's report as it now stands."""
+        self.sequence += 1
+        return RunResult(
+            run=self.order.run,
+            sequence=self.sequence,
+            job=self.job.name,
+            action="sync",
+            read_mode=self.order.read,
+            phase=phase,
+            reason=reason,
+            started_at=self.started_at,
+            ended_at=ended_at,
+            account=self.account,
+            rejects=self.levels,
+            watermark=self.watermark,
+            notes=self.notes + self.problems,
+            error=error,
+        )
+
+    async def refresh_levels(self) -> None:
+        """Takes the levels of rejects from the ledger."""
+        new, still_open, reasons = await self.ports.ledger.reject_levels(self.writer.scope, self.order.run)
+        counts = [ReasonCount(reason=reason, field=name, count=records) for reason, name, records in reasons]
+        self.levels = RejectLevels(new=new, closed=self.closed_rejects, open=still_open, reasons=counts)

@@ -1,0 +1,54 @@
+"""Watermarks: up to where changes are durably delivered or kept, and from where the next reading starts.
+
+A watermark is a cursor as canonical text. The next reading starts at or before it, never after: `>=` and an overlap catch
+what was committed late or has the same cursor, and fingerprints make reading it again cheap.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+
+def lower_bound(watermark: str | None, overlap_s: float) -> str | None:
+    """Where a reading of changes starts: the watermark less the overlap, in the form of the watermark.
+
+    Counters have no overlap in time and are read from the watermark itself, inclusive.
+    """
+    if watermark is None or _is_number(watermark):
+        return watermark
+    moment = _moment(watermark)
+    if moment is None:
+        return watermark
+    earlier = moment - timedelta(seconds=overlap_s)
+    if "T" not in watermark and " " not in watermark:
+        return earlier.date().isoformat()
+    return earlier.isoformat(sep="T" if "T" in watermark else " ").replace(
+        "+00:00", "Z" if watermark.endswith("Z") else "+00:00"
+    )
+
+
+def later(one: str | None, other: str | None) -> str | None:
+    """The greater of two cursors of one kind; a watermark never goes back."""
+    if one is None or other is None:
+        return one or other
+    return max(one, other, key=_order)
+
+
+def _order(cursor: str) -> tuple[int, float, str]:
+    if _is_number(cursor):
+        return (0, int(cursor), "")
+    moment = _moment(cursor)
+    if moment is None:
+        return (2, 0.0, cursor)
+    return (1, (moment.replace(tzinfo=None) - datetime(1, 1, 1)).total_seconds(), cursor)  # noqa: DTZ001 - a difference
+
+
+def _is_number(text: str) -> bool:
+    return text.removeprefix("-").isdigit()
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
