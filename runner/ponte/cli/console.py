@@ -31,8 +31,9 @@ class Console:
 
     @property
     def width(self) -> int | None:
-        """Columns of the terminal that shows the results; None where none does."""
-        return shutil.get_terminal_size().columns if self.out.isatty() else None
+        """Columns of the terminal that shows the results, or COLUMNS where it is set; None for no limit."""
+        is_bounded = self.out.isatty() or os.environ.get("COLUMNS")
+        return shutil.get_terminal_size().columns if is_bounded else None
 
     @property
     def is_live(self) -> bool:
