@@ -136,7 +136,7 @@ def _rejects(examined: Examined, read_before: int) -> pl.DataFrame:
 def _unreadable(state: RunState, batch: Batch) -> pl.DataFrame:
     if not batch.unreadable:
         return pl.DataFrame(schema=REJECT_SCHEMA)
-    state.problems.append(f"{len(batch.unreadable)} pieces of the source could not be read as records")
+    state.unreadable += len(batch.unreadable)
     rows = pl.DataFrame({"key": [piece.position for piece in batch.unreadable]}).with_row_index("row")
     faults = rows.select(
         "row",
@@ -176,8 +176,7 @@ async def _close_batch(state: RunState, closing: _Closing) -> None:
     closed = pl.Series("key", [], dtype=pl.String)
     if examined is not None:
         keyless = examined.count("keyless")
-        if keyless:
-            state.problems.append(f"{keyless} records have no usable source key")
+        state.keyless += keyless
         fine = examined.rows.filter(pl.col("outcome").is_in(["unchanged", "skipped", "left"]))
         left = examined.rows.filter(pl.col("outcome") == "left")
         state.left.append(left.select("key", "version"))

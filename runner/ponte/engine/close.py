@@ -32,7 +32,7 @@ async def vanished(state: RunState, known: IndexedKnown, read_at_us: int) -> pl.
     unseen = known.unseen()
     if unseen.is_empty():
         return pl.DataFrame(schema=CANDIDATE_SCHEMA)
-    if state.problems:
+    if state.shortcomings:
         state.notes.append(
             f"DeletesForbidden: {len(unseen):,} known records were not seen, but the reading was not whole"
         )

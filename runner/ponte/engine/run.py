@@ -231,7 +231,7 @@ async def _guarded(state: RunState, candidates: pl.DataFrame, known: int) -> pl.
 
 async def _close_forgotten_rejects(state: RunState, reading: _Reading) -> None:
     """Rejects of records that a whole reading no longer brought are done."""
-    if state.problems or not reading.is_whole:
+    if state.shortcomings or not reading.is_whole:
         return
     keys = state.open_rejects["key"]
     hashes = keys.to_frame("key").select(hash_text(pl.col("key")))["key"]
@@ -259,7 +259,7 @@ def _phase(state: RunState, pending: pl.DataFrame | None) -> tuple[Phase, str]:
         return "AwaitingApproval", "DeletesAboveGuard"
     if not state.account.is_closed:
         return "Failed", "AccountNotClosed"
-    if state.problems:
+    if state.shortcomings:
         return "PartiallySucceeded", "ReadingNotWhole"
     if state.account.rejected:
         return "PartiallySucceeded", "Rejects"

@@ -29,7 +29,8 @@ class RunState:
         again: keys (text) that another writer had when we came; they are read once more.
         left: known records that `where` or the audience now leaves out: columns key, version.
         rejected: keys (text) that this run rejected or deferred.
-        problems: why the reading was not complete, in words; any of them forbids deletes.
+        keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
+        problems: why else the reading was not complete, in words; any of them forbids deletes.
     """
 
     job: Job
@@ -45,6 +46,8 @@ class RunState:
     again: list[pl.Series] = field(default_factory=list)
     left: list[pl.DataFrame] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
+    keyless: int = 0
+    unreadable: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     levels: RejectLevels = field(default_factory=RejectLevels)
@@ -53,6 +56,13 @@ class RunState:
     announced: int | None = None
     watermark: str | None = None
     sequence: int = 0
+
+    @property
+    def shortcomings(self) -> list[str]:
+        """Why what was not seen may not be taken for gone; empty for a whole reading."""
+        keyless = [f"{self.keyless:,} records have no usable source key"] if self.keyless else []
+        unreadable = [f"{self.unreadable:,} pieces of the source are no records"] if self.unreadable else []
+        return keyless + unreadable + self.problems
 
     def count(self, **outcomes: int) -> None:
         """Adds records that were read to the account, each with its outcome."""
@@ -114,7 +124,7 @@ class RunState:
             account=self.account,
             rejects=self.levels,
             watermark=self.watermark,
-            notes=self.notes + self.problems,
+            notes=self.notes + self.shortcomings,
             error=error,
         )
 

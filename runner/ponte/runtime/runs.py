@@ -1,0 +1,129 @@
+"""Runs: systems are connected, the ledger is opened, the engine works, everything is given back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ponte.connectors.registry import References, connect
+from ponte.engine.job import Job, Order, Ports, Progress, no_failpoint
+from ponte.engine.ports import Clock, Failpoint, ReadMode, StageTimes, System
+from ponte.engine.run import run
+from ponte.ledger.ledger import StoredLedger
+from ponte.ledger.opening import open_ledger
+from ponte.manifests import Manifests
+from ponte.runtime.clock import SystemClock
+from ponte.runtime.jobs import resolve_job
+from ponte_api.result import RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What a person, a schedule or an API asks for.
+
+    Attributes:
+        keys: source keys as people write them; fields of a key of several are joined by a tab.
+        lower, upper: bounds of the cursor, for read range.
+    """
+
+    job: str
+    read: ReadMode = "all"
+    write: Literal["differences", "all"] = "differences"
+    keys: tuple[str, ...] = ()
+    lower: str | None = None
+    upper: str | None = None
+    overlap: Literal["refuse", "wait"] = "refuse"
+    run_id: str | None = None
+
+
+def _never() -> bool:
+    return False
+
+
+def _unwatched(_progress: Progress) -> None:
+    return None
+
+
+@dataclass(slots=True)
+class Runtime:
+    """What all runs of a process share.
+
+    Attributes:
+        ledger_url: sqlite:///PATH or postgresql://...
+        is_stopping: asked before each new operation.
+        on_progress: told after each step of the account.
+        stages: seconds by stage, for benches and traces.
+    """
+
+    manifests: Manifests
+    references: References
+    ledger_url: str
+    clock: Clock = field(default_factory=SystemClock)
+    failpoint: Failpoint = no_failpoint
+    is_stopping: Callable[[], bool] = _never
+    on_progress: Callable[[Progress], None] = _unwatched
+    stages: StageTimes = field(default_factory=StageTimes)
+    lease_s: float = 60.0
+
+    async def run(self, request: RunRequest) -> RunResult:
+        """Runs a job once.
+
+        Raises:
+            RunFailed: with the report of a run that did not come to its end.
+            PonteError: the run could not even begin.
+        """
+        job = resolve_job(self.manifests, request.job)
+        async with self.ports(job) as ports:
+            return await run(ports, job, self._order(request))
+
+    @asynccontextmanager
+    async def ports(self, job: Job) -> AsyncIterator[Ports]:
+        """All that a run of the job reaches of the world."""
+        async with AsyncExitStack() as stack:
+            source_system = await self._connected(stack, job.source_system)
+            is_same = job.source_system == job.target_system
+            target_system = source_system if is_same else await self._connected(stack, job.target_system)
+            ledger = self.open_ledger()
+            stack.push_async_callback(ledger.close)
+            yield Ports(
+                source=source_system.source(job.source_object.name),
+                target=target_system.target(job.target_object),
+                ledger=ledger,
+                clock=self.clock,
+                failpoint=self.failpoint,
+                is_stopping=self.is_stopping,
+                on_progress=self.on_progress,
+                stages=self.stages,
+                lease_s=self.lease_s,
+            )
+
+    def open_ledger(self) -> StoredLedger:
+        """The ledger; whoever opens it closes it."""
+        return open_ledger(self.ledger_url)
+
+    def system(self, name: str) -> System:
+        """A connected system; whoever connects it closes it."""
+        return connect(self.manifests.source(name), self.references, self.clock)
+
+    async def _connected(self, stack: AsyncExitStack, name: str) -> System:
+        system = self.system(name)
+        stack.push_async_callback(system.close)
+        return system
+
+    def _order(self, request: RunRequest) -> Order:
+        return Order(
+            run=request.run_id or self._new_run_id(request.job),
+            read="keys" if request.keys else request.read,
+            write=request.write,
+            keys=tuple(tuple(key.split("\t")) for key in request.keys),
+            lower=request.lower,
+            upper=request.upper,
+            overlap=request.overlap,
+        )
+
+    def _new_run_id(self, job: str) -> str:
+        """Sorts by time, unique on all machines."""
+        return f"{job}-{self.clock.now():%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
