@@ -211,7 +211,7 @@ class ElementField(Converted):
 
     rules: ClassVar[tuple[Rule, ...]] = (*Converted.rules, _list_rule())
 
-    each: Annotated[list[InnerField], Field(min_length=1, max_length=32, json_schema_extra=UNIQUE_TARGETS)] | None = (
+    each: Annotated[list[InnerField], Field(min_length=1, max_length=20, json_schema_extra=UNIQUE_TARGETS)] | None = (
         None
     )
     """The value is a list; these rules make each of its elements."""
