@@ -82,7 +82,10 @@ class Dialect(Protocol):
 class Session(Protocol):
     """One connection. Blocking, for one thread at a time. Errors are those of `ponte.errors` or `Refused`."""
 
-    dialect: Dialect
+    @property
+    def dialect(self) -> Dialect:
+        """How statements are written for it."""
+        ...
 
     def begin(self, *, is_snapshot: bool) -> None:
         """Starts a transaction; a snapshot sees one state and writes nothing."""
@@ -106,6 +109,12 @@ class Session(Protocol):
         """Rows of a query, at most so many at a time, of these columns, without holding them all."""
         ...
 
+    def pages(
+        self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
+    ) -> Iterator[Rows]:
+        """As `stream`, but other statements may be run between the pages."""
+        ...
+
     def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
         """Runs a statement. Raises Refused where data is to blame."""
         ...
@@ -115,7 +124,7 @@ class Session(Protocol):
         ...
 
     def stage(self, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
-        """Carries a frame (row_number and the columns, by `values.staged`) to the database, replacing what was there."""
+        """Carries a frame (row_number and the columns, as `encode` gives them) to the database."""
         ...
 
     def close(self) -> None:
@@ -123,8 +132,8 @@ class Session(Protocol):
         ...
 
 
-class Refused(Exception):  # noqa: N818 - not an error of the run: an answer about data, caught inside this connector
-    """The database refused the data of a statement: a constraint, a value out of range.
+class Refused(Exception):
+    """The database refused the data of a statement: a constraint, a value out of range. Never leaves this connector.
 
     Args:
         reason: stable PascalCase.
@@ -139,8 +148,8 @@ class Refused(Exception):  # noqa: N818 - not an error of the run: an answer abo
         self.field = field
 
 
-class CommitLost(Exception):  # noqa: N818 - an answer, caught inside this connector
-    """The connection broke while a commit was in flight: nobody knows whether it happened."""
+class CommitLost(Exception):
+    """The connection broke while a commit was in flight: nobody knows whether it happened. Never leaves this connector."""
 
 
 class Worker:

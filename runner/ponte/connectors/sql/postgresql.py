@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.sql.client import CommitLost, Rows, Stage
+from ponte.connectors.sql.client import CommitLost, Dialect, Rows, Stage
 from ponte.connectors.sql.errors import translate
 from ponte.connectors.sql.values import beyond_calendar, decimals, faults, join_faults
 from ponte.errors import ConfigurationError
@@ -49,7 +49,8 @@ _STAGE_TYPES: dict[str, str] = {
 _BATCH_BYTES = "4194304"
 _INVOLVED = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
 _TABLES = f"""
-SELECT c.oid::text AS oid, n.nspname::text AS schema_name, c.relname::text AS table_name, pg_table_is_visible(c.oid) AS is_visible
+SELECT c.oid::text AS oid, n.nspname::text AS schema_name, c.relname::text AS table_name,
+  pg_table_is_visible(c.oid) AS is_visible
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_INVOLVED}
 """
@@ -121,7 +122,7 @@ class PostgresqlDialect:
 class PostgresqlSession:
     """One connection to PostgreSQL. All it does is inside explicit transactions."""
 
-    dialect = PostgresqlDialect()
+    dialect: Dialect = PostgresqlDialect()
 
     def __init__(self, uri: str, label: str) -> None:
         self._label = label
@@ -171,6 +172,16 @@ class PostgresqlSession:
         self._bind(parameters)
         for frame in _resize(self._frames(statement), batch_size):
             yield _decode(frame, columns)
+
+    def pages(
+        self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
+    ) -> Iterator[Rows]:
+        """By a cursor of the server, which leaves the connection free between pages."""
+        self._bind(parameters)
+        self.execute(f"DECLARE ponte_reading NO SCROLL CURSOR FOR {statement}")
+        while (frame := self._fetch(batch_size)).height:
+            yield _decode(frame, columns)
+        self.execute("CLOSE ponte_reading")
 
     def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
         """Runs a statement."""
@@ -230,6 +241,13 @@ class PostgresqlSession:
         self._bind(parameters)
         with self._statement() as prepared:
             prepared.set_sql_query(statement)
+            handle, _ = prepared.execute_query()
+            return pl.DataFrame(handle)
+
+    def _fetch(self, count: int) -> pl.DataFrame:
+        with self._statement() as prepared:
+            prepared.set_options(**{"adbc.postgresql.use_copy": "false"})
+            prepared.set_sql_query(f"FETCH FORWARD {count} FROM ponte_reading")
             handle, _ = prepared.execute_query()
             return pl.DataFrame(handle)
 
@@ -392,5 +410,5 @@ def _resize(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]
 
 
 def _without_address(message: str) -> str:
-    first = message.split("\n")[0]
+    first = message.partition("\n")[0]
     return first.split("FATAL:")[-1].strip()[:200] if "FATAL:" in message else "the database cannot be reached"

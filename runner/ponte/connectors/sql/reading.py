@@ -2,37 +2,185 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
 from ponte.connectors.sql.catalogue import Column, Relation
 from ponte.connectors.sql.client import Dialect
+from ponte.connectors.sql.encoding import encode
 from ponte.connectors.sql.statements import Select
 from ponte.engine.ports import Read
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import ObjectSpec
 
+Statement = tuple[str, tuple[str, ...]]
+Position = tuple[str | None, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Statements to run one after the other, with their parameters.
+    """Statements to run one after the other, each with its parameters.
 
     Attributes:
         columns: what each of them gives.
+        cursor: field by whose value the records are ordered first; None for none.
+        key: fields by which they are ordered; empty where a record has no position.
     """
 
     columns: tuple[Column, ...]
-    statements: tuple[tuple[str, tuple[str, ...]], ...]
+    statements: tuple[Statement, ...]
+    cursor: str | None = None
+    key: tuple[str, ...] = ()
 
-    def position(self, frame: pl.DataFrame) -> str | None:  # noqa: ARG002
-        """Where to go on behind a frame."""
-        return None
+    def position(self, frame: pl.DataFrame) -> str | None:
+        """Where to go on behind a frame; None where that cannot be said."""
+        if not self.key or frame.is_empty():
+            return None
+        key = [_text(frame.get_column(name)[-1]) for name in self.key]
+        if None in key:
+            return None
+        cursor = [] if self.cursor is None else [_text(frame.get_column(self.cursor)[-1])]
+        return json.dumps(cursor + key, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One object as it is about to be read."""
+
+    dialect: Dialect
+    relation: Relation
+    spec: ObjectSpec
+    columns: tuple[Column, ...]
+
+    def plan(self, read: Read) -> Plan:
+        """The plan for a reading. Raises ConfigurationError for fields that are not there or a mode it cannot do."""
+        if read.mode == "all":
+            return self._all(read)
+        if read.mode == "keys":
+            return Plan(self.columns, tuple(self._keys(read)))
+        if self.spec.cursor is None:
+            raise ConfigurationError(f"{self.relation.label} has no cursor: declare objects[].cursor to read changes.")
+        return self._changes(read, self.relation.column(self.spec.cursor.field))
+
+    def _all(self, read: Read) -> Plan:
+        key = self._key
+        if not key or not self._is_ordered(key):
+            return Plan(self.columns, (self._select((), (), ()),))
+        after = _position(read.resume)
+        where = (self._after(key, 1),) if after else ()
+        order = tuple(self._comparable(column) for column in key)
+        return Plan(self.columns, (self._select(where, order, _texts(after)),), key=tuple(c.name for c in key))
+
+    def _changes(self, read: Read, cursor: Column) -> Plan:
+        key, after = self._key, _position(read.resume)
+        statements = (
+            [] if read.mode == "range" or (after and after[0] is not None) else [self._unset(cursor, key, after)]
+        )
+        every = (*statements, self._window(read, cursor, key, after))
+        return Plan(self.columns, every, cursor.name, tuple(column.name for column in key))
+
+    def _unset(self, cursor: Column, key: tuple[Column, ...], after: Position) -> Statement:
+        where = (f"{self._comparable(cursor)} IS NULL", *((self._after(key, 1),) if after and key else ()))
+        return self._select(where, tuple(self._comparable(column) for column in key), _texts(after[1:]))
+
+    def _window(self, read: Read, cursor: Column, key: tuple[Column, ...], after: Position) -> Statement:
+        where, parameters = [], []
+        for sign, bound in ((">=", read.lower), ("<=", read.upper)):
+            if bound is not None:
+                parameters.append(bound)
+                where.append(f"{self._comparable(cursor)} {sign} {self.dialect.parameter(len(parameters), cursor)}")
+        if after and after[0] is not None:
+            where.append(self._after((cursor, *key), len(parameters) + 1))
+            parameters += _texts(after)
+        where.append(f"{self._comparable(cursor)} IS NOT NULL")
+        return self._select(tuple(where), tuple(self._comparable(c) for c in (cursor, *key)), tuple(parameters))
+
+    def _keys(self, read: Read) -> Iterator[Statement]:
+        if read.keys is None or not self._key:
+            raise ConfigurationError(f"{self.relation.label} has no key: declare objects[].key to read single records.")
+        for chunk in read.keys.iter_slices(read.batch_size):
+            rows = key_rows(chunk.select([column.name for column in self._key]).unique(), self._key)
+            yield self._joined(rows)
+
+    def _joined(self, rows: str) -> Statement:
+        join = f" JOIN {self.dialect.key_rows(1, self._key)} AS k ON {match_keys(self.dialect, self._key)}"
+        return Select(self.relation, self.columns, join).text(self.dialect), (rows,)
+
+    def _select(self, where: tuple[str, ...], order: tuple[str, ...], parameters: tuple[str, ...]) -> Statement:
+        return Select(self.relation, self.columns, "", where, order).text(self.dialect), parameters
+
+    def _after(self, columns: tuple[Column, ...], first: int) -> str:
+        """What stands behind a position; a record without a key stands behind every position of its cursor."""
+        left = ", ".join(self._comparable(column) for column in columns)
+        right = ", ".join(self.dialect.parameter(first + n, column) for n, column in enumerate(columns))
+        unset = [f"{self._comparable(column)} IS NULL" for column in columns if column.is_nullable]
+        return f"(({left}) > ({right}){''.join(f' OR {condition}' for condition in unset)})"
+
+    def _comparable(self, column: Column) -> str:
+        return self.dialect.comparable(column, "t")
+
+    def _is_ordered(self, key: tuple[Column, ...]) -> bool:
+        return frozenset(column.name for column in key) in self.relation.unique_keys
+
+    @property
+    def _key(self) -> tuple[Column, ...]:
+        return tuple(self.relation.column(name) for name in self.spec.key)
 
 
 def plan_reading(dialect: Dialect, relation: Relation, spec: ObjectSpec, read: Read) -> Plan:
     """The plan of a reading. Raises ConfigurationError for fields that are not there."""
-    columns = relation.columns if read.columns is None else relation.select(read.columns)
-    if read.mode == "all":
-        return Plan(columns, ((Select(relation, columns).text(dialect), ()),))
-    raise ConfigurationError(f"{relation.label}: cannot read {read.mode} ({spec.name}).")
+    parts = {part.name for part in spec.parts}
+    tied = [pair.record for part in spec.parts for pair in part.on]
+    wanted = None if read.columns is None else [name for name in read.columns if name not in parts]
+    cursor = [spec.cursor.field] if spec.cursor else []
+    columns = relation.columns if wanted is None else relation.select([*wanted, *spec.key, *cursor, *tied])
+    return Reading(dialect, relation, spec, columns).plan(read)
+
+
+def key_rows(keys: pl.DataFrame, columns: Sequence[Column], numbers: pl.Series | None = None) -> str:
+    """Keys as a JSON array of [row number, key ...]; those that cannot be of the columns' types are left out.
+
+    Args:
+        keys: one column per key column, of the same name.
+        numbers: row numbers; without them the index.
+    """
+    encoded, faulty = encode(keys, [column_of(column) for column in columns])
+    texts = encoded.select(_key_text(series) for series in encoded.iter_columns())
+    numbered = texts.with_columns(pl.Series("", numbers if numbers is not None else range(keys.height), dtype=pl.Int64))
+    if faulty is not None:
+        bad = set(faulty.get_column("row"))
+        numbered = numbered.filter(pl.Series([index not in bad for index in range(keys.height)]))
+    rows = numbered.drop_nulls().select("", *texts.columns).rows()
+    return json.dumps(rows, ensure_ascii=False)
+
+
+def match_keys(dialect: Dialect, columns: Sequence[Column]) -> str:
+    """The condition that a row of `t` has the key of the row `k`."""
+    return " AND ".join(f"{dialect.comparable(column, 't')} = k.k{n}" for n, column in enumerate(columns))
+
+
+def column_of(column: Column) -> Column:
+    """The column as a place for keys to look for: nothing is required of them but their type."""
+    return Column(column.name, column.kind, column.declared, column.bits, column.precision, column.scale)
+
+
+def _key_text(values: pl.Series) -> pl.Series:
+    return (values.cast(pl.Int8) if values.dtype == pl.Boolean else values).cast(pl.String)
+
+
+def _position(resume: str | None) -> Position:
+    return () if resume is None else tuple(json.loads(resume))
+
+
+def _texts(position: Position) -> tuple[str, ...]:
+    return tuple(text for text in position if text is not None)
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    return value.isoformat() if isinstance(value, date) else str(value)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import polars as pl
 
-from ponte.connectors.sql.catalogue import Column, Relation
+from ponte.connectors.sql.catalogue import Column
 from ponte.connectors.sql.client import Rows, Session, Worker
+from ponte.connectors.sql.parts import PartTable, read_parts
 from ponte.connectors.sql.reading import Plan, plan_reading
+from ponte.connectors.sql.values import join_faults
 from ponte.engine.ports import Batch, Read, SourceCapabilities
-from ponte_api.sync_source import ObjectSpec
+from ponte_api.sync_source import ObjectSpec, Part
 
 OpenSession = Callable[[], AbstractAsyncContextManager[tuple[Session, Worker]]]
 
@@ -23,7 +26,9 @@ class SqlSource:
         self._spec = spec
         self._session = session
         modes = {"all"} | ({"keys"} if spec.key else set()) | ({"changes", "range"} if spec.cursor else set())
-        self.capabilities = SourceCapabilities(reads=frozenset(modes), cursor_order=spec.cursor is not None)
+        self.capabilities = SourceCapabilities(
+            reads=frozenset(modes), cursor_order=spec.cursor is not None and bool(spec.key)
+        )
 
     async def upper_bound(self) -> str | None:
         """The greatest cursor now."""
@@ -48,25 +53,32 @@ def _greatest(session: Session, spec: ObjectSpec, field: str) -> str | None:
 
 def _batches(session: Session, spec: ObjectSpec, read: Read) -> Iterator[Batch]:
     session.begin(is_snapshot=True)
-    relation = session.relation(spec.table, spec.query)
-    plan = plan_reading(session.dialect, relation, spec, read)
+    plan = plan_reading(session.dialect, session.relation(spec.table, spec.query), spec, read)
+    parts = [PartTable(part, session.relation(part.table, None)) for part in _wanted(spec, read)]
     held: Batch | None = None
-    for rows in _rows(session, plan, read):
+    for rows in _rows(session, plan, read, is_shared=bool(parts)):
         if held is not None:
             yield held
-        held = Batch(rows.frame, faults=rows.faults, position=plan.position(rows.frame))
+        held = _batch(session, plan, parts, rows)
+    yield replace(held or _batch(session, plan, parts, Rows(_empty(plan.columns))), is_last=True)
     session.rollback()
-    final = held or Batch(_empty(plan.columns))
-    yield Batch(final.frame, faults=final.faults, position=final.position, is_last=True)
 
 
-def _rows(session: Session, plan: Plan, read: Read) -> Iterator[Rows]:
+def _batch(session: Session, plan: Plan, parts: list[PartTable], rows: Rows) -> Batch:
+    frame, faults = read_parts(session, parts, rows.frame)
+    found = join_faults([part for part in (rows.faults, faults) if part is not None])
+    return Batch(frame, faults=found, position=plan.position(rows.frame))
+
+
+def _wanted(spec: ObjectSpec, read: Read) -> list[Part]:
+    return [part for part in spec.parts if read.columns is None or part.name in read.columns]
+
+
+def _rows(session: Session, plan: Plan, read: Read, *, is_shared: bool) -> Iterator[Rows]:
+    fetch = session.pages if is_shared else session.stream
     for statement, parameters in plan.statements:
-        yield from session.stream(statement, parameters, plan.columns, read.batch_size)
+        yield from fetch(statement, parameters, plan.columns, read.batch_size)
 
 
 def _empty(columns: tuple[Column, ...]) -> pl.DataFrame:
     return pl.DataFrame(schema={column.name: column.dtype or pl.Decimal(38, 0) for column in columns})
-
-
-__all__ = ["Relation", "SqlSource"]

@@ -14,9 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
+import polars.selectors as cs
 
 from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.sql.client import Refused, Rows, Stage
+from ponte.connectors.sql.client import Dialect, Refused, Rows, Stage
 from ponte.connectors.sql.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError, TransientError
 
@@ -29,7 +30,8 @@ _CONSTRAINTS = {
     "FOREIGN KEY": "ReferenceMissing",
     "CHECK": "CheckFailed",
 }
-_NORMAL_TIME = "replace(replace({0}, 'T', ' '), 'Z', '')"
+_ISO = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
+_ZONED = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
 
 
 class SqliteDialect:
@@ -46,13 +48,18 @@ class SqliteDialect:
         return f"{of}.{self.quote(column.name)}"
 
     def comparable(self, column: Column, of: str) -> str:
-        """The column itself; without a declared type as text, so that 5 and '5' are one key."""
+        """The column itself; times in text in one form, and what declares no type as text, so that 5 and '5' are one."""
         path = f"{of}.{self.quote(column.name)}"
-        return path if column.declared else f"CAST({path} AS TEXT)"
+        if not column.declared:
+            return f"CAST({path} AS TEXT)"
+        return _in_one_form(path, path) if _is_time(column) else path
 
-    def parameter(self, number: int, column: Column) -> str:  # noqa: ARG002 - the column's affinity converts the text
+    def parameter(self, number: int, column: Column) -> str:
         """The bound text, which takes the type of the column that it is compared with."""
-        return f"?{number}"
+        if not _is_time(column):
+            return f"?{number}"
+        is_number = f"?{number} NOT GLOB '*[^0-9.-]*'"
+        return _in_one_form(f"?{number}", f"CASE WHEN {is_number} THEN CAST(?{number} AS NUMERIC) ELSE ?{number} END")
 
     def bound(self, column: Column) -> str:
         """The greatest value of a column, as it is stored."""
@@ -71,7 +78,7 @@ class SqliteDialect:
 class SqliteSession:
     """One connection to a SQLite file."""
 
-    dialect = SqliteDialect()
+    dialect: Dialect = SqliteDialect()
 
     def __init__(self, path: Path, label: str) -> None:
         self._label = label
@@ -109,6 +116,12 @@ class SqliteSession:
             while rows := cursor.fetchmany(batch_size):
                 yield _decode(rows, columns)
 
+    def pages(
+        self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
+    ) -> Iterator[Rows]:
+        """As `stream`: cursors do not disturb each other."""
+        return self.stream(statement, parameters, columns, batch_size)
+
     def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
         """Runs a statement."""
         with self._translated():
@@ -118,7 +131,14 @@ class SqliteSession:
         """The one value, as text."""
         with self._translated():
             row = self._connection.execute(statement, parameters).fetchone()
-        return None if row is None or row[0] is None else _text(row[0])
+        value = None if row is None or row[0] is None else _text(row[0])
+        if value is not None and _ZONED.search(value):
+            raise ConfigurationError(
+                f"{self._label}: the cursor holds times of a zone other than UTC ({value}), which text cannot be ordered by."
+                " Read from a query that makes them UTC: datetime(COLUMN).",
+                reason="InvalidCursor",
+            )
+        return value
 
     def stage(self, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
         """Fills a temporary table, which has the affinity of the target's columns."""
@@ -126,7 +146,7 @@ class SqliteSession:
         marks = ", ".join("?" * frame.width)
         with self._translated():
             self._connection.execute(f"DELETE FROM {stage.sql}")
-            self._connection.executemany(f"INSERT INTO {stage.sql} VALUES ({marks})", frame.iter_rows())
+            self._connection.executemany(f"INSERT INTO {stage.sql} VALUES ({marks})", _storable(frame).iter_rows())
         return stage
 
     def close(self) -> None:
@@ -185,6 +205,17 @@ class SqliteSession:
             yield
         except sqlite3.Error as error:
             raise _translate(error, self._label) from error
+
+
+def _is_time(column: Column) -> bool:
+    return "DATE" in column.declared or "TIME" in column.declared
+
+
+def _in_one_form(text: str, otherwise: str) -> str:
+    """Times as `2026-11-23 10:15:00.5`, whatever separator, zone letter and zeros they were written with."""
+    plain = f"replace(replace(replace({text}, 'T', ' '), 'Z', ''), '+00:00', '')"
+    short = f"CASE WHEN instr({plain}, '.') > 0 THEN rtrim(rtrim({plain}, '0'), '.') ELSE {plain} END"
+    return f"(CASE WHEN {text} GLOB '{_ISO}' THEN {short} ELSE {otherwise} END)"
 
 
 def _translate(error: sqlite3.Error, label: str) -> Exception:
@@ -246,6 +277,11 @@ def _affinity(column: Column) -> str:
     return {"integer": "INTEGER", "decimal": "NUMERIC", "boolean": "INTEGER", "float": "REAL", "binary": "BLOB"}.get(
         column.kind, "TEXT"
     )
+
+
+def _storable(frame: pl.DataFrame) -> pl.DataFrame:
+    """Values that the driver binds: decimals as text, which the column's affinity makes a number again."""
+    return frame.with_columns(cs.decimal().cast(pl.String), cs.boolean().cast(pl.Int8))
 
 
 def _decode(rows: list[tuple[object, ...]], columns: Sequence[Column]) -> Rows:

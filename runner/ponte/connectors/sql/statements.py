@@ -57,7 +57,7 @@ class Merge:
         action = f"UPDATE SET {sets}" if sets else "NOTHING"
         return (
             f"INSERT INTO {self.table.sql} AS t ({names}) SELECT {values} FROM {self.stage.sql} AS s"
-            f" WHERE {_rows(first, end)} ON CONFLICT ({conflict}) DO {action}"
+            f" WHERE {rows_between(first, end)} ON CONFLICT ({conflict}) DO {action}"
         )
 
     def update(self, first: int, end: int) -> str:
@@ -65,24 +65,27 @@ class Merge:
         sets = ", ".join(self._set(c, self.dialect.staged(c, "s")) for c in self._content)
         if not sets:
             return "SELECT 1"
-        return f"UPDATE {self.table.sql} AS t SET {sets} FROM {self.stage.sql} AS s WHERE {_rows(first, end)} AND {self._matches}"
+        return f"UPDATE {self.table.sql} AS t SET {sets} FROM {self.stage.sql} AS s WHERE {rows_between(first, end)} AND {self.matches}"
 
     def delete(self, first: int, end: int) -> str:
         """Deletes the rows that have the staged keys."""
-        found = f"SELECT 1 FROM {self.stage.sql} AS s WHERE {_rows(first, end)} AND {self._matches}"
+        found = f"SELECT 1 FROM {self.stage.sql} AS s WHERE {rows_between(first, end)} AND {self.matches}"
         return f"DELETE FROM {self.table.sql} AS t WHERE EXISTS ({found})"
 
     def missing(self) -> str:
         """The row numbers of staged keys that the table does not have."""
-        found = f"SELECT 1 FROM {self.table.sql} AS t WHERE {self._matches}"
-        return f"SELECT s.row_number AS row_number FROM {self.stage.sql} AS s WHERE NOT EXISTS ({found})"
+        found = f"SELECT 1 FROM {self.table.sql} AS t WHERE {self.matches}"
+        return (
+            f"SELECT CAST(s.row_number AS integer) AS row_number FROM {self.stage.sql} AS s WHERE NOT EXISTS ({found})"
+        )
 
     @property
     def _content(self) -> tuple[Column, ...]:
         return tuple(column for column in self.stage.columns if column.name not in self.key)
 
     @property
-    def _matches(self) -> str:
+    def matches(self) -> str:
+        """The condition that a row of the table `t` has the key of the staged row `s`."""
         columns = (column for column in self.stage.columns if column.name in self.key)
         return " AND ".join(f"t.{self.dialect.quote(c.name)} = {self.dialect.staged(c, 's')}" for c in columns)
 
@@ -91,5 +94,6 @@ class Merge:
         return f"{name} = coalesce({value}, t.{name})" if column.name in self.omit_null else f"{name} = {value}"
 
 
-def _rows(first: int, end: int) -> str:
+def rows_between(first: int, end: int) -> str:
+    """The condition on staged rows."""
     return f"s.row_number >= {first} AND s.row_number < {end}"

@@ -1,28 +1,33 @@
-"""Writes records into a table by natural key: a chunk is one transaction, and only the records at fault are left out."""
+"""Writes records into a table by natural key, and looks them up by it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from typing import TypeVar
 
 import polars as pl
 
-from ponte.connectors.sql.catalogue import Column, Relation, did_you_mean
-from ponte.connectors.sql.client import CommitLost, Refused, Session, Worker
-from ponte.connectors.sql.encoding import encode
+from ponte.connectors.sql.catalogue import Column, Relation
+from ponte.connectors.sql.client import Session, Worker
+from ponte.connectors.sql.parts import PartTable, read_parts
+from ponte.connectors.sql.reading import key_rows, match_keys
 from ponte.connectors.sql.source import OpenSession
-from ponte.connectors.sql.statements import Merge
-from ponte.engine.ports import ANSWER_SCHEMA, Delivery, TargetCapabilities
-from ponte.errors import ConfigurationError
+from ponte.connectors.sql.writing import Writer
+from ponte.engine.ports import FOUND_SCHEMA, Delivery, TargetCapabilities
+from ponte.errors import TransientError
 from ponte_api.sync_source import ObjectSpec
+
+T = TypeVar("T")
 
 CHUNK = 25_000
 TIMEOUT_S = 120.0
+_NUMBER = Column("row_number", "integer", "integer", bits=32)
 
 
 class SqlTarget:
-    """One table, for writing. Keeps its session from call to call."""
+    """One table, for writing. Keeps its session from call to call; one call at a time."""
 
     capabilities = TargetCapabilities(
         operations=frozenset({"create", "update", "delete"}),
@@ -37,126 +42,77 @@ class SqlTarget:
         self._spec = spec
         self._session = session
         self._held: tuple[Session, Worker] | None = None
-        self._relation: Relation | None = None
+        self._writer: Writer | None = None
         self._stack = AsyncExitStack()
         self._turn = asyncio.Lock()
 
     async def deliver(self, delivery: Delivery) -> pl.DataFrame:
-        """Applies a chunk in one transaction."""
-        async with self._turn:
-            session, worker = await self._open()
-            return await worker.run(self._deliver, session, delivery)
+        """Applies a chunk in one transaction.
+
+        Raises:
+            ConfigurationError: fields that the table does not have, no unique index on the key, columns that must be
+                filled and are not mapped. Nothing was applied.
+            TransientError: the database could not be used. Nothing was applied.
+        """
+        return await self._run(lambda writer: writer.deliver(delivery))
 
     async def find(self, keys: pl.DataFrame) -> pl.DataFrame:
-        """Not yet."""
-        raise NotImplementedError
+        """Which of the keys the table has. It has no id besides the key."""
+        return await self._run(lambda writer: _find(writer.session, writer.table, keys))
 
-    async def fetch(self, keys: pl.DataFrame, target_ids: pl.Series) -> pl.DataFrame:
-        """Not yet."""
-        raise NotImplementedError
+    async def fetch(self, keys: pl.DataFrame, target_ids: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - keys are enough
+        """The records as they stand, with their parts."""
+        return await self._run(lambda writer: _fetch(writer, keys))
 
     async def close(self) -> None:
         """Gives the session back."""
+        self._held = self._writer = None
         await self._stack.aclose()
-        self._held = None
 
-    async def _open(self) -> tuple[Session, Worker]:
-        if self._held is None:
-            self._held = await self._stack.enter_async_context(self._session())
-        return self._held
-
-    def _deliver(self, session: Session, delivery: Delivery) -> pl.DataFrame:
-        relation = self._known(session)
-        columns = _columns(relation, delivery)
-        encoded, faulty = encode(delivery.frame, columns)
-        good = pl.Series("row_number", range(delivery.frame.height), dtype=pl.Int32)
-        if faulty is not None:
-            good = good.filter(~good.is_in(faulty.get_column("row").cast(pl.Int32).implode()))
-        answers = _Answers(delivery.frame.height, [] if faulty is None else _rejections(faulty))
-        staged = pl.DataFrame([good]).hstack(encoded[good.to_list()] if good.len() < encoded.height else encoded)
-        try:
-            session.begin(is_snapshot=False)
-            stage = session.stage(columns, staged)
-            merge = Merge(session.dialect, relation, stage, delivery.key, delivery.omit_null)
-            _apply(session, merge, delivery, answers)
-            session.commit()
-        except CommitLost:
-            return answers.unknown()
-        except BaseException:
-            session.rollback()
-            raise
-        return answers.frame()
-
-    def _known(self, session: Session) -> Relation:
-        if self._relation is None:
-            self._relation = session.relation(self._spec.table, None)
-            session.rollback()
-        return self._relation
+    async def _run(self, call: Callable[[Writer], T]) -> T:
+        async with self._turn:
+            if self._held is None:
+                self._held = await self._stack.enter_async_context(self._session())
+            session, worker = self._held
+            try:
+                if self._writer is None:
+                    self._writer = await worker.run(_prepare, session, self._spec)
+                return await worker.run(call, self._writer)
+            except TransientError:
+                await self.close()  # the next call starts with a fresh connection
+                raise
 
 
-def _apply(session: Session, merge: Merge, delivery: Delivery, answers: _Answers) -> None:
-    statement = {"create": merge.insert, "update": merge.update, "delete": merge.delete}[delivery.operation]
-    spans = [(0, delivery.frame.height)]
-    while spans:
-        first, end = spans.pop()
-        session.execute("SAVEPOINT ponte")
-        try:
-            session.execute(statement(first, end))
-        except Refused as refused:
-            session.execute("ROLLBACK TO SAVEPOINT ponte")
-            if end - first == 1:
-                answers.reject(first, refused)
-            else:
-                middle = (first + end) // 2
-                spans += [(middle, end), (first, middle)]
-        session.execute("RELEASE SAVEPOINT ponte")
+def _prepare(session: Session, spec: ObjectSpec) -> Writer:
+    table = session.relation(spec.table, None)
+    parts = tuple(PartTable(part, session.relation(part.table, None)) for part in spec.parts)
+    session.rollback()
+    return Writer(session, table, parts)
 
 
-def _columns(relation: Relation, delivery: Delivery) -> tuple[Column, ...]:
-    names = [column.name for column in relation.columns]
-    for name in delivery.frame.columns:
-        if name not in names:
-            raise ConfigurationError(
-                f"{relation.label} has no column {name!r}.{did_you_mean(name, names)}", reason="FieldMissing"
-            )
-    return relation.select(delivery.frame.columns)
+def _find(session: Session, table: Relation, keys: pl.DataFrame) -> pl.DataFrame:
+    found = list(_by_key(session, table, keys, ()))
+    frame = pl.concat(found) if found else FOUND_SCHEMA.to_frame()
+    session.rollback()
+    return frame.select(pl.col("row").cast(pl.UInt32), pl.lit(None, pl.String).alias("target_id"))
 
 
-def _rejections(faulty: pl.DataFrame) -> list[tuple[int, str | None, str, str]]:
-    first = faulty.unique("row", keep="first", maintain_order=True)
-    return [(row["row"], row["field"], row["reason"], row["message"]) for row in first.iter_rows(named=True)]
+def _fetch(writer: Writer, keys: pl.DataFrame) -> pl.DataFrame:
+    session = writer.session
+    columns = tuple(column for column in writer.table.columns if column.name != "row")
+    found = _by_key(session, writer.table, keys, columns)
+    frame, _ = read_parts(session, list(writer.parts), found[0]) if found else (pl.DataFrame(), None)
+    session.rollback()
+    return frame
 
 
-@dataclass(slots=True)
-class _Answers:
-    """What becomes of each row: done, unless it was rejected."""
-
-    height: int
-    rejected: list[tuple[int, str | None, str, str]]
-
-    def reject(self, row: int, refused: Refused) -> None:
-        self.rejected.append((row, refused.field, refused.reason, refused.message))
-
-    def frame(self) -> pl.DataFrame:
-        return self._frame("done", None, None)
-
-    def unknown(self) -> pl.DataFrame:
-        return self._frame("unknown", "CommitLost", "the connection broke while the commit was in flight")
-
-    def _frame(self, outcome: str, reason: str | None, message: str | None) -> pl.DataFrame:
-        refused = pl.DataFrame(
-            self.rejected,
-            schema={"row": pl.UInt32, "field": pl.String, "reason": pl.String, "message": pl.String},
-            orient="row",
-        )
-        rest = pl.DataFrame({"row": pl.Series(range(self.height), dtype=pl.UInt32)}).join(refused, on="row", how="anti")
-        answered = rest.with_columns(
-            pl.lit(outcome).alias("outcome"),
-            pl.lit(reason, pl.String).alias("reason"),
-            pl.lit(message, pl.String).alias("message"),
-        )
-        both = pl.concat([answered, refused.with_columns(pl.lit("rejected").alias("outcome"))], how="diagonal")
-        full = both.with_columns(target_id=pl.lit(None, pl.String))
-        if "field" not in full.columns:
-            full = full.with_columns(field=pl.lit(None, pl.String))
-        return full.select(pl.col(name).cast(dtype) for name, dtype in ANSWER_SCHEMA.items()).sort("row")
+def _by_key(session: Session, table: Relation, keys: pl.DataFrame, columns: tuple[Column, ...]) -> list[pl.DataFrame]:
+    dialect = session.dialect
+    key = [table.column(name) for name in keys.columns]
+    fields = "".join(f", {dialect.read(c, 't')} AS {dialect.quote(c.name)}" for c in columns)
+    statement = (
+        f"SELECT CAST(k.row_number AS integer) AS row_number{fields} FROM {table.sql} AS t"
+        f" JOIN {dialect.key_rows(1, key)} AS k ON {match_keys(dialect, key)} ORDER BY k.row_number"
+    )
+    rows = session.stream(statement, [key_rows(keys, key)], (_NUMBER, *columns), max(keys.height, 1))
+    return [page.frame.rename({page.frame.columns[0]: "row"}) for page in rows]

@@ -1,0 +1,134 @@
+"""Rows of other tables that belong to a record: read with it as a list, written with it in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from ponte.connectors.sql.catalogue import Column, Relation
+from ponte.connectors.sql.client import Session, Stage
+from ponte.connectors.sql.encoding import encode
+from ponte.connectors.sql.reading import key_rows, match_keys
+from ponte.connectors.sql.statements import Merge, rows_between
+from ponte.connectors.sql.values import join_faults
+from ponte.errors import ConfigurationError
+from ponte_api.sync_source import Part
+
+_NUMBER = Column("row_number", "integer", "integer", bits=32)
+_ALL_ROWS = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class PartTable:
+    """A table of parts.
+
+    Attributes:
+        part: how it belongs to its record.
+        relation: its table.
+    """
+
+    part: Part
+    relation: Relation
+
+    @property
+    def ties(self) -> tuple[Column, ...]:
+        """The part's columns that tie it to its record."""
+        return tuple(self.relation.column(pair.part) for pair in self.part.on)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What identifies a part in its table."""
+        return tuple(dict.fromkeys([*(pair.part for pair in self.part.on), *self.part.key]))
+
+    def read(self, session: Session, records: pl.DataFrame) -> tuple[pl.Series, pl.DataFrame | None]:
+        """The lists of parts of these records, row by row, and faults of the records by FAULT_SCHEMA."""
+        keys = records.select(pl.col(pair.record).alias(pair.part) for pair in self.part.on)
+        fields = self.relation.columns
+        order = [self.relation.column(name) for name in self.part.order or self.part.key]
+        dialect = session.dialect
+        selected = ", ".join(f"{dialect.read(c, 't')} AS {dialect.quote(c.name)}" for c in fields)
+        ordered = ", ".join(["k.row_number", *(dialect.comparable(c, "t") for c in order)])
+        statement = (
+            f"SELECT CAST(k.row_number AS integer) AS row_number, {selected} FROM {self.relation.sql} AS t"
+            f" JOIN {dialect.key_rows(1, self.ties)} AS k ON {match_keys(dialect, self.ties)} ORDER BY {ordered}"
+        )
+        found = list(session.stream(statement, [key_rows(keys, self.ties)], (_NUMBER, *fields), _ALL_ROWS))
+        frame = found[0].frame if found else _empty((_NUMBER, *fields))
+        faults = found[0].faults if found else None
+        return self._lists(frame, records.height), _of_records(faults, frame, self.part.name)
+
+    def _lists(self, frame: pl.DataFrame, height: int) -> pl.Series:
+        numbers = frame.get_column(frame.columns[0])
+        values = frame.drop(frame.columns[0]).to_struct(self.part.name)
+        grouped = (
+            pl.DataFrame({"number": numbers, "value": values})
+            .group_by("number", maintain_order=True)
+            .agg(pl.col("value"))
+            .with_columns(pl.col("number").cast(pl.Int64))
+        )
+        every = pl.DataFrame({"number": pl.Series(range(height), dtype=pl.Int64)})
+        joined = every.join(grouped, on="number", how="left", maintain_order="left").get_column("value")
+        empty = pl.Series([[]], dtype=joined.dtype)
+        return joined.zip_with(joined.is_not_null(), empty).alias(self.part.name)
+
+    def explode(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+        """The parts of records as rows with `row_number` of their record, and faults of the records.
+
+        Raises:
+            ConfigurationError: fields of the parts that the table does not have, or ties that are not delivered.
+        """
+        missing = [pair.record for pair in self.part.on if pair.record not in frame.columns]
+        if missing:
+            raise ConfigurationError(
+                f"{self.relation.label}: the record's {missing[0]!r} ties its {self.part.name} to it and must be mapped."
+            )
+        ties = [pl.col(pair.record).alias(pair.part) for pair in self.part.on]
+        numbered = frame.select(pl.col(self.part.name).alias(""), *ties).with_row_index("row_number")
+        rows = numbered.explode("").filter(pl.col("").is_not_null())
+        values = rows.get_column("").struct.unnest()
+        values = values.drop([name for name in values.columns if name in rows.columns])
+        whole = rows.drop("").hstack(values)
+        columns = self.relation.select(whole.columns[1:])
+        encoded, faulty = encode(whole, columns)
+        staged = whole.select(pl.col("row_number").cast(pl.Int32)).hstack(encoded)
+        return staged, _of_records(faulty, staged, self.part.name)
+
+    def write(self, session: Session, header: Merge, staged: Stage, first: int, end: int) -> None:
+        """Brings the parts of the records numbered first to end - 1 into line with those that are staged."""
+        session.execute(self.delete(header, staged, first, end))
+        session.execute(Merge(session.dialect, self.relation, staged, self.key).insert(first, end))
+
+    def delete(self, header: Merge, staged: Stage | None, first: int, end: int) -> str:
+        """Deletes the parts of the staged records, but for those that are staged themselves."""
+        quote = header.dialect.quote
+        tied = " AND ".join(f"t.{quote(pair.part)} = s.{quote(pair.record)}" for pair in self.part.on)
+        of_records = f"SELECT 1 FROM {header.stage.sql} AS s WHERE {rows_between(first, end)} AND {tied}"
+        kept = ""
+        if staged is not None:
+            same = Merge(header.dialect, self.relation, staged, self.key).matches
+            kept = f" AND NOT EXISTS (SELECT 1 FROM {staged.sql} AS s WHERE {rows_between(first, end)} AND {same})"
+        return f"DELETE FROM {self.relation.sql} AS t WHERE EXISTS ({of_records}){kept}"
+
+
+def read_parts(
+    session: Session, tables: list[PartTable], frame: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """The frame with a list column per table of parts, and faults of its records."""
+    lists, faults = [], []
+    for table in tables:
+        values, found = table.read(session, frame)
+        lists.append(values)
+        faults += [found] if found is not None else []
+    return frame.with_columns(lists), join_faults(faults)
+
+
+def _of_records(faults: pl.DataFrame | None, parts: pl.DataFrame, name: str) -> pl.DataFrame | None:
+    if faults is None:
+        return None
+    numbers = parts.get_column(parts.columns[0]).gather(faults.get_column("row")).cast(pl.UInt32)
+    return faults.with_columns(numbers.alias("row"), pl.concat_str(pl.lit(f"{name}."), "field").alias("field"))
+
+
+def _empty(columns: tuple[Column, ...]) -> pl.DataFrame:
+    return pl.DataFrame(schema={column.name: column.dtype or pl.Decimal(38, 0) for column in columns})

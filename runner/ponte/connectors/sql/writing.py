@@ -1,0 +1,137 @@
+"""One delivery into one table: what goes where, and the transaction that brings it there. Blocking."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from ponte.connectors.sql.answers import Answers
+from ponte.connectors.sql.catalogue import Column, Relation
+from ponte.connectors.sql.client import CommitLost, Refused, Session, Stage
+from ponte.connectors.sql.encoding import encode
+from ponte.connectors.sql.parts import PartTable
+from ponte.connectors.sql.statements import Merge
+from ponte.engine.ports import Delivery
+from ponte.errors import ConfigurationError
+
+_NUMBER = (Column("row_number", "integer", "integer", bits=32),)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A table and the tables of its parts, ready to be written to.
+
+    Attributes:
+        table: its catalogue entry.
+        parts: tables whose rows belong to its records.
+    """
+
+    session: Session
+    table: Relation
+    parts: tuple[PartTable, ...]
+
+    def deliver(self, delivery: Delivery) -> pl.DataFrame:
+        """Applies a delivery in one transaction, but for the records at fault, and answers by ANSWER_SCHEMA."""
+        check_unique(self.session, self.table, delivery.key)
+        answers = Answers(delivery.frame.height)
+        parts = self._delivered_parts(delivery)
+        records = delivery.frame.drop([table.part.name for table in parts])
+        columns = self.table.select(records.columns)
+        if delivery.operation == "create":
+            self._check_required(columns)
+        staged, rows = _stageable(records, columns, parts, delivery.frame, answers)
+        try:
+            self.session.begin(is_snapshot=False)
+            stage = self.session.stage(columns, staged)
+            merge = Merge(self.session.dialect, self.table, stage, delivery.key, delivery.omit_null)
+            stages = [self.session.stage(*part) if part else None for part in rows]
+            if delivery.operation == "update":
+                self._reject_missing(merge, answers)
+            self._apply(delivery, merge, list(zip(parts, stages, strict=True)), answers)
+            self.session.commit()
+        except CommitLost:
+            return answers.unknown()
+        except BaseException:
+            self.session.rollback()
+            raise
+        return answers.done()
+
+    def _delivered_parts(self, delivery: Delivery) -> list[PartTable]:
+        if delivery.operation == "delete":
+            return []
+        return [table for table in self.parts if table.part.name in delivery.frame.columns]
+
+    def _check_required(self, columns: Sequence[Column]) -> None:
+        given = {column.name for column in columns}
+        left = [c.name for c in self.table.columns if not (c.is_nullable or c.is_filled or c.name in given)]
+        if left:
+            raise ConfigurationError(
+                f"{self.table.label}: {', '.join(left)} must not be empty, have no default and are not mapped."
+                " Map them, or give them a default in the database.",
+                reason="RequiredFieldMissing",
+            )
+
+    def _reject_missing(self, merge: Merge, answers: Answers) -> None:
+        for rows in self.session.stream(merge.missing(), (), _NUMBER, answers.height):
+            for number in rows.frame.to_series(0):
+                answers.reject(number, "NotFound", "the target has no record with this key")
+
+    def _apply(
+        self, delivery: Delivery, merge: Merge, parts: list[tuple[PartTable, Stage | None]], answers: Answers
+    ) -> None:
+        spans = [(0, delivery.frame.height)]
+        while spans:
+            first, end = spans.pop()
+            self.session.execute("SAVEPOINT ponte")
+            try:
+                self._write(delivery, merge, parts, first, end)
+            except Refused as refused:
+                self.session.execute("ROLLBACK TO SAVEPOINT ponte")
+                if end - first == 1:
+                    answers.refuse(first, refused)
+                else:
+                    middle = (first + end) // 2
+                    spans += [(middle, end), (first, middle)]
+            self.session.execute("RELEASE SAVEPOINT ponte")
+
+    def _write(
+        self, delivery: Delivery, merge: Merge, parts: list[tuple[PartTable, Stage | None]], first: int, end: int
+    ) -> None:
+        if delivery.operation == "delete":
+            self.session.execute(merge.delete(first, end))
+            return
+        self.session.execute(merge.insert(first, end) if delivery.operation == "create" else merge.update(first, end))
+        for table, stage in parts:
+            if stage is not None:
+                table.write(self.session, merge, stage, first, end)
+
+
+def check_unique(session: Session, table: Relation, key: Sequence[str]) -> None:
+    """Raises ConfigurationError, with the statement that helps, where the database does not keep the key unique."""
+    names = [table.column(name).name for name in key]
+    if frozenset(names) in table.unique_keys:
+        return
+    columns = ", ".join(session.dialect.quote(name) for name in names)
+    raise ConfigurationError(
+        f"{table.label}: no unique index holds exactly the natural key ({', '.join(names)}), so Ponte cannot update by it."
+        f" Next: CREATE UNIQUE INDEX ON {table.sql} ({columns})",
+        reason="UniqueIndexMissing",
+    )
+
+
+def _stageable(
+    records: pl.DataFrame, columns: Sequence[Column], parts: list[PartTable], frame: pl.DataFrame, answers: Answers
+) -> tuple[pl.DataFrame, list[tuple[tuple[Column, ...], pl.DataFrame] | None]]:
+    """What can be staged of a delivery: records without fault, and the rows of their parts."""
+    encoded, faulty = encode(records, columns)
+    answers.reject_all(faulty)
+    exploded = []
+    for table in parts:
+        rows, faulty = table.explode(frame)
+        answers.reject_all(faulty)
+        exploded.append((table.relation.select(rows.columns[1:]), rows))
+    good = answers.open_rows()
+    staged = good.to_frame().hstack(encoded[good] if good.len() < encoded.height else encoded)
+    return staged, [(fields, rows.filter(pl.col("row_number").is_in(good.implode()))) for fields, rows in exploded]
