@@ -44,6 +44,7 @@ bench: $(DEV) ## Records per second, time by stage, memory
 
 .PHONY: test-crds
 test-crds: export PATH := $(PATH):/usr/local/go/bin
+test-crds: export GOTOOLCHAIN := auto
 test-crds: $(DEV) ## The CRDs on a real API server (builds kube-apiserver and etcd once; needs go)
 	@$(BIN)/python -m pytest tests/crds -q
 
