@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ponte.cli.options import Common
 from ponte.errors import ConfigurationError, UsageError
@@ -14,6 +15,7 @@ from ponte.manifests.references import References
 from ponte_api.common import GROUP
 
 DEFAULT_FOLDER = Path("integration")
+_SQLITE = "sqlite:///"
 _LEDGER_FOLDER = ".ponte"
 _LEDGER_FILE = "ledger.db"
 
@@ -89,12 +91,46 @@ def references_of(common: Common) -> References:
 
 
 def ledger_url_of(common: Common) -> str:
-    """The ledger's address; the folder of the default one is made, readable by its owner alone."""
+    """The ledger's address: that of --ledger, or a file beside the folder of the manifests."""
     if common.ledger:
         return common.ledger
     first = folders_of(common)[0]
     folder = (first if first.resolve() == Path.cwd() else first.parent) / _LEDGER_FOLDER
-    if not folder.is_dir():
+    return f"{_SQLITE}{folder.absolute() / _LEDGER_FILE}"
+
+
+def ready_ledger_url_of(common: Common) -> str:
+    """The ledger's address, for a run that may make it; the folder of the default one is its owner's alone."""
+    url = ledger_url_of(common)
+    if not common.ledger and not (folder := Path(url.removeprefix(_SQLITE)).parent).is_dir():
         folder.mkdir(mode=0o700, parents=True)
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-    return f"sqlite:///{folder.absolute() / _LEDGER_FILE}"
+    return url
+
+
+def existing_ledger_url_of(common: Common) -> str:
+    """The ledger's address, for commands that only make sense where there is one.
+
+    Raises:
+        UsageError: it is a file that is not there.
+    """
+    url = ledger_url_of(common)
+    if is_missing(url):
+        raise UsageError(
+            f"There is no ledger at {url.removeprefix(_SQLITE)} yet. Next: ponte run JOB, or name it by --ledger."
+        )
+    return url
+
+
+def is_missing(ledger_url: str) -> bool:
+    """Whether a ledger is a file that is not there."""
+    return ledger_url.startswith(_SQLITE) and not Path(ledger_url.removeprefix(_SQLITE)).is_file()
+
+
+def shown_ledger(url: str) -> str:
+    """A ledger's address without user name and password."""
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" or not parts.hostname:
+        return url.removeprefix(_SQLITE) if parts.scheme == "sqlite" else f"{parts.scheme}://…"
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"

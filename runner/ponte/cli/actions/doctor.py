@@ -1,0 +1,128 @@
+"""`ponte doctor`: what stands in the way of a run."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+import typer
+
+from ponte.cli import exit_codes
+from ponte.cli.console import Console, console_of
+from ponte.cli.options import Common
+from ponte.cli.render.text import counted, escape, seconds, table
+from ponte.cli.workspace import is_missing, ledger_url_of, load_manifests, references_of, shown_ledger
+from ponte.connectors.registry import connect
+from ponte.engine.ports import Probe
+from ponte.errors import PonteError, TransientError
+from ponte.ledger.opening import open_ledger
+from ponte.manifests import Manifests
+from ponte.runtime.clock import SystemClock
+
+LONGEST_PROBE_S = 20.0
+LARGEST_CLOCK_DIFFERENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found out about one thing."""
+
+    about: str
+    is_well: bool
+    message: str
+
+
+def _well(about: str, message: str) -> Finding:
+    return Finding(about, is_well=True, message=message)
+
+
+def _ill(about: str, message: str) -> Finding:
+    return Finding(about, is_well=False, message=message)
+
+
+def examine(systems: list[str], common: Common) -> None:
+    """Examines the named systems, or everything; exits 1 where something is not well.
+
+    Raises:
+        UsageError: there is no such system.
+    """
+    console, manifests = console_of(common), load_manifests(common)
+    named = [manifests.source(name).metadata.name for name in systems]
+    findings = asyncio.run(_findings(named, manifests, common))
+    if console.is_json:
+        console.show_json([{"about": found.about, "ok": found.is_well, "message": found.message} for found in findings])
+    else:
+        console.show(_lines(findings, console))
+    if not all(found.is_well for found in findings):
+        raise typer.Exit(exit_codes.FAULTS_FOUND)
+
+
+def _lines(findings: list[Finding], console: Console) -> list[str]:
+    rows = []
+    for found in findings:
+        first, *rest = escape_lines(found.message)
+        rows.append((escape(found.about), "ok" if found.is_well else "FAILED", first))
+        rows += [("", "", line) for line in rest]
+    lines = table(rows, width=console.width)
+    return [console.styled(line, "red") if "FAILED" in line.split()[1:2] else line for line in lines]
+
+
+def escape_lines(message: str) -> list[str]:
+    """The lines of a message, safe to show; at least one."""
+    return [escape(line) for line in message.splitlines()] or [""]
+
+
+async def _findings(named: list[str], manifests: Manifests, common: Common) -> list[Finding]:
+    if named:
+        return list(await asyncio.gather(*(_system(name, manifests, common) for name in named)))
+    systems = asyncio.gather(*(_system(name, manifests, common) for name in sorted(manifests.sources)))
+    return [_manifests(manifests), *await systems, *await _ledger(ledger_url_of(common))]
+
+
+def _manifests(manifests: Manifests) -> Finding:
+    files = counted(manifests.files, "file")
+    if manifests.faults:
+        return _ill("manifests", f"{counted(len(manifests.faults), 'fault')} in {files}: ponte validate")
+    return _well("manifests", f"{files} without faults")
+
+
+async def _system(name: str, manifests: Manifests, common: Common) -> Finding:
+    try:
+        probe = await asyncio.wait_for(_probe(name, manifests, common), LONGEST_PROBE_S)
+    except TimeoutError:
+        return _ill(name, f"no answer within {LONGEST_PROBE_S:.0f} s")
+    except PonteError as error:
+        return _ill(name, f"{error.reason}: {error.message}")
+    return Finding(name, probe.ok, probe.message if probe.ok else f"{probe.reason}: {probe.message}")
+
+
+async def _probe(name: str, manifests: Manifests, common: Common) -> Probe:
+    system = connect(manifests.source(name), references_of(common), SystemClock())
+    try:
+        return await system.probe()
+    finally:
+        await system.close()
+
+
+async def _ledger(url: str) -> list[Finding]:
+    if is_missing(url):
+        return [_well("ledger", f"{shown_ledger(url)}: not there yet, the first run makes it")]
+    try:
+        ledger = open_ledger(url)
+    except PonteError as error:
+        return [_ill("ledger", f"{error.reason}: {error.message}")]
+    try:
+        told = await ledger.now()
+    except TransientError as error:
+        return [_ill("ledger", error.message)]
+    finally:
+        await ledger.close()
+    return [_well("ledger", shown_ledger(url)), _clock(told, SystemClock().now())]
+
+
+def _clock(ledger: datetime, machine: datetime) -> Finding:
+    difference = abs((ledger - machine).total_seconds())
+    is_well = difference <= LARGEST_CLOCK_DIFFERENCE_S
+    message = f"{seconds(difference)} from the ledger's"
+    return Finding("clock", is_well, message if is_well else f"{message}. Next: set this machine's time (NTP).")
