@@ -10,6 +10,7 @@ BIN := .venv/bin
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
 WORKERS ?= 2
+GENERATORS := crds/generate.py runner/ponte/ledger/schema/generate.py
 
 ##@ Use
 .PHONY: demo
@@ -33,6 +34,10 @@ check: $(DEV) ## Style, types, layers, dependencies, generated files, imports of
 format: $(DEV) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
+
+.PHONY: generate
+generate: $(DEV) ## Write what is generated: CRDs, schemas, reference, the ledger's statements
+	@$(foreach generator,$(GENERATORS),$(BIN)/python $(generator) && ) true
 
 .PHONY: faults
 faults: $(DEV) ## The long tier: every failpoint and hundreds of kills, on each ledger
@@ -72,7 +77,7 @@ check-types: ; @$(BIN)/mypy
 check-style: ; @$(BIN)/ruff format --check --quiet --diff . && $(BIN)/ruff check --quiet .
 check-layers: ; @$(BIN)/lint-imports --no-logo
 check-dependencies: ; @$(BIN)/deptry --no-ansi runner crds
-check-generated: ; @if test -e crds/generate.py; then $(BIN)/python crds/generate.py --check; fi
+check-generated: ; @$(foreach generator,$(GENERATORS),$(BIN)/python $(generator) --check && ) true
 check-architecture: ; @$(BIN)/python -m pytest tests/architecture -q --no-header -p no:cacheprovider
 
 # The environment. Each stamp is newer than all that it was made from, so nothing is done twice.
