@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import polars as pl
 import polars_hash as plh
+from polars.datatypes import DataTypeClass
 
 NO_VALUE = "~"
 
@@ -63,7 +64,7 @@ def join_key(fields: Sequence[str]) -> str:
     return "".join(f"{len(field.encode())}:{field}" for field in fields)
 
 
-def plain_text(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def plain_text(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
     """A scalar as text in its one form; null stays null.
 
     Numbers without trailing zeros, times in microseconds UTC or naive ISO 8601, booleans as true and false.
@@ -76,8 +77,6 @@ def plain_text(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return _without_zeros(value.cast(pl.Float64).cast(pl.String))
     if isinstance(dtype, pl.Datetime):
         return value.dt.cast_time_unit("us").dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
-    if dtype == pl.Date:
-        return value.dt.to_string("%Y-%m-%d")
     if dtype == pl.Binary:
         return value.bin.encode("base64")
     return value.cast(pl.String)
@@ -89,7 +88,7 @@ def _without_zeros(text: pl.Expr) -> pl.Expr:
     return plain.otherwise(text).replace("-0", "0")
 
 
-def _field(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+def _field(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
     if isinstance(dtype, pl.Struct):
         members = [_field(value.struct.field(member.name), member.dtype) for member in _sorted(dtype)]
         inner = pl.concat_str(members) if members else pl.lit("")
@@ -112,9 +111,10 @@ def _sorted(dtype: pl.Struct) -> list[pl.Field]:
     return sorted(dtype.fields, key=lambda member: member.name)
 
 
-def _at(schema: pl.Schema, path: str) -> tuple[pl.Expr, pl.DataType]:
+def _at(schema: pl.Schema, path: str) -> tuple[pl.Expr, pl.DataType | DataTypeClass]:
     name, *rest = path.split(".") if path not in schema else (path,)
-    expression, dtype = pl.col(name), schema[name]
+    expression = pl.col(name)
+    dtype: pl.DataType | DataTypeClass = schema[name]
     for member in rest:
         assert isinstance(dtype, pl.Struct)  # noqa: S101 - paths are checked when the job is compiled
         expression = expression.struct.field(member)

@@ -83,9 +83,8 @@ class IndexedKnown:
     def unseen(self) -> pl.Series:
         """Hashes of live records that no batch brought."""
         seen = pl.concat(self._seen).unique() if self._seen else pl.Series([], dtype=pl.UInt32)
-        rows = pl.Series(range(0), dtype=pl.Boolean).extend_constant(True, self._known.height)
-        rows = rows.scatter(seen, False) if len(seen) else rows  # noqa: FBT003 - a value, not a switch
-        return self._known.filter(rows & ~self._known["deleted"])["key"]
+        rows = self._known.with_row_index("position").filter(~pl.col("deleted"))
+        return rows.join(seen.to_frame("position"), on="position", how="anti", maintain_order="left")["key"]
 
 
 class QueriedKnown:

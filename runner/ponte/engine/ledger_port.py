@@ -89,7 +89,7 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A claim. `lost` rows were claimed or delivered newer by another; `doubtful` rows have an unsettled older claim."""
+    """A claim. `lost` keys were claimed or delivered newer by another; `doubtful` ones have an older claim, unsettled."""
 
     claim: int
     lost: pl.Series
@@ -150,6 +150,10 @@ class Ledger(Protocol):
         """
         ...
 
+    async def find_scope(self, identity: ScopeIdentity) -> Scope | None:
+        """The job's place if it has one; nothing is written."""
+        ...
+
     async def acquire(self, scope: Scope, run: str, *, lease_s: float | None) -> Writer | Busy:
         """A new epoch; with `lease_s` the job's lease too, unless another holds it."""
         ...
@@ -205,7 +209,10 @@ class Ledger(Protocol):
     async def resolve(
         self, system: str, object_name: str, by: Literal["sourceKey", "naturalKey"], keys: pl.Series
     ) -> pl.DataFrame:
-        """Look-ups: for canonical keys delivered to that object, columns value, target_id (its natural key where it has no id)."""
+        """Look-ups: for canonical keys delivered to that object, columns value (the key) and target_id.
+
+        A target without ids of its own is referred to by its natural key.
+        """
         ...
 
     async def succeeded(self, job: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-
 from ponte.engine.job import Job, Order, Ports
 from ponte.engine.known import IndexedKnown, Known, QueriedKnown
 from ponte.engine.ledger_port import Busy, Scope, ScopeIdentity, Writer
@@ -70,8 +69,8 @@ def _check_reading(ports: Ports, job: Job, order: Order) -> None:
     offered = ports.source.capabilities.reads
     if order.read not in offered:
         raise ConfigurationError(
-            f"SyncJob {job.name}: {job.source_system}/{job.source_object.name} cannot be read by {order.read}; it offers "
-            f"{', '.join(sorted(offered))}. A reading of changes or a range needs objects[].cursor, one by keys needs "
+            f"SyncJob {job.name}: {job.source_system}/{job.source_object.name} cannot be read by {order.read}; it "
+            f"offers {', '.join(sorted(offered))}. A reading of changes or a range needs objects[].cursor, one by keys needs "
             "objects[].key and, for REST, write.get or write.find.",
             reason="ReadingNotOffered",
         )

@@ -18,26 +18,26 @@ Operation = Literal["create", "update", "delete"]
 
 FAULT_SCHEMA = pl.Schema(
     {
-        "row": pl.UInt32,  # index into the frame the faults are about
-        "field": pl.String,  # field of the target (mapping, deliver) or of the source (extract); null: the whole record
-        "reason": pl.String,  # stable PascalCase
-        "message": pl.String,  # safe to show; values of sensitive fields are never in it
+        "row": pl.UInt32(),  # index into the frame the faults are about
+        "field": pl.String(),  # of the target, or of the source (extract); null: the whole record
+        "reason": pl.String(),  # stable PascalCase
+        "message": pl.String(),  # safe to show; values of sensitive fields are never in it
     }
 )
 ANSWER_SCHEMA = pl.Schema(
     {
-        "row": pl.UInt32,  # index into the delivered frame; each row is answered exactly once
+        "row": pl.UInt32(),  # index into the delivered frame; each row is answered exactly once
         "outcome": pl.Enum(["done", "rejected", "unknown"]),
-        "target_id": pl.String,  # the target's own id, where it gives one
-        "field": pl.String,  # rejected: the field to blame, where the target names one
-        "reason": pl.String,  # rejected or unknown: stable PascalCase
-        "message": pl.String,  # rejected or unknown: safe to show
+        "target_id": pl.String(),  # the target's own id, where it gives one
+        "field": pl.String(),  # rejected: the field to blame, where the target names one
+        "reason": pl.String(),  # rejected or unknown: stable PascalCase
+        "message": pl.String(),  # rejected or unknown: safe to show
     }
 )
 FOUND_SCHEMA = pl.Schema(
     {
-        "row": pl.UInt32,  # index into the frame of natural keys; a row may be found more than once (ambiguous)
-        "target_id": pl.String,  # the target's own id; null where it has none besides the natural key
+        "row": pl.UInt32(),  # index into the frame of natural keys; a row may be found more than once (ambiguous)
+        "target_id": pl.String(),  # the target's own id; null where it has none besides the natural key
     }
 )
 
@@ -110,12 +110,16 @@ class SourceCapabilities:
 class Source(Protocol):
     """One object of a system, for reading."""
 
-    capabilities: SourceCapabilities
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """What it can do."""
+        ...
 
     async def upper_bound(self) -> str | None:
         """Greatest cursor now, or the source's own clock; None when there is nothing or no cursor.
 
-        Fixed at open. Canonical text: integers as digits, times as ISO 8601 with zone in UTC or without one as the source has them.
+        Fixed at open. Canonical text: integers as digits, times as ISO 8601, in UTC or without zone as the source
+        has them.
         """
         ...
 
@@ -142,7 +146,7 @@ class TargetCapabilities:
         chunk: most records per call of `deliver`, also the most that are claimed at once.
         timeout_s: longest time that one call may take.
         settle_s: how long after a call of unknown outcome its effect may still come to light.
-        transactional: a chunk is applied whole or not at all, and the outcome is unknown only if the commit was in flight.
+        transactional: a chunk is applied whole or not at all; unknown only if the commit was in flight.
     """
 
     operations: frozenset[Operation]
@@ -182,7 +186,10 @@ class Delivery:
 class Target(Protocol):
     """One object of a system, for writing."""
 
-    capabilities: TargetCapabilities
+    @property
+    def capabilities(self) -> TargetCapabilities:
+        """What it can do."""
+        ...
 
     async def deliver(self, delivery: Delivery) -> pl.DataFrame:
         """Applies one operation to at most `capabilities.chunk` records and answers for each by ANSWER_SCHEMA.

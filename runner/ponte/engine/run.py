@@ -50,7 +50,7 @@ async def run(ports: Ports, job: Job, order: Order) -> RunResult:
     return ending.result
 
 
-class RunFailed(PonteError):
+class RunFailed(PonteError):  # noqa: N818 - an outcome; its cause is the error
     """A run that did not come to its end; the cause decides the exit code."""
 
     def __init__(self, cause: PonteError, result: RunResult) -> None:
@@ -74,7 +74,7 @@ class _Reading:
 
 
 async def _work(opened: Opened) -> Ending:
-    state, job, order = opened.state, opened.state.job, opened.state.order
+    state, order = opened.state, opened.state.order
     mapper = Mapper(state, {})
     upper = order.upper
     if order.read in ("all", "changes") and "changes" in state.ports.source.capabilities.reads:
@@ -222,7 +222,8 @@ async def _guarded(state: RunState, candidates: pl.DataFrame, known: int) -> pl.
     if close.is_over_guard(candidates.height, known, rules.max_percent, rules.min_count):
         state.notes.append(
             f"{candidates.height:,} of {known:,} records would be removed; the guard allows {rules.max_percent} % or "
-            f"{rules.min_count}. Nothing was removed. Approve with: ponte run {state.job.name} --approve {state.order.run}"
+            f"{rules.min_count}. Nothing was removed. "
+            f"Approve with: ponte run {state.job.name} --approve {state.order.run}"
         )
         return candidates
     await close.remove(state, candidates, tuple(state.job.mapping.key))

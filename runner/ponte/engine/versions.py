@@ -1,4 +1,4 @@
-"""Versions of values: the source's own where it has one, else the time they were read. Microseconds or the plain counter."""
+"""Versions of values: the source's own where it has one, else the time they were read; microseconds or a counter."""
 
 from __future__ import annotations
 

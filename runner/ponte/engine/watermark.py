@@ -1,7 +1,7 @@
 """Watermarks: up to where changes are durably delivered or kept, and from where the next reading starts.
 
-A watermark is a cursor as canonical text. The next reading starts at or before it, never after: `>=` and an overlap catch
-what was committed late or has the same cursor, and fingerprints make reading it again cheap.
+A watermark is a cursor as canonical text. The next reading starts at or before it, never after: `>=` and an overlap
+catch what was committed late or has the same cursor, and fingerprints make reading it again cheap.
 """
 
 from __future__ import annotations

@@ -37,6 +37,10 @@ class StoredLedger:
         """See `Ledger.open_scope`."""
         return await self._call(lambda: scopes.open_scope(self._db, identity))
 
+    async def find_scope(self, identity: ScopeIdentity) -> Scope | None:
+        """See `Ledger.find_scope`."""
+        return await self._call(lambda: scopes.find_scope(self._db, identity))
+
     async def acquire(self, scope: Scope, run: str, *, lease_s: float | None) -> Writer | Busy:
         """See `Ledger.acquire`."""
         return await self._call(lambda: scopes.acquire(self._db, scope, run, self._holder, lease_s, self._is_gone))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import polars as pl
 
@@ -51,6 +52,16 @@ def open_scope(db: Database, identity: ScopeIdentity) -> Scope:
         else:
             db.execute("UPDATE ponte_scopes SET job = $2 WHERE id = $1", (row["id"], identity.job))
     assert row is not None  # noqa: S101 - just inserted
+    return _scope(identity, row)
+
+
+def find_scope(db: Database, identity: ScopeIdentity) -> Scope | None:
+    """The scope of a state id if there is one; raises as `open_scope`."""
+    row = _read(db, identity.state_id)
+    return None if row is None else _scope(identity, row)
+
+
+def _scope(identity: ScopeIdentity, row: dict[str, Any]) -> Scope:
     _refuse_other_ends(identity, row)
     return Scope(
         id=row["id"],
@@ -61,12 +72,12 @@ def open_scope(db: Database, identity: ScopeIdentity) -> Scope:
     )
 
 
-def _read(db: Database, state_id: str) -> dict[str, object] | None:
+def _read(db: Database, state_id: str) -> dict[str, Any] | None:
     frame = db.query(f"SELECT {', '.join(_SCOPE)} FROM ponte_scopes WHERE state_id = $1", (state_id,), _SCOPE)
     return frame.row(0, named=True) if frame.height else None
 
 
-def _refuse_other_ends(identity: ScopeIdentity, row: dict[str, object]) -> None:
+def _refuse_other_ends(identity: ScopeIdentity, row: dict[str, Any]) -> None:
     for end, (system, name) in (("target", identity.target), ("source", identity.source)):
         before = (row[f"{end}_system"], row[f"{end}_object"])
         if before != (system, name):
@@ -142,7 +153,7 @@ def outside_commits(db: Database, scope: Scope) -> int:
     return int(_lease(db, scope.id)["outside_commits"])
 
 
-def _lease(db: Database, scope_id: int) -> dict[str, int]:
+def _lease(db: Database, scope_id: int) -> dict[str, Any]:
     return db.query(f"SELECT {', '.join(_LEASE)} FROM ponte_scopes WHERE id = $1", (scope_id,), _LEASE).row(
         0, named=True
     )

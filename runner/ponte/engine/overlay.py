@@ -1,0 +1,133 @@
+"""An overlay over ledger and target that records writes instead of making them: the same engine then gives a plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+import polars as pl
+
+from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Ledger, Scope, ScopeIdentity, Writer
+from ponte.engine.ports import ANSWER_SCHEMA, Delivery, Target, TargetCapabilities
+
+_NO_SCOPE = -1
+
+
+@dataclass(slots=True)
+class RecordedLedger:
+    """Reads pass through; writes are kept here. Takes no lease, so that a plan never stands in the way of a run."""
+
+    ledger: Ledger
+    rejects: list[pl.DataFrame] = field(default_factory=list)
+
+    async def open_scope(self, identity: ScopeIdentity) -> Scope:
+        """The scope as it is; a new one is not made."""
+        found = await self.ledger.find_scope(identity)
+        return found or Scope(_NO_SCOPE, identity, None, None, has_succeeded=False)
+
+    async def find_scope(self, identity: ScopeIdentity) -> Scope | None:
+        """See `Ledger.find_scope`."""
+        return await self.ledger.find_scope(identity)
+
+    async def acquire(self, scope: Scope, run: str, *, lease_s: float | None) -> Writer | Busy:  # noqa: ARG002 - no lease is taken
+        """An epoch that nobody has."""
+        return Writer(scope, run, epoch=0, is_leased=False, outside_commits=0)
+
+    async def renew(self, writer: Writer, lease_s: float) -> None:
+        """Nothing to keep."""
+
+    async def release(self, writer: Writer) -> None:
+        """Nothing to give back."""
+
+    async def known(self, scope: Scope) -> pl.DataFrame:
+        """See `Ledger.known`."""
+        return await self.ledger.known(scope)
+
+    async def details(self, scope: Scope, keys: pl.Series) -> pl.DataFrame:
+        """See `Ledger.details`."""
+        return await self.ledger.details(scope, keys)
+
+    async def details_of_hashes(self, scope: Scope, hashes: pl.Series) -> pl.DataFrame:
+        """See `Ledger.details_of_hashes`."""
+        return await self.ledger.details_of_hashes(scope, hashes)
+
+    async def holders(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
+        """See `Ledger.holders`."""
+        return await self.ledger.holders(scope, naturals)
+
+    async def doubts(self, writer: Writer) -> pl.DataFrame:
+        """See `Ledger.doubts`."""
+        return await self.ledger.doubts(writer)
+
+    async def open_rejects(self, scope: Scope) -> pl.DataFrame:
+        """See `Ledger.open_rejects`."""
+        return await self.ledger.open_rejects(scope)
+
+    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:  # noqa: ARG002 - all is granted
+        """Grants all, marks nothing."""
+        none = rows["key"].clear()
+        return Grant(claim=0, lost=none, doubtful=none)
+
+    async def commit(self, writer: Writer, commit: Commit) -> None:  # noqa: ARG002 - a plan has one writer
+        """Keeps the rejects."""
+        self.rejects.append(commit.rejects)
+
+    async def finish(self, writer: Writer, ending: Ending) -> None:
+        """Nothing to write."""
+
+    async def target_ids(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
+        """See `Ledger.target_ids`."""
+        return await self.ledger.target_ids(scope, naturals)
+
+    async def resolve(
+        self, system: str, object_name: str, by: Literal["sourceKey", "naturalKey"], keys: pl.Series
+    ) -> pl.DataFrame:
+        """See `Ledger.resolve`."""
+        return await self.ledger.resolve(system, object_name, by, keys)
+
+    async def succeeded(self, job: str) -> bool:
+        """See `Ledger.succeeded`."""
+        return await self.ledger.succeeded(job)
+
+    async def reject_levels(self, scope: Scope, run: str) -> tuple[int, int, list[tuple[str, str | None, int]]]:
+        """See `Ledger.reject_levels`: as they are, since nothing was written."""
+        return await self.ledger.reject_levels(scope, run)
+
+    async def now(self) -> datetime:
+        """See `Ledger.now`."""
+        return await self.ledger.now()
+
+
+@dataclass(slots=True)
+class RecordedTarget:
+    """Look-ups pass through; deliveries are kept, at most `most` records of each operation (None: all)."""
+
+    target: Target
+    most: int | None
+    deliveries: list[Delivery] = field(default_factory=list)
+    _kept: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def capabilities(self) -> TargetCapabilities:
+        """Those of the target."""
+        return self.target.capabilities
+
+    async def deliver(self, delivery: Delivery) -> pl.DataFrame:
+        """Keeps a delivery and answers that all is done."""
+        kept = self._kept.get(delivery.operation, 0)
+        if self.most is None or kept < self.most:
+            self.deliveries.append(delivery)
+            self._kept[delivery.operation] = kept + delivery.frame.height
+        rows = pl.int_range(delivery.frame.height, dtype=pl.UInt32, eager=True).alias("row").to_frame()
+        answered = rows.with_columns(pl.lit("done").alias("outcome"), delivery.target_ids.alias("target_id"))
+        texts = (pl.lit(None, dtype=pl.String).alias(name) for name in ("field", "reason", "message"))
+        return answered.with_columns(*texts).cast({"outcome": ANSWER_SCHEMA["outcome"]})
+
+    async def find(self, keys: pl.DataFrame) -> pl.DataFrame:
+        """See `Target.find`."""
+        return await self.target.find(keys)
+
+    async def fetch(self, keys: pl.DataFrame, target_ids: pl.Series) -> pl.DataFrame:
+        """See `Target.fetch`."""
+        return await self.target.fetch(keys, target_ids)

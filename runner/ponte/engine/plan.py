@@ -1,0 +1,132 @@
+"""A plan: the same run over an overlay, and what it would have written, field by field against the target as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import polars as pl
+
+from ponte.engine.canonical import key_text, plain_text, split_key
+from ponte.engine.job import Job, Order, Ports
+from ponte.engine.overlay import RecordedLedger, RecordedTarget
+from ponte.engine.ports import Delivery
+from ponte.engine.run import run
+from ponte.engine.settle import key_fields
+from ponte_api.result import Account
+
+MASK = "***"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of a record: what the target has and what it would get; None for no value."""
+
+    field: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """One record that a run would touch, or reject.
+
+    Attributes:
+        operation: create, update, delete or reject.
+        key: natural key (rejects: source key); fields of a key of several are joined by a tab.
+        fields: for updates and creates; values of sensitive fields are masked.
+        note: for deletes and rejects: why.
+    """
+
+    operation: str
+    key: str
+    fields: tuple[FieldChange, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run would do."""
+
+    job: str
+    account: Account
+    changes: Sequence[PlannedChange]
+    notes: Sequence[str] = ()
+
+    @property
+    def change_count(self) -> int:
+        """How many records would be changed at the target."""
+        return self.account.created + self.account.updated + self.account.deleted
+
+
+async def plan(ports: Ports, job: Job, order: Order, *, samples: int | None, sensitive: frozenset[str]) -> Plan:
+    """What a run would do; nothing is written, at the target or in the ledger.
+
+    Args:
+        ports: as for a run.
+        job: the job.
+        order: the order.
+        samples: most changes to show of each operation; None for all.
+        sensitive: target fields whose values are masked.
+    """
+    ledger, target = RecordedLedger(ports.ledger), RecordedTarget(ports.target, samples)
+    result = await run(replace(ports, ledger=ledger, target=target), job, order)
+    changes = [change for made in target.deliveries for change in await _changes(ports, made, sensitive)]
+    rejects = list(_rejects(ledger.rejects, samples))
+    return Plan(job.name, result.account, _limited(changes, samples) + rejects, result.notes)
+
+
+def _limited(changes: list[PlannedChange], samples: int | None) -> list[PlannedChange]:
+    if samples is None:
+        return changes
+    kinds = ("update", "delete", "create")
+    return [change for kind in kinds for change in [c for c in changes if c.operation == kind][:samples]]
+
+
+async def _changes(ports: Ports, delivery: Delivery, sensitive: frozenset[str]) -> list[PlannedChange]:
+    keys = key_fields(delivery.frame, delivery.key)
+    names = key_text(keys, keys.columns).fill_null("")
+    shown = ["\t".join(split_key(name)) for name in names]
+    if delivery.operation == "delete":
+        return [PlannedChange("delete", key, note="vanished from the source, or left out now") for key in shown]
+    after = _texts(delivery.frame, delivery.frame.columns)
+    before: dict[int, dict[str, str | None]] = {}
+    if delivery.operation == "update":
+        current = await ports.target.fetch(keys, delivery.target_ids)
+        texts = _texts(current, [name for name in delivery.frame.columns if name in current.columns])
+        before = dict(zip(current["row"].to_list(), texts, strict=True))
+    changes = []
+    for row, (key, new) in enumerate(zip(shown, after, strict=True)):
+        old = before.get(row, {})
+        changed = [name for name in new if delivery.operation == "create" or old.get(name) != new[name]]
+        fields = tuple(FieldChange(name, _masked(name, old.get(name), sensitive), _masked(name, new[name], sensitive))
+                       for name in changed if new[name] is not None or old.get(name) is not None)  # fmt: skip
+        changes.append(PlannedChange(delivery.operation, key, fields))
+    return changes
+
+
+def _masked(name: str, value: str | None, sensitive: frozenset[str]) -> str | None:
+    return MASK if value is not None and name in sensitive else value
+
+
+def _texts(frame: pl.DataFrame, names: Sequence[str]) -> list[dict[str, str | None]]:
+    columns = []
+    for name in names:
+        dtype = frame.schema[name]
+        if dtype.is_nested():
+            text = pl.Series(name, [None if v is None else str(v) for v in frame[name].to_list()], dtype=pl.String)
+            columns.append(text)
+        else:
+            columns.append(frame.select(plain_text(pl.col(name), dtype).alias(name))[name])
+    return pl.DataFrame(columns).to_dicts() if columns else [{} for _ in range(frame.height)]
+
+
+def _rejects(kept: Sequence[pl.DataFrame], samples: int | None) -> Iterator[PlannedChange]:
+    shown = 0
+    for frame in kept:
+        for key, field, reason, message in frame.select("key", "field", "reason", "message").iter_rows():
+            if samples is not None and shown >= samples:
+                return
+            shown += 1
+            name = "\t".join(split_key(key)) if key[:1].isdigit() else key
+            yield PlannedChange("reject", name, note=f"{field or ''}  {reason}: {message}".strip())
