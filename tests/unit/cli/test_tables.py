@@ -7,9 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ponte.cli.render.plan import FieldChange, Plan, PlannedChange, plan_lines
+from ponte.cli.render.plan import plan_lines
 from ponte.cli.render.rejects import Fault, Reject, reject_details, reject_document, reject_table
 from ponte.cli.render.runs import run_table
+from ponte.engine.plan import FieldChange, Plan, PlannedChange
 from ponte_api.result import Account, RejectLevels, RunError, RunResult
 
 WHEN = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -51,8 +52,14 @@ def test_no_rejects_are_good_news() -> None:
     assert reject_table([], job="products", open_count=0) == ["products: no open rejects."]
 
 
-def test_at_eighty_columns_no_row_wraps() -> None:
-    assert all(len(line) <= 80 for line in reject_table([reject()], job="products", open_count=1, width=80)[:2])
+def test_at_eighty_columns_the_message_matters_more_than_since_when() -> None:
+    assert reject_table([reject()], job="products", open_count=1, width=80) == [
+        "KEY      FIELD  REASON                MESSAGE",
+        "0007741  name   RequiredFieldMissing  is required and empty (ARTDES)",
+        "",
+        "1 open reject of products. They are tried again at every run, at once with:",
+        "ponte rejects retry products",
+    ]
 
 
 def test_data_cannot_control_the_terminal() -> None:

@@ -11,7 +11,7 @@ import typer
 from ponte.cli import exit_codes
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
-from ponte.cli.render.text import counted, escape, seconds, table
+from ponte.cli.render.text import counted, escape, pad, seconds, width_of, wrapped
 from ponte.cli.workspace import is_missing, ledger_url_of, load_manifests, references_of, shown_ledger
 from ponte.connectors.registry import connect
 from ponte.engine.ports import Probe
@@ -59,18 +59,16 @@ def examine(systems: list[str], common: Common) -> None:
 
 
 def _lines(findings: list[Finding], console: Console) -> list[str]:
-    rows = []
-    for found in findings:
-        first, *rest = escape_lines(found.message)
-        rows.append((escape(found.about), "ok" if found.is_well else "FAILED", first))
-        rows += [("", "", line) for line in rest]
-    lines = table(rows, width=console.width)
-    return [console.styled(line, "red") if "FAILED" in line.split()[1:2] else line for line in lines]
+    names = max(width_of(escape(found.about)) for found in findings)
+    return [line for found in findings for line in _finding_lines(found, names, console)]
 
 
-def escape_lines(message: str) -> list[str]:
-    """The lines of a message, safe to show; at least one."""
-    return [escape(line) for line in message.splitlines()] or [""]
+def _finding_lines(found: Finding, names: int, console: Console) -> list[str]:
+    """A message is never cut: its end says what to do."""
+    head = f"{pad(escape(found.about), names)}  {'ok    ' if found.is_well else 'FAILED'}  "
+    lines = wrapped(found.message, indent=len(head), width=console.width)
+    first = head + lines[0]
+    return [first if found.is_well else console.styled(first, "red"), *(" " * len(head) + line for line in lines[1:])]
 
 
 async def _findings(named: list[str], manifests: Manifests, common: Common) -> list[Finding]:

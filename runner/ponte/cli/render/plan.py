@@ -2,56 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from ponte.cli.render.text import count, counted, escape, pad, table, width_of
-from ponte_api.result import Account
+from ponte.engine.plan import FieldChange, Plan, PlannedChange
 
 _COLUMNS = ("create", "update", "unchanged", "skipped", "left", "reject", "delete")
 _ALWAYS = frozenset({"create", "update", "unchanged", "skipped", "reject", "delete"})
 _LONGEST_VALUE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field of a record: what the target has and what it would get; None for no value."""
-
-    field: str
-    before: str | None
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedChange:
-    """One record that a run would touch, or reject.
-
-    Attributes:
-        operation: create, update, delete or reject.
-        key: source key; fields of a key of several are joined by a tab.
-        fields: for updates and creates; values of sensitive fields are masked already.
-        note: for deletes and rejects: why.
-    """
-
-    operation: str
-    key: str
-    fields: tuple[FieldChange, ...] = ()
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A plan as people see it."""
-
-    job: str
-    account: Account
-    changes: Sequence[PlannedChange]
-    notes: Sequence[str] = ()
-
-    @property
-    def change_count(self) -> int:
-        """How many records would be changed at the target."""
-        return self.account.created + self.account.updated + self.account.deleted
 
 
 def plan_lines(plan: Plan, *, most: int | None) -> list[str]:

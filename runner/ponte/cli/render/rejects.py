@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ponte.cli.render.text import counted, escape, table
+from ponte.cli.render.text import counted, escape, table, wrapped
 
 _HEADER = ("KEY", "FIELD", "REASON", "SINCE", "TIMES", "MESSAGE")
+_WIDE_ENOUGH = 110
+"""Columns below which a list leaves out since when and how often: the message matters more."""
 _STATES = {"deferred": "waits for a record of another job", "ambiguous": "a person must look whether it arrived"}
 
 
@@ -54,14 +56,18 @@ def reject_table(rejects: Sequence[Reject], *, job: str, open_count: int, width:
     """
     if not rejects:
         return [f"{job}: no open rejects."]
-    lines = table([_HEADER, *map(_row, rejects)], right=frozenset({4}), width=width)
+    rows = [_HEADER, *map(_row, rejects)]
+    if width and width < _WIDE_ENOUGH:
+        rows = [(key, field, reason, message) for key, field, reason, _, _, message in rows]
+    lines = table(rows, right=frozenset() if len(rows[0]) == 4 else frozenset({4}), width=width)
     hidden = open_count - len(rejects)
     more = f", {len(rejects):,} of them shown: --limit {open_count}" if hidden > 0 else ""
     ending = "They are tried again at every run, at once with: ponte rejects retry " + job
-    return [*lines, "", f"{counted(open_count, 'open reject')} of {job}{more}. {ending}"]
+    total = f"{counted(open_count, 'open reject')} of {job}{more}. {ending}"
+    return [*lines, "", *wrapped(total, width=width)]
 
 
-def _row(reject: Reject) -> tuple[str, ...]:
+def _row(reject: Reject) -> tuple[str, str, str, str, str, str]:
     first = reject.faults[0]
     others = f" (and {counted(len(reject.faults) - 1, 'other fault')})" if len(reject.faults) > 1 else ""
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 
@@ -111,3 +112,12 @@ def flow(parts: Sequence[str], *, separator: str = " · ", indent: str = "", wid
         else:
             lines.append(part)
     return lines
+
+
+def wrapped(message: str, *, indent: int = 0, width: int | None = None) -> list[str]:
+    """A message as lines, safe to show, each with `indent` columns of room before it; at least one line."""
+    lines = [escape(line) for line in message.splitlines()] or [""]
+    if not width:
+        return lines
+    room = max(width - indent, 20)
+    return [part for line in lines for part in textwrap.wrap(line, room, break_on_hyphens=False) or [""]]
