@@ -1,0 +1,1 @@
+"""HTTP for connectors: guard, credentials, retries and limits once, above exchangeable transports."""

@@ -1,0 +1,47 @@
+"""How much of a system is used at once: connections, requests per second, and the rest it asks for.
+
+One per connected system, shared by all of its objects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from ponte.engine.ports import Clock
+
+
+class Limits:
+    """Slots and pace.
+
+    Args:
+        clock: time.
+        connections: requests in flight at once.
+        per_second: requests that start per second; None for no limit.
+    """
+
+    def __init__(self, clock: Clock, connections: int, per_second: int | None) -> None:
+        self.connections = connections
+        self._clock = clock
+        self._slots = asyncio.Semaphore(connections)
+        self._interval = timedelta(seconds=1 / per_second) if per_second else timedelta()
+        self._next = clock.now()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Waits for a connection and for its turn."""
+        async with self._slots:
+            await self._take_turn()
+            yield
+
+    def rest(self, seconds: float) -> None:
+        """Nobody starts a request for so long: the system asked for it (Retry-After)."""
+        self._next = max(self._next, self._clock.now() + timedelta(seconds=seconds))
+
+    async def _take_turn(self) -> None:
+        while (wait := (self._next - self._clock.now()).total_seconds()) > 0:
+            await self._clock.sleep(wait)
+        if self._interval:
+            self._next = self._clock.now() + self._interval

@@ -1,0 +1,134 @@
+"""OAuth 2.0 client credentials (RFC 6749, 4.4): a token fetched, kept, renewed before its end and once after a 401."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from urllib.parse import quote_plus, urlencode
+
+from ponte.connectors.http.masking import Mask, mask_url
+from ponte.connectors.http.port import Request, Response, Transport, TransportError
+from ponte.connectors.http.retrying import ATTEMPTS, backoff, is_passing, retry_after
+from ponte.engine.ports import Clock
+from ponte.errors import CredentialsRefused, TransientError
+
+_EARLIEST_RENEWAL = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """What the token endpoint wants to know."""
+
+    token_url: str
+    client_id: str
+    client_secret: str = field(repr=False)
+    scopes: tuple[str, ...] = ()
+    audience: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str = field(repr=False)
+    renew_at: datetime | None
+
+
+class OAuth2Auth:
+    """Bearer tokens by client credentials; many requests at once fetch one token."""
+
+    def __init__(
+        self, label: str, credentials: ClientCredentials, transport: Transport, clock: Clock, mask: Mask
+    ) -> None:
+        self._label = label
+        self._credentials = credentials
+        self._transport = transport
+        self._clock = clock
+        self._mask = mask
+        self._token: _Token | None = None
+        self._lock = asyncio.Lock()
+
+    async def apply(self, request: Request) -> Request:
+        """The request with a token that is still good."""
+        async with self._lock:
+            token = self._token
+            if token is None or (token.renew_at is not None and self._clock.now() >= token.renew_at):
+                token = self._token = await self._fetch()
+        return replace(request, headers={**request.headers, "Authorization": f"Bearer {token.text}"})
+
+    async def renew(self, refused: Request) -> bool:
+        """Drops the refused token; True when another one can be had."""
+        async with self._lock:
+            if self._token and refused.headers.get("Authorization") == f"Bearer {self._token.text}":
+                self._token = None
+        return True
+
+    async def close(self) -> None:
+        """Gives connections back."""
+        await self._transport.close()
+
+    async def _fetch(self) -> _Token:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                answer = await self._transport.send(self._request(), 30.0)
+            except TransportError:
+                await self._clock.sleep(backoff(attempt))
+                continue
+            if not is_passing(answer.status):
+                return self._take(answer)
+            await self._clock.sleep(retry_after(answer.headers, self._clock.now()) or backoff(attempt))
+        try:
+            return self._take(await self._transport.send(self._request(), 30.0))
+        except TransportError as error:
+            raise TransientError(f"{self._where()}: {error.message}. It is tried again later.") from error
+
+    def _request(self) -> Request:
+        ours = self._credentials
+        pair = f"{quote_plus(ours.client_id)}:{quote_plus(ours.client_secret)}"  # RFC 6749, 2.3.1
+        form = {"grant_type": "client_credentials"}
+        if ours.scopes:
+            form["scope"] = " ".join(ours.scopes)
+        if ours.audience:
+            form["audience"] = ours.audience
+        headers = {
+            "Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+        return Request("POST", ours.token_url, headers, urlencode(form).encode())
+
+    def _take(self, answer: Response) -> _Token:
+        if answer.status in {400, 401, 403}:
+            raise CredentialsRefused(
+                f"{self._where()} refused the client (HTTP {answer.status}{self._error(answer)}). Check clientId,"
+                " clientSecret and scopes, then update the Secret."
+            )
+        fields = _members(answer.body)
+        text = fields.get("access_token")
+        if answer.status != 200 or not isinstance(text, str) or not text.isprintable() or " " in text:
+            raise TransientError(f"{self._where()} gave no token (HTTP {answer.status}). It is tried again later.")
+        self._mask.add([text])
+        return _Token(text, self._renewal(fields.get("expires_in")))
+
+    def _renewal(self, expires_in: object) -> datetime | None:
+        try:
+            lifetime = timedelta(seconds=min(float(str(expires_in)), 10.0**8))
+        except ValueError:
+            return None
+        return self._clock.now() + max(lifetime - min(_EARLIEST_RENEWAL, lifetime / 10), timedelta())
+
+    def _error(self, answer: Response) -> str:
+        code = _members(answer.body).get("error")
+        return f", {self._mask(code)}" if isinstance(code, str) else ""
+
+    def _where(self) -> str:
+        return f"SyncSource {self._label}: the token endpoint {mask_url(self._credentials.token_url)}"
+
+
+def _members(body: bytes) -> dict[str, object]:
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        return {}
+    return fields if isinstance(fields, dict) else {}

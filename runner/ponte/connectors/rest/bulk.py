@@ -1,0 +1,144 @@
+"""Delivery in bulk: many records in one request, an answer for each.
+
+A request that is refused as a whole (400, 409, 413, 422) is split in halves, so that one bad record does not hold up
+the others. Answers that cannot be matched to records leave all of them unknown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ponte.connectors.http.client import Client
+from ponte.connectors.http.port import Request, Response
+from ponte.connectors.rest.answers import MISSING, body_of, take, take_text
+from ponte.connectors.rest.bodies import AmbiguousError, Bodies
+from ponte.connectors.rest.chunk import Chunk, Piece, Split
+from ponte.connectors.rest.concurrency import gather
+from ponte.connectors.rest.lookup import Lookup
+from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts
+from ponte.connectors.rest.templates import ID
+from ponte.connectors.rest.writing import Writing
+from ponte.engine.ports import Delivery, Operation
+from ponte.errors import ConfigurationError, CredentialsRefused
+
+_WHOLE_REFUSALS = frozenset({400, 409, 413, 422})
+_DONE_WORDS = frozenset({"ok", "created", "updated", "upserted", "unchanged", "done", "success", "succeeded", "true"})
+
+
+class BulkDelivery:
+    """One operation on the rows of a delivery, many at once; see `RecordDelivery`."""
+
+    def __init__(
+        self, client: Client, writing: Writing, lookup: Lookup, delivery: Delivery, admitted: set[Operation]
+    ) -> None:
+        assert writing.bulk is not None and writing.bulk_endpoint is not None  # noqa: PT018, S101 - the target asks first
+        self._client = client
+        self._writing = writing
+        self._bulk = writing.bulk
+        self._method = writing.bulk_endpoint.method
+        self._url = client.ground.base_url + writing.bulk_endpoint.path
+        self._operation = delivery.operation
+        self._admitted = admitted
+        self._bodies = Bodies(delivery, writing, lookup)
+        self._texts = column_texts(delivery.frame, delivery.key)
+        self._ids = delivery.target_ids.to_list()
+        self._idempotency_keys = delivery.idempotency_keys.to_list()
+        gives_id = delivery.operation == "create" and not writing.upserts and self._bulk.id is not None
+        is_repeatable = writing.upserts or writing.idempotency_header is not None
+        self._judge = Judge(
+            delivery.operation, self._bulk.id, gives_id, is_repeatable, client.mask, tuple(delivery.frame.columns)
+        )
+
+    async def run(self) -> list[Outcome]:
+        """What became of each row; raises only where certainly nothing was applied."""
+        rows = range(len(self._ids))
+        return await Chunk(self._client, len(rows), self._deliver).run(
+            [rows[start : start + self._bulk.size] for start in range(0, len(rows), self._bulk.size)]
+        )
+
+    async def _deliver(self, piece: Piece) -> Sequence[Outcome] | Split:
+        made = await gather(self._body(row) for row in piece)
+        if unfit := [row for row, body in zip(piece, made, strict=True) if isinstance(body, Outcome)]:
+            if len(piece) == 1:
+                return [body for body in made if isinstance(body, Outcome)]
+            fit = [row for row in piece if row not in set(unfit)]
+            return Split(((*fit,), *((row,) for row in unfit)) if fit else tuple((row,) for row in unfit))
+        answer = await self._send(piece, [body for body in made if isinstance(body, str)])
+        return self._take(piece, answer)
+
+    async def _body(self, row: int) -> str | Outcome:
+        key = {path: texts[row] or "" for path, texts in self._texts.items()}
+        values = key if ID in key or self._ids[row] is None else {**key, ID: self._ids[row]}
+        try:
+            body = await self._bodies.body(row, values, key)
+        except AmbiguousError:
+            return Outcome("rejected", reason="AmbiguousTarget", message="several records of the target have this key")
+        return body or Outcome("rejected", reason="NotExpressible", message="a number is not finite")
+
+    async def _send(self, piece: Piece, bodies: list[str]) -> Response:
+        headers = {"Content-Type": "application/json"}
+        if self._writing.idempotency_header is not None:
+            joined = "\n".join(str(self._idempotency_keys[row]) for row in piece)
+            headers[self._writing.idempotency_header] = hashlib.sha256(joined.encode()).hexdigest()
+        text = _wrap(f"[{','.join(bodies)}]", self._bulk.records)
+        request = Request(self._method, self._url, headers, text.encode())
+        answer = await self._client.send(request, is_repeatable=self._judge.is_repeatable)
+        if answer.status == 403 and self._operation not in self._admitted:
+            where = self._client.where(self._method, self._url)
+            raise CredentialsRefused(f"{where}: HTTP 403: the login may not {self._operation} records here.")
+        return answer
+
+    def _take(self, piece: Piece, answer: Response) -> Sequence[Outcome] | Split:
+        if answer.status in _WHOLE_REFUSALS and len(piece) > 1:
+            middle = len(piece) // 2
+            return Split((piece[:middle], piece[middle:]))
+        if answer.status in {404, 405, 410, 415}:
+            where = self._client.where(self._method, self._url)
+            raise ConfigurationError(
+                f"{where}: HTTP {answer.status}. Check write.bulk.request.", reason="RequestRefused"
+            )
+        if not 200 <= answer.status < 300:
+            return [self._judge.judge(answer, self._ids[row]) for row in piece]
+        body = body_of(answer)
+        answers = take(body, self._bulk.answers) if self._bulk.answers else body
+        if not isinstance(answers, list) or len(answers) != len(piece):
+            found = f"{len(answers)} answers" if isinstance(answers, list) else "no list of answers"
+            message = f"HTTP {answer.status} with {found} to {len(piece)} records; which is whose cannot be known"
+            return [self._judge.doubt("AnswersDoNotMatch", message) for _ in piece]
+        return [self._judge_one(one, self._ids[row]) for one, row in zip(answers, piece, strict=True)]
+
+    def _judge_one(self, one: Any, known_id: str | None) -> Outcome:
+        status = take(one, self._bulk.status) if isinstance(one, dict) else one
+        code = _code_of(status)
+        if code is None:
+            shown = "none" if status is MISSING else str(status)[:40]
+            return self._judge.doubt("UnreadableAnswer", f"the answer's status at {self._bulk.status} is {shown}")
+        if 200 <= code < 300:
+            self._admitted.add(self._operation)
+            given = take_text(one, self._bulk.id) if isinstance(one, dict) else None
+            if self._judge.gives_id and given is None:
+                return self._judge.doubt("NoIdInAnswer", f"the answer has no id at {self._bulk.id}")
+            return Outcome("done", given or known_id)
+        told = take(one, self._bulk.message) if isinstance(one, dict) else MISSING
+        return self._judge.refuse(code, one if told is MISSING else told, known_id)
+
+
+def _code_of(status: Any) -> int | None:
+    """An HTTP status, also for words; None for what is neither."""
+    text = str(status).strip().lower() if isinstance(status, str | int) else ""
+    if text.isascii() and text.isdigit() and len(text) == 3:
+        return int(text)
+    if text in _DONE_WORDS:
+        return 200
+    return (
+        400 if text.startswith(("err", "fail", "reject", "invalid", "refus", "conflict")) or text == "false" else None
+    )
+
+
+def _wrap(text: str, path: str | None) -> str:
+    for name in reversed(path.split(".") if path else []):
+        text = f"{{{json.dumps(name)}:{text}}}"
+    return text

@@ -1,0 +1,113 @@
+"""What an answer to a write means for its record: pure judgement, and the frame of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+
+from ponte.connectors.http.port import Response
+from ponte.connectors.rest.answers import MISSING, body_of, field_of, has_errors, is_html, take_text, words_of
+from ponte.engine.ports import ANSWER_SCHEMA, Operation
+
+_REASONS = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "NotFound", 412: "Conflict", 413: "TooLarge"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record; see ANSWER_SCHEMA."""
+
+    outcome: Literal["done", "rejected", "unknown"]
+    target_id: str | None = None
+    field: str | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Judges the answers to one kind of write.
+
+    Attributes:
+        operation: create, update or delete.
+        id_path: where the answer holds the target's own id.
+        gives_id: the answer must hold an id, or nobody could ever find the record again.
+        is_repeatable: the same request may be sent again without harm.
+        mask: makes the server's words safe to show.
+        fields: names of the fields that were sent.
+    """
+
+    operation: Operation
+    id_path: str | None
+    gives_id: bool
+    is_repeatable: bool
+    mask: Callable[[str], str]
+    fields: tuple[str, ...]
+
+    def judge(self, answer: Response, known_id: str | None) -> Outcome:
+        """What became of the record that was sent alone."""
+        if 200 <= answer.status < 300:
+            return self._judge_success(answer, known_id)
+        if self.operation == "delete" and answer.status in {404, 410}:
+            return Outcome("done", known_id)
+        if 300 <= answer.status < 400:
+            message = (
+                f"HTTP {answer.status}: the server redirects a write, which Ponte does not follow; correct the path"
+            )
+            return Outcome("rejected", known_id, reason="Redirected", message=message)
+        return self.refuse(answer.status, body_of(answer), known_id)
+
+    def refuse(self, status: int, body: Any, known_id: str | None) -> Outcome:
+        """A record that the server refused, with its reason and words."""
+        words = self.mask(words_of(body))
+        return Outcome(
+            "rejected",
+            known_id,
+            field=field_of(body, self.fields),
+            reason=_REASONS.get(status, "RefusedByTarget"),
+            message=f"HTTP {status}{f': {words}' if words else ''}",
+        )
+
+    def doubt(self, reason: str, message: str) -> Outcome:
+        """An answer that does not tell whether the record was written."""
+        return Outcome("unknown", reason=reason, message=self.mask(message))
+
+    def _judge_success(self, answer: Response, known_id: str | None) -> Outcome:
+        if answer.body and is_html(answer):
+            return self.doubt("UnreadableAnswer", f"HTTP {answer.status} with a page of HTML instead of JSON")
+        body = body_of(answer) if answer.body else MISSING
+        if has_errors(body):
+            words = f"HTTP {answer.status}, but the answer is an error: {words_of(body)}"
+            if self.is_repeatable:
+                return Outcome("rejected", known_id, field_of(body, self.fields), "RefusedByTarget", self.mask(words))
+            return self.doubt("UnreadableAnswer", words)
+        given = take_text(body, self.id_path) if self.operation != "delete" else None
+        if self.gives_id and given is None:
+            return self.doubt("NoIdInAnswer", f"HTTP {answer.status}, but the answer has no id at {self.id_path}")
+        return Outcome("done", given or known_id)
+
+
+def answer_frame(outcomes: Iterable[Outcome]) -> pl.DataFrame:
+    """Outcomes in the order of the delivered rows, by ANSWER_SCHEMA."""
+    rows = [
+        (row, answer.outcome, answer.target_id, answer.field, answer.reason, answer.message)
+        for row, answer in enumerate(outcomes)
+    ]
+    return pl.DataFrame(rows, schema=ANSWER_SCHEMA, orient="row")
+
+
+def column_texts(frame: pl.DataFrame, paths: Sequence[str]) -> dict[str, list[str | None]]:
+    """Values at paths of a frame (`sku`, `address.code`) as text, for addresses and queries."""
+    return {path: frame.select(_at(frame, path).cast(pl.String)).to_series().to_list() for path in paths}
+
+
+def _at(frame: pl.DataFrame, path: str) -> pl.Expr:
+    if path in frame.columns:
+        return pl.col(path)
+    top, *steps = path.split(".")
+    value = pl.col(top)
+    for step in steps:
+        value = value.struct.field(step)
+    return value

@@ -1,0 +1,129 @@
+"""Delivery record by record: one request each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ponte.connectors.http.client import Client
+from ponte.connectors.http.port import Request
+from ponte.connectors.rest.answers import take_text
+from ponte.connectors.rest.bodies import AmbiguousError, Bodies
+from ponte.connectors.rest.chunk import Chunk, Piece
+from ponte.connectors.rest.lookup import Lookup, Values
+from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts
+from ponte.connectors.rest.templates import ID, Endpoint
+from ponte.connectors.rest.writing import Writing
+from ponte.engine.ports import Delivery, Operation
+from ponte.errors import CredentialsRefused
+
+_NO_ADDRESS = "a field of the address is empty, or is `.` or `..`, which no address can carry"
+_NOT_EXPRESSIBLE = "a number is not finite, which JSON cannot express"
+_AMBIGUOUS = "several records of the target have this natural key; Ponte does not choose"
+_MISSING = "the target has no record with this natural key"
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused(Exception):  # noqa: N818 - an outcome on its way up, not an error
+    outcome: Outcome
+
+
+class RecordDelivery:
+    """One operation on the rows of a delivery.
+
+    Args:
+        client: of the system.
+        writing: how the object is written.
+        lookup: finds records whose id is not known.
+        delivery: what is delivered.
+        admitted: operations that the system is known to let us do; grows.
+    """
+
+    def __init__(
+        self, client: Client, writing: Writing, lookup: Lookup, delivery: Delivery, admitted: set[Operation]
+    ) -> None:
+        self._client = client
+        self._writing = writing
+        self._lookup = lookup
+        self._operation = delivery.operation
+        self._endpoint: Endpoint = writing.endpoints[delivery.operation]
+        self._admitted = admitted
+        self._bodies = Bodies(delivery, writing, lookup)
+        self._key = delivery.key
+        own = [place for place in self._endpoint.places if place != ID or ID in delivery.frame.columns]
+        self._texts = column_texts(delivery.frame, list(dict.fromkeys([*delivery.key, *own])))
+        self._ids = delivery.target_ids.to_list()
+        self._idempotency_keys = delivery.idempotency_keys.to_list()
+        self._is_repeatable = writing.is_repeatable(delivery.operation, self._endpoint.method)
+        gives_id = delivery.operation == "create" and not writing.upserts and writing.id_path is not None
+        fields = tuple(delivery.frame.columns)
+        self._judge = Judge(delivery.operation, writing.id_path, gives_id, self._is_repeatable, client.mask, fields)
+
+    async def run(self) -> list[Outcome]:
+        """What became of each row; raises only where certainly nothing was applied."""
+        count = len(self._ids)
+        return await Chunk(self._client, count, self._deliver).run([(row,) for row in range(count)])
+
+    async def _deliver(self, piece: Piece) -> list[Outcome]:
+        try:
+            return [await self._send(piece[0])]
+        except _Refused as refused:
+            return [refused.outcome]
+        except AmbiguousError:
+            return [_reject("AmbiguousTarget", _AMBIGUOUS)]
+
+    async def _send(self, row: int) -> Outcome:
+        values = await self._values(row)
+        url = self._endpoint.url(self._client.ground.base_url, values)
+        if url is None:
+            return _reject("KeyNotAddressable", _NO_ADDRESS)
+        headers: dict[str, str] = {}
+        body: bytes | None = None
+        if self._operation != "delete":
+            text = await self._bodies.body(row, values, self._key_of(row))
+            if text is None:
+                return _reject("NotExpressible", _NOT_EXPRESSIBLE)
+            headers["Content-Type"] = "application/json"
+            body = text.encode()
+        if self._writing.idempotency_header is not None and self._idempotency_keys[row]:
+            headers[self._writing.idempotency_header] = self._idempotency_keys[row]
+        request = Request(self._endpoint.method, url, headers, body)
+        answer = await self._client.send(request, is_repeatable=self._is_repeatable)
+        if answer.status == 403 and self._operation not in self._admitted:
+            where = self._client.where(request.method, url)
+            raise CredentialsRefused(f"{where}: HTTP 403: the login may not {self._operation} records here.")
+        outcome = self._judge.judge(answer, values.get(ID) if ID in self._endpoint.places else self._ids[row])
+        if outcome.outcome == "done":
+            self._admitted.add(self._operation)
+        return outcome
+
+    async def _values(self, row: int) -> Values:
+        """What the address is made of; a target id that is not known is looked up by the natural key."""
+        values = {path: texts[row] or "" for path, texts in self._texts.items()}
+        if ID in values:
+            return values
+        if self._ids[row] is not None:
+            return {**values, ID: self._ids[row]}
+        if ID not in self._endpoint.places:
+            return values
+        return {**values, ID: await self._find_id(self._key_of(row))}
+
+    async def _find_id(self, key: Values) -> str:
+        if not self._lookup.can_find(set(key)):
+            raise _Refused(_reject("TargetIdUnknown", f"{_MISSING} that Ponte knows; set write.find"))
+        found = await self._lookup.find(key)
+        if not found:
+            done = self._operation == "delete"
+            raise _Refused(Outcome("done") if done else _reject("NotFound", _MISSING))
+        if len(found) > 1:
+            raise AmbiguousError
+        target_id = take_text(found[0], self._writing.id_path or ID)
+        if target_id is None:
+            raise _Refused(_reject("TargetIdUnknown", f"the record found has no id at {self._writing.id_path or ID}"))
+        return target_id
+
+    def _key_of(self, row: int) -> dict[str, str]:
+        return {path: self._texts[path][row] or "" for path in self._key}
+
+
+def _reject(reason: str, message: str) -> Outcome:
+    return Outcome("rejected", reason=reason, message=message)

@@ -1,0 +1,136 @@
+"""How an object is written, by its `write`: endpoints, what can be done, what may be repeated. Checked early."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ponte.connectors.rest.templates import ID, Endpoint, parse_endpoint
+from ponte.engine.ports import Operation, TargetCapabilities
+from ponte.errors import ConfigurationError
+from ponte_api.common import duration_seconds
+from ponte_api.sync_source import Bulk, ObjectSpec, Write
+
+_MOST_RECORDS = 500
+_MOST_BULK_RECORDS = 25_000
+_TIMEOUTS = 4
+_RECORDS_PER_CONNECTION = 25
+_BULKS_PER_CHUNK = 50
+_DEFAULT_SETTLE = "5s"
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """The ways to write one object.
+
+    Attributes:
+        endpoints: by operation; create and update share the upsert where there is one.
+        get: address of one record.
+        bulk: where many records go at once.
+        bulk_operations: what the bulk request does: creates, and updates where it upserts.
+        upserts: a create whose key exists becomes an update.
+        is_replacing: fields that are not sent are lost.
+        id_path: where an answer holds the target's own id.
+    """
+
+    endpoints: dict[Operation, Endpoint]
+    get: Endpoint | None
+    bulk: Bulk | None
+    bulk_endpoint: Endpoint | None
+    bulk_operations: frozenset[Operation]
+    upserts: bool
+    is_replacing: bool
+    id_path: str | None
+    idempotency_header: str | None
+    settle_s: float
+
+    @property
+    def operations(self) -> frozenset[Operation]:
+        """What the object offers."""
+        return frozenset(self.endpoints) | self.bulk_operations
+
+    def is_repeatable(self, operation: Operation, method: str) -> bool:
+        """Whether a request may be sent twice: all but creates that give ids of their own."""
+        return (
+            operation != "create" or self.upserts or self.idempotency_header is not None or method in {"PUT", "DELETE"}
+        )
+
+    def capabilities(
+        self, connections: int, per_second: int | None, timeout_s: float, *, finds: bool
+    ) -> TargetCapabilities:
+        """What the engine may count on. A chunk is so small that even a slow server gets through it in time."""
+        budget_s = timeout_s * _TIMEOUTS
+        requests = min(_MOST_RECORDS, connections * _RECORDS_PER_CONNECTION)
+        requests = requests if per_second is None else max(1, min(requests, int(per_second * budget_s / 4)))
+        bulk_size = self.bulk.size if self.bulk else 1
+        chunk = min(_MOST_BULK_RECORDS, bulk_size * min(requests, _BULKS_PER_CHUNK)) if self.bulk else requests
+        return TargetCapabilities(
+            operations=self.operations,
+            upserts=self.upserts,
+            finds=finds,
+            gives_ids=any(ID in endpoint.places for endpoint in self.endpoints.values()),
+            takes_idempotency_keys=self.idempotency_header is not None,
+            chunk=chunk,
+            timeout_s=budget_s,
+            settle_s=self.settle_s,
+        )
+
+
+def plan_writing(spec: ObjectSpec, where: str) -> Writing:
+    """The ways to write an object.
+
+    Raises:
+        ConfigurationError: there is none, or an endpoint is malformed.
+    """
+    write = spec.write
+    if write is None:
+        raise ConfigurationError(f"{where} cannot be written: it has no `write`.", reason="NotWritable")
+    upsert = _parse(write.upsert, f"{where}: write.upsert")
+    chosen: dict[Operation, Endpoint | None] = {
+        "create": _parse(write.create, f"{where}: write.create") if upsert is None else upsert,
+        "update": _parse(write.update, f"{where}: write.update") or upsert,
+        "delete": _parse(write.delete, f"{where}: write.delete"),
+    }
+    bulk_endpoint = _parse(write.bulk.request, f"{where}: write.bulk.request") if write.bulk else None
+    writing = Writing(
+        endpoints={operation: endpoint for operation, endpoint in chosen.items() if endpoint is not None},
+        get=_parse(write.get, f"{where}: write.get"),
+        bulk=write.bulk,
+        bulk_endpoint=bulk_endpoint,
+        bulk_operations=_bulk_operations(write, bulk_endpoint),
+        upserts=upsert is not None or (bulk_endpoint is not None and _is_upserting(bulk_endpoint)),
+        is_replacing=write.semantics == "replace",
+        id_path=write.id,
+        idempotency_header=write.idempotency_header,
+        settle_s=duration_seconds((write.find.settle if write.find else None) or _DEFAULT_SETTLE)
+        if write.find
+        else 0.0,
+    )
+    _check(writing, where)
+    return writing
+
+
+def _check(writing: Writing, where: str) -> None:
+    if not writing.operations:
+        raise ConfigurationError(f"{where} cannot be written: set write.create, update, upsert, delete or bulk.")
+    create = writing.endpoints.get("create")
+    if create is not None and ID in create.places and writing.upserts is False:
+        raise ConfigurationError(f"{where}: write.create cannot name {{id}}: a new record has none yet.")
+    if writing.bulk_endpoint is not None and writing.bulk_endpoint.places:
+        raise ConfigurationError(
+            f"{where}: write.bulk.request goes to one address for all records; take out the braces."
+        )
+
+
+def _bulk_operations(write: Write, endpoint: Endpoint | None) -> frozenset[Operation]:
+    """A bulk POST creates; it also updates where the target upserts, and so does a bulk PUT or PATCH."""
+    if endpoint is None:
+        return frozenset()
+    return frozenset({"create", "update"}) if write.upsert or _is_upserting(endpoint) else frozenset({"create"})
+
+
+def _is_upserting(endpoint: Endpoint) -> bool:
+    return endpoint.method in {"PUT", "PATCH"}
+
+
+def _parse(text: str | None, where: str) -> Endpoint | None:
+    return None if text is None else parse_endpoint(text, where)
