@@ -73,7 +73,10 @@ def read_csv(snapshot: Snapshot, options: Csv, names: Sequence[str], batch_size:
     """Yields tables of at most `batch_size` records.
 
     Args:
+        snapshot: the open file.
+        options: its dialect.
         names: of the fields, for a file without header.
+        batch_size: most records per table.
 
     Raises:
         ConfigurationError: the header is no header, the encoding is wrong.
@@ -215,12 +218,11 @@ def _split(lines: list[str], options: Csv) -> list[list[str]]:
 
 def _reader(lines: Iterator[str], options: Csv) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_RECORD * 64))
-    quoting = csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE
     return csv.reader(
         lines,
         delimiter=options.delimiter,
         quotechar=options.quote or None,
-        quoting=quoting,
+        quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE,
         doublequote=True,
         strict=True,
     )

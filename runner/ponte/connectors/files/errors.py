@@ -37,11 +37,13 @@ def wrong_encoding(label: str, encoding: str, position: int, *, is_utf16: bool) 
     """The error for a byte that the encoding does not know.
 
     Args:
+        label: the file.
+        encoding: the one that was declared.
         position: of the byte in the file, from 0.
         is_utf16: the file starts with the mark of UTF-16.
     """
     likely = "utf-16" if is_utf16 else "cp1252"
     return ConfigurationError(
-        f"{label}: byte {position} is not {encoding}. Set the encoding that the file is written in (perhaps {likely!r}).",
+        f"{label}: byte {position} is not {encoding}. Set the encoding of the file (perhaps {likely!r}).",
         reason="WrongEncoding",
     )

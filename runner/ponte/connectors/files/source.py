@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -43,7 +43,7 @@ class FileSource:
             return [SchemaField(name, "string") for name in batch.frame.columns]
         return []
 
-    def _batches(self, read: Read) -> Iterator[Batch]:
+    def _batches(self, read: Read) -> Generator[Batch, None, None]:
         with self._folder.open(self._spec.path or "") as snapshot:
             held: Batch | None = None
             for table in _resize(_tables(snapshot, self._spec, read.batch_size), read.batch_size):

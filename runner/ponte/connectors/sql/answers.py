@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ponte.connectors.sql.client import Refused
+from ponte.connectors.sql.client import RefusedError
 from ponte.engine.ports import ANSWER_SCHEMA
 
 _REJECTED = {"row": pl.UInt32, "field": pl.String, "reason": pl.String, "message": pl.String}
@@ -23,7 +23,7 @@ class Answers:
         """The record was not written; the first reason counts."""
         self._rejected.setdefault(row, (blamed, reason, message))
 
-    def refuse(self, row: int, refused: Refused) -> None:
+    def refuse(self, row: int, refused: RefusedError) -> None:
         """The database refused the record."""
         self.reject(row, refused.reason, refused.message, refused.field)
 

@@ -29,6 +29,7 @@ class Column:
         declared: its type as the database writes it, without length and precision; what text is cast to.
         bits: of an integer.
         precision, scale: of a decimal; None where it has none.
+        digits: most significant digits of a fraction that it keeps; None for any.
         length: most characters of a string; None for any.
         is_nullable: whether it may be empty.
         is_filled: whether the database fills it when it is left out (default, identity, generated).
@@ -41,6 +42,7 @@ class Column:
     bits: int = 64
     precision: int | None = None
     scale: int | None = None
+    digits: int | None = None
     length: int | None = None
     is_nullable: bool = True
     is_filled: bool = False

@@ -80,7 +80,7 @@ class Dialect(Protocol):
 
 
 class Session(Protocol):
-    """One connection. Blocking, for one thread at a time. Errors are those of `ponte.errors` or `Refused`."""
+    """One connection. Blocking, for one thread at a time. Errors are those of `ponte.errors` or `RefusedError`."""
 
     @property
     def dialect(self) -> Dialect:
@@ -92,7 +92,7 @@ class Session(Protocol):
         ...
 
     def commit(self) -> None:
-        """Ends the transaction. Raises CommitLost when its outcome cannot be known."""
+        """Ends the transaction. Raises CommitLostError when its outcome cannot be known."""
         ...
 
     def rollback(self) -> None:
@@ -116,7 +116,7 @@ class Session(Protocol):
         ...
 
     def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
-        """Runs a statement. Raises Refused where data is to blame."""
+        """Runs a statement. Raises RefusedError where data is to blame."""
         ...
 
     def scalar(self, statement: str, parameters: Sequence[str] = ()) -> str | None:
@@ -132,7 +132,7 @@ class Session(Protocol):
         ...
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The database refused the data of a statement: a constraint, a value out of range. Never leaves this connector.
 
     Args:
@@ -148,8 +148,8 @@ class Refused(Exception):
         self.field = field
 
 
-class CommitLost(Exception):
-    """The connection broke while a commit was in flight: nobody knows whether it happened. Never leaves this connector."""
+class CommitLostError(Exception):
+    """The connection broke while a commit was in flight: it may have happened. Never leaves this connector."""
 
 
 class Worker:

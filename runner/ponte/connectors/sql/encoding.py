@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -41,26 +41,22 @@ def encode(frame: pl.DataFrame, columns: Sequence[Column]) -> tuple[pl.DataFrame
 
 
 def _encoded(values: pl.Series, column: Column) -> pl.Series:
-    if column.kind in {"string", "other"}:
-        return _texts(values, column)
     if column.kind == "json":
         return _json(values)
     if values.dtype.is_nested():
         raise ConfigurationError(f"Field {column.name} is nested, but its column is no JSON ({column.declared}).")
-    if column.kind == "decimal":
-        return _decimals(values, column)
-    if column.kind == "integer":
-        return _integers(values, column)
-    if column.kind == "boolean":
-        return _booleans(values)
-    if column.kind in {"date", "datetime", "datetimetz"}:
-        return _times(values, column)
-    return values.cast(column.dtype or pl.String, strict=False)
+    return _ENCODERS.get(column.kind, _plain)(values, column)
 
 
-def _texts(values: pl.Series, column: Column) -> pl.Series:
-    if values.dtype.is_nested():
-        raise ConfigurationError(f"Field {column.name} is nested, but its column is no JSON ({column.declared}).")
+def _plain(values: pl.Series, column: Column) -> pl.Series:
+    return values.cast(column.dtype or pl.String(), strict=False)
+
+
+def _texts(values: pl.Series, column: Column) -> pl.Series:  # noqa: ARG001 - as all encoders
+    if isinstance(values.dtype, pl.Datetime):
+        zone = "%:z" if values.dtype.time_zone else ""
+        utc = values.dt.convert_time_zone("UTC") if zone else values
+        return utc.dt.strftime(f"%Y-%m-%d %H:%M:%S%.f{zone}")
     return values.cast(pl.String)
 
 
@@ -74,7 +70,18 @@ def _json(values: pl.Series) -> pl.Series:
 
 def _decimals(values: pl.Series, column: Column) -> pl.Series:
     exact, bad = decimals(values.cast(pl.String), column.precision, column.scale)
+    if column.digits is not None:
+        bad = bad | _has_more_digits(exact, column.digits)
     return exact.zip_with(~bad, pl.Series([None], dtype=exact.dtype)) if bad.any() else exact
+
+
+def _has_more_digits(values: pl.Series, digits: int) -> pl.Series:
+    """Mask of fractions that have more significant digits than the database keeps; its integers are exact."""
+    text = values.cast(pl.String)
+    fraction = text.str.extract(r"\.([0-9]*[1-9])", 1)
+    whole = text.str.extract(r"^-?0*([0-9]*)", 1)
+    count = (whole + fraction).str.strip_chars_start("0").str.len_chars()
+    return (fraction.is_not_null() & (count > digits)).fill_null(value=False)
 
 
 def _integers(values: pl.Series, column: Column) -> pl.Series:
@@ -91,7 +98,7 @@ def _integers(values: pl.Series, column: Column) -> pl.Series:
     return whole.zip_with(same, pl.Series([None], dtype=dtype))
 
 
-def _booleans(values: pl.Series) -> pl.Series:
+def _booleans(values: pl.Series, column: Column) -> pl.Series:  # noqa: ARG001 - as all encoders
     if values.dtype == pl.Boolean:
         return values
     text = values.cast(pl.String).str.to_lowercase()
@@ -105,10 +112,9 @@ def _times(values: pl.Series, column: Column) -> pl.Series:
     if values.dtype == pl.String:
         if column.kind == "date":
             return values.str.to_date("%Y-%m-%d", strict=False)
-        parsed = values.str.to_datetime(
+        return values.str.to_datetime(
             time_unit="us", strict=False, time_zone="UTC" if column.kind == "datetimetz" else None
         )
-        return parsed
     if column.kind == "date" and isinstance(values.dtype, pl.Datetime):
         day = values.dt.date()
         midnight = values.dt.time() == pl.Series([0]).cast(pl.Time)[0]
@@ -121,6 +127,18 @@ def _times(values: pl.Series, column: Column) -> pl.Series:
 
 def _has_nul(values: pl.Series) -> pl.Series:
     return values.str.contains("\0", literal=True).fill_null(value=False)
+
+
+_ENCODERS: dict[str, Callable[[pl.Series, Column], pl.Series]] = {
+    "string": _texts,
+    "other": _texts,
+    "decimal": _decimals,
+    "integer": _integers,
+    "boolean": _booleans,
+    "date": _times,
+    "datetime": _times,
+    "datetimetz": _times,
+}
 
 
 def _says(column: Column) -> str:

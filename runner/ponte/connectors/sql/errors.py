@@ -5,7 +5,7 @@ Source: PostgreSQL documentation, appendix A (error codes).
 
 from __future__ import annotations
 
-from ponte.connectors.sql.client import Refused
+from ponte.connectors.sql.client import RefusedError
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
 
 _DATA = {
@@ -22,12 +22,18 @@ _DATA = {
     "21000": ("DuplicateTargetKey", "two records of one chunk have the same key"),
 }
 _TRANSIENT = {"40", "53", "57", "58", "08", "55"}
-_MISSING = {"42P01": "table", "42703": "column", "3F000": "schema", "42883": "function"}
+_CONFIGURATION = {
+    "3D000": "DatabaseMissing",
+    "42P01": "TableMissing",
+    "42703": "FieldMissing",
+    "3F000": "SchemaMissing",
+    "42501": "PermissionDenied",
+}
 
 
 def translate(
     sqlstate: str | None, label: str, primary: str, *, constraint: str | None = None, column: str | None = None
-) -> PonteError | Refused:
+) -> PonteError | RefusedError:
     """The error to raise for one of the server.
 
     Args:
@@ -38,23 +44,28 @@ def translate(
         column: name of the column to blame, where the server says it.
     """
     code = sqlstate or ""
+    data = _translate_data(code, primary, constraint, column)
+    return data or _translate_state(code, label, primary)
+
+
+def _translate_data(code: str, primary: str, constraint: str | None, column: str | None) -> RefusedError | None:
     if code[:2] in {"22", "23"} or code in _DATA:
         return _refused(code, constraint, column)
     if code == "P0001":
-        return Refused("RefusedByTarget", f"the target's own rule refused the record: {primary[:300]}", column)
+        return RefusedError("RefusedByTarget", f"the target's own rule refused the record: {primary[:300]}", column)
+    return None
+
+
+def _translate_state(code: str, label: str, primary: str) -> PonteError:
     if code[:2] == "28" or "password" in primary or "authentication" in primary:
         return CredentialsRefused(f"{label}: the login was refused. Check user name and password.")
-    if code == "3D000":
-        return ConfigurationError(f"{label}: there is no such database.", reason="DatabaseMissing")
-    if code == "42501":
-        return ConfigurationError(f"{label}: the user lacks a right: {primary}.", reason="PermissionDenied")
     if not code or code[:2] in _TRANSIENT:
         return TransientError(f"{label}: {primary or 'the database cannot be reached'}.")
-    if code in _MISSING:
-        return ConfigurationError(f"{label}: {primary}.", reason=f"{_MISSING[code].capitalize()}Missing")
+    if code in _CONFIGURATION:
+        return ConfigurationError(f"{label}: {primary}.", reason=_CONFIGURATION[code])
     return ConfigurationError(f"{label}: the database refused a statement: {primary} (SQLSTATE {code}).")
 
 
-def _refused(code: str, constraint: str | None, column: str | None) -> Refused:
+def _refused(code: str, constraint: str | None, column: str | None) -> RefusedError:
     reason, message = _DATA.get(code, ("RefusedByTarget", f"the target refused the record (SQLSTATE {code})"))
-    return Refused(reason, message + (f" ({constraint})" if constraint else ""), column)
+    return RefusedError(reason, message + (f" ({constraint})" if constraint else ""), column)

@@ -81,7 +81,7 @@ class PartTable:
         missing = [pair.record for pair in self.part.on if pair.record not in frame.columns]
         if missing:
             raise ConfigurationError(
-                f"{self.relation.label}: the record's {missing[0]!r} ties its {self.part.name} to it and must be mapped."
+                f"{self.relation.label}: the record's {missing[0]!r} ties its {self.part.name} to it: map it."
             )
         ties = [pl.col(pair.record).alias(pair.part) for pair in self.part.on]
         numbered = frame.select(pl.col(self.part.name).alias(""), *ties).with_row_index("row_number")

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.sql.client import CommitLost, Dialect, Rows, Stage
+from ponte.connectors.sql.client import CommitLostError, Dialect, Rows, Stage
 from ponte.connectors.sql.errors import translate
 from ponte.connectors.sql.values import beyond_calendar, decimals, faults, join_faults
 from ponte.errors import ConfigurationError
@@ -146,12 +146,12 @@ class PostgresqlSession:
         )
 
     def commit(self) -> None:
-        """Commits. Raises CommitLost when the connection broke, what a commit says otherwise."""
+        """Commits. Raises CommitLostError when the connection broke, what a commit says otherwise."""
         try:
             self._connection.commit()
         except self._manager.Error as error:
             if error.sqlstate is None or str(error.sqlstate)[:2] in {"08", "57", "40"}:
-                raise CommitLost from error
+                raise CommitLostError from error
             raise self._error(error) from error
 
     def rollback(self) -> None:
@@ -318,7 +318,7 @@ def _load_driver(label: str) -> tuple[Any, str]:
         import nanoarrow  # noqa: F401, PLC0415 - belongs to the extra; said now rather than in the middle of a run
     except ImportError as error:
         raise ConfigurationError(
-            f"{label}: the PostgreSQL driver is not installed ({error.name}). Next: pip install 'ponte-sync[postgresql]'",
+            f"{label}: the PostgreSQL driver is missing ({error.name}). Next: pip install 'ponte-sync[postgresql]'",
             reason="ExtraMissing",
         ) from error
     return adbc_driver_manager, adbc_driver_postgresql._driver_path()  # noqa: SLF001 - the low-level door of that package

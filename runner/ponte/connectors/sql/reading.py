@@ -146,6 +146,7 @@ def key_rows(keys: pl.DataFrame, columns: Sequence[Column], numbers: pl.Series |
 
     Args:
         keys: one column per key column, of the same name.
+        columns: of the table, in the order of the keys.
         numbers: row numbers; without them the index.
     """
     encoded, faulty = encode(keys, [column_of(column) for column in columns])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from ponte.connectors.sql.client import Rows, Session, Worker
 from ponte.connectors.sql.parts import PartTable, read_parts
 from ponte.connectors.sql.reading import Plan, plan_reading
 from ponte.connectors.sql.values import join_faults
-from ponte.engine.ports import Batch, Read, SourceCapabilities
+from ponte.engine.ports import Batch, Read, ReadMode, SourceCapabilities
 from ponte_api.sync_source import ObjectSpec, Part
 
 OpenSession = Callable[[], AbstractAsyncContextManager[tuple[Session, Worker]]]
@@ -25,7 +26,9 @@ class SqlSource:
     def __init__(self, spec: ObjectSpec, session: OpenSession) -> None:
         self._spec = spec
         self._session = session
-        modes = {"all"} | ({"keys"} if spec.key else set()) | ({"changes", "range"} if spec.cursor else set())
+        modes: list[ReadMode] = ["all"]
+        modes += ["keys"] if spec.key else []
+        modes += ["changes", "range"] if spec.cursor else []
         self.capabilities = SourceCapabilities(
             reads=frozenset(modes), cursor_order=spec.cursor is not None and bool(spec.key)
         )
@@ -41,8 +44,11 @@ class SqlSource:
         """Yields batches of one snapshot; the last one says so."""
         async with self._session() as (session, worker):
             batches = _batches(session, self._spec, read)
-            while (batch := await worker.run(next, batches, None)) is not None:
-                yield batch
+            try:
+                while (batch := await worker.run(next, batches, None)) is not None:
+                    yield batch
+            finally:
+                await asyncio.shield(worker.run(batches.close))
 
 
 def _greatest(session: Session, spec: ObjectSpec, field: str) -> str | None:
@@ -51,7 +57,7 @@ def _greatest(session: Session, spec: ObjectSpec, field: str) -> str | None:
     return session.scalar(f"SELECT {session.dialect.bound(column)} FROM {relation.sql} AS t")
 
 
-def _batches(session: Session, spec: ObjectSpec, read: Read) -> Iterator[Batch]:
+def _batches(session: Session, spec: ObjectSpec, read: Read) -> Generator[Batch, None, None]:
     session.begin(is_snapshot=True)
     plan = plan_reading(session.dialect, session.relation(spec.table, spec.query), spec, read)
     parts = [PartTable(part, session.relation(part.table, None)) for part in _wanted(spec, read)]

@@ -17,7 +17,7 @@ import polars as pl
 import polars.selectors as cs
 
 from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.sql.client import Dialect, Refused, Rows, Stage
+from ponte.connectors.sql.client import Dialect, RefusedError, Rows, Stage
 from ponte.connectors.sql.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError, TransientError
 
@@ -48,7 +48,7 @@ class SqliteDialect:
         return f"{of}.{self.quote(column.name)}"
 
     def comparable(self, column: Column, of: str) -> str:
-        """The column itself; times in text in one form, and what declares no type as text, so that 5 and '5' are one."""
+        """The column itself; times in one form; what declares no type as text, so that 5 is '5'."""
         path = f"{of}.{self.quote(column.name)}"
         if not column.declared:
             return f"CAST({path} AS TEXT)"
@@ -134,7 +134,7 @@ class SqliteSession:
         value = None if row is None or row[0] is None else _text(row[0])
         if value is not None and _ZONED.search(value):
             raise ConfigurationError(
-                f"{self._label}: the cursor holds times of a zone other than UTC ({value}), which text cannot be ordered by."
+                f"{self._label}: the cursor holds times of a zone other than UTC ({value}): their text has no order."
                 " Read from a query that makes them UTC: datetime(COLUMN).",
                 reason="InvalidCursor",
             )
@@ -233,12 +233,12 @@ def _translate(error: sqlite3.Error, label: str) -> Exception:
     return ConfigurationError(f"{label}: the database refused a statement: {text}.")
 
 
-def _refused(text: str) -> Refused:
+def _refused(text: str) -> RefusedError:
     kind, _, rest = text.partition(" constraint failed")
     reason = _CONSTRAINTS.get(kind, "RefusedByTarget")
     named = rest.removeprefix(": ")
     field = named.rpartition(".")[2] if kind == "NOT NULL" else None
-    return Refused(reason, f"the target's {kind} constraint failed" + (f" ({named})" if named else ""), field)
+    return RefusedError(reason, f"the target's {kind} constraint failed" + (f" ({named})" if named else ""), field)
 
 
 def _column(row: Sequence[object], *, is_rowid: bool) -> Column:
@@ -252,6 +252,7 @@ def _column(row: Sequence[object], *, is_rowid: bool) -> Column:
         declared=declared,
         precision=int(first) if is_number and first else None,
         scale=int(second or 0) if is_number else None,
+        digits=15 if kind == "decimal" else None,
         is_nullable=not row[3] or (is_rowid and declared == "INTEGER"),
         is_filled=row[4] is not None or (is_rowid and declared == "INTEGER"),
         is_writable=row[6] == 0,

@@ -65,7 +65,8 @@ class Merge:
         sets = ", ".join(self._set(c, self.dialect.staged(c, "s")) for c in self._content)
         if not sets:
             return "SELECT 1"
-        return f"UPDATE {self.table.sql} AS t SET {sets} FROM {self.stage.sql} AS s WHERE {rows_between(first, end)} AND {self.matches}"
+        where = f"{rows_between(first, end)} AND {self.matches}"
+        return f"UPDATE {self.table.sql} AS t SET {sets} FROM {self.stage.sql} AS s WHERE {where}"
 
     def delete(self, first: int, end: int) -> str:
         """Deletes the rows that have the staged keys."""

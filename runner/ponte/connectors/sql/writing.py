@@ -9,7 +9,7 @@ import polars as pl
 
 from ponte.connectors.sql.answers import Answers
 from ponte.connectors.sql.catalogue import Column, Relation
-from ponte.connectors.sql.client import CommitLost, Refused, Session, Stage
+from ponte.connectors.sql.client import CommitLostError, RefusedError, Session, Stage
 from ponte.connectors.sql.encoding import encode
 from ponte.connectors.sql.parts import PartTable
 from ponte.connectors.sql.statements import Merge
@@ -51,7 +51,7 @@ class Writer:
                 self._reject_missing(merge, answers)
             self._apply(delivery, merge, list(zip(parts, stages, strict=True)), answers)
             self.session.commit()
-        except CommitLost:
+        except CommitLostError:
             return answers.unknown()
         except BaseException:
             self.session.rollback()
@@ -87,7 +87,7 @@ class Writer:
             self.session.execute("SAVEPOINT ponte")
             try:
                 self._write(delivery, merge, parts, first, end)
-            except Refused as refused:
+            except RefusedError as refused:
                 self.session.execute("ROLLBACK TO SAVEPOINT ponte")
                 if end - first == 1:
                     answers.refuse(first, refused)
@@ -115,8 +115,8 @@ def check_unique(session: Session, table: Relation, key: Sequence[str]) -> None:
         return
     columns = ", ".join(session.dialect.quote(name) for name in names)
     raise ConfigurationError(
-        f"{table.label}: no unique index holds exactly the natural key ({', '.join(names)}), so Ponte cannot update by it."
-        f" Next: CREATE UNIQUE INDEX ON {table.sql} ({columns})",
+        f"{table.label}: no unique index holds exactly the natural key ({', '.join(names)})."
+        f" Ponte cannot update without one. Next: CREATE UNIQUE INDEX ON {table.sql} ({columns})",
         reason="UniqueIndexMissing",
     )
 
