@@ -68,15 +68,6 @@ class BasicAuth(Model):
     """Password."""
 
 
-class ApiKeyAuth(Union):
-    """A key sent with each request, in a header or in the query."""
-
-    header: ApiKeyPlace | None = None
-    """Send the key in this header."""
-    query: ApiKeyPlace | None = None
-    """Send the key in this query parameter; it is masked in all logs."""
-
-
 class ApiKeyPlace(Model):
     """Where an API key goes."""
 
@@ -84,6 +75,15 @@ class ApiKeyPlace(Model):
     """Name of the header or parameter."""
     secret_ref: Secret
     """The key."""
+
+
+class ApiKeyAuth(Union):
+    """A key sent with each request, in a header or in the query."""
+
+    header: ApiKeyPlace | None = None
+    """Send the key in this header."""
+    query: ApiKeyPlace | None = None
+    """Send the key in this query parameter; it is masked in all logs."""
 
 
 class OAuth2ClientCredentials(Model):
@@ -190,6 +190,15 @@ class Pagination(Union):
     """By links."""
 
 
+class Header(Model):
+    """One HTTP header."""
+
+    name: HeaderName
+    """Its name."""
+    value: Setting
+    """Its value."""
+
+
 class Rest(Model):
     """A system with a JSON web API."""
 
@@ -216,15 +225,6 @@ class Rest(Model):
     def resolved_timeout_s(self) -> float:
         """Longest time for one request, in seconds."""
         return duration_seconds(self.timeout) if self.timeout else DEFAULT_TIMEOUT_S
-
-
-class Header(Model):
-    """One HTTP header."""
-
-    name: HeaderName
-    """Its name."""
-    value: Setting
-    """Its value."""
 
 
 class SqlSystem(Model):
@@ -299,6 +299,15 @@ class Expect(Model):
     """Fewest records a complete reading may have."""
 
 
+class JoinColumn(Model):
+    """A pair of columns that are equal."""
+
+    part: Column
+    """Column of the part."""
+    record: Column
+    """Column of the record."""
+
+
 class Part(Model):
     """Rows of another table that belong to a record: order lines of an order."""
 
@@ -312,15 +321,6 @@ class Part(Model):
     """Columns that identify a part within its record."""
     order: Annotated[list[Column], Field(max_length=8)] = []
     """Columns that order the parts (default: the key)."""
-
-
-class JoinColumn(Model):
-    """A pair of columns that are equal."""
-
-    part: Column
-    """Column of the part."""
-    record: Column
-    """Column of the record."""
 
 
 class Csv(Model):
@@ -348,6 +348,15 @@ class JsonLines(Model):
 Endpoint = Annotated[str, Field(max_length=512, pattern=ENDPOINT_PATTERN)]
 
 
+class QueryParameter(Model):
+    """One query parameter."""
+
+    name: Column
+    """Its name."""
+    value: Text
+    """Its value."""
+
+
 class ListRequest(Model):
     """How a REST object is listed."""
 
@@ -357,15 +366,6 @@ class ListRequest(Model):
     """Path of the number of records that the server announces."""
     parameters: Annotated[list[QueryParameter], Field(max_length=32)] = []
     """Query parameters sent with each request."""
-
-
-class QueryParameter(Model):
-    """One query parameter."""
-
-    name: Column
-    """Its name."""
-    value: Text
-    """Its value."""
 
 
 class Bulk(Model):
@@ -387,6 +387,15 @@ class Bulk(Model):
     """Path of the error's text in one record's answer."""
 
 
+class FindParameter(Model):
+    """One query parameter that takes a field of the natural key."""
+
+    name: Column
+    """The parameter's name."""
+    field: FieldPath
+    """Field of the natural key."""
+
+
 class Find(Model):
     """How an existing record is found by its natural key."""
 
@@ -399,15 +408,6 @@ class Find(Model):
     def resolved_settle_s(self) -> float:
         """How long after an unknown create to wait before looking, in seconds."""
         return duration_seconds(self.settle) if self.settle else DEFAULT_SETTLE_S
-
-
-class FindParameter(Model):
-    """One query parameter that takes a field of the natural key."""
-
-    name: Column
-    """The parameter's name."""
-    field: FieldPath
-    """Field of the natural key."""
 
 
 class Write(Model):
