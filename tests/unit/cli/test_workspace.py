@@ -9,7 +9,17 @@ import pytest
 
 from ponte.cli.main import run_program
 from ponte.cli.options import Common
-from ponte.cli.workspace import folders_of, ledger_url_of, load_manifests, objects_of_job, references_of, require_sound
+from ponte.cli.workspace import (
+    existing_ledger_url_of,
+    folders_of,
+    ledger_url_of,
+    load_manifests,
+    objects_of_job,
+    ready_ledger_url_of,
+    references_of,
+    require_sound,
+    shown_ledger,
+)
 from ponte.errors import ConfigurationError, UsageError
 
 
@@ -44,7 +54,7 @@ def test_without_manifests_the_next_step_is_named(place: Path) -> None:
 
 
 def test_the_ledger_stands_beside_the_folder_for_its_owner_alone(integration: Path, place: Path) -> None:
-    assert ledger_url_of(Common()) == f"sqlite:///{place}/.ponte/ledger.db"
+    assert ready_ledger_url_of(Common()) == f"sqlite:///{place}/.ponte/ledger.db"
     assert stat.S_IMODE((place / ".ponte").stat().st_mode) == 0o700
     assert (place / ".ponte" / ".gitignore").read_text() == "*\n"
 
@@ -56,8 +66,29 @@ def test_in_the_folder_itself_the_ledger_stands_in_it(integration: Path, monkeyp
 
 
 def test_a_named_ledger_is_taken_as_it_is(place: Path) -> None:
-    assert ledger_url_of(Common(ledger="postgresql://db/ponte")) == "postgresql://db/ponte"
+    assert ready_ledger_url_of(Common(ledger="postgresql://db/ponte")) == "postgresql://db/ponte"
     assert not list(place.iterdir())
+
+
+def test_looking_into_a_ledger_that_is_not_there_makes_none(integration: Path, place: Path) -> None:
+    with pytest.raises(UsageError, match="no ledger at"):
+        existing_ledger_url_of(Common())
+    assert not (place / ".ponte").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (
+            "postgresql://ponte:s3cret@db.example.com:5433/ledger?password=s3cret",
+            "postgresql://db.example.com:5433/ledger",
+        ),
+        ("postgresql:///ledger?user=ponte&password=s3cret", "postgresql://…"),
+        ("sqlite:////var/lib/ponte/ledger.db", "/var/lib/ponte/ledger.db"),
+    ],
+)
+def test_a_ledger_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert shown_ledger(url) == shown
 
 
 def test_a_folder_of_secrets_that_is_not_there_is_a_slip(place: Path) -> None:

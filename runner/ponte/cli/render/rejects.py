@@ -56,9 +56,9 @@ def reject_table(rejects: Sequence[Reject], *, job: str, open_count: int, width:
     """
     if not rejects:
         return [f"{job}: no open rejects."]
-    rows = [_HEADER, *map(_row, rejects)]
+    rows: list[tuple[str, ...]] = [_HEADER, *map(_row, rejects)]
     if width and width < _WIDE_ENOUGH:
-        rows = [(key, field, reason, message) for key, field, reason, _, _, message in rows]
+        rows = [(*row[:3], row[-1]) for row in rows]
     lines = table(rows, right=frozenset() if len(rows[0]) == 4 else frozenset({4}), width=width)
     hidden = open_count - len(rejects)
     more = f", {len(rejects):,} of them shown: --limit {open_count}" if hidden > 0 else ""
@@ -67,7 +67,7 @@ def reject_table(rejects: Sequence[Reject], *, job: str, open_count: int, width:
     return [*lines, "", *wrapped(total, width=width)]
 
 
-def _row(reject: Reject) -> tuple[str, str, str, str, str, str]:
+def _row(reject: Reject) -> tuple[str, ...]:
     first = reject.faults[0]
     others = f" (and {counted(len(reject.faults) - 1, 'other fault')})" if len(reject.faults) > 1 else ""
     return (
