@@ -13,12 +13,14 @@ from ponte.ledger.database import Value
 try:
     import adbc_driver_manager as adbc
     import adbc_driver_postgresql
+    from nanoarrow import c_array_stream
 except ImportError as error:
     raise ConfigurationError(
         "A PostgreSQL ledger needs drivers that are not installed. Next: pip install 'ponte-sync[postgresql]'",
         reason="ExtraMissing",
     ) from error
 
+_STREAM_BYTES = str(4 * 1024 * 1024)
 _TRANSIENT_CLASSES = ("08", "40", "53", "57")
 _REFUSED = ("28000", "28P01")
 
@@ -63,8 +65,14 @@ class PostgresDatabase:
         return frame.select(pl.col(column).cast(dtype) for column, dtype in schema.items())
 
     def stream(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> Iterator[pl.DataFrame]:
-        """See `Database.stream`: Arrow is compact enough to come in one part."""
-        yield self.query(sql, values, schema)
+        """See `Database.stream`: the driver's batches, as they come."""
+        with self._translated(), self._statement(sql, values) as statement:
+            statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _STREAM_BYTES})
+            handle, _ = statement.execute_query()
+            for part in c_array_stream(handle):
+                yield pl.DataFrame(part).select(pl.col(column).cast(dtype) for column, dtype in schema.items())
+        if not self._open:
+            self._connection.rollback()
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         """See `Database.execute`."""
