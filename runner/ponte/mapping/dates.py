@@ -1,6 +1,7 @@
-"""Dates and times: text by pattern, ISO 8601 or epoch; typed values between zones. What is not on the calendar is a fault.
+"""Dates and times: text by pattern, ISO 8601 or epoch; typed values between zones.
 
-A local time that a change of clocks skips is a fault; one that occurs twice is taken as the earlier. Years go from 1 to 9999.
+What is not on the calendar is a fault, and so is a local time that a change of clocks skips; one that occurs twice is
+taken as the earlier. Years go from 1 to 9999.
 """
 
 from __future__ import annotations

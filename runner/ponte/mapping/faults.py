@@ -73,13 +73,22 @@ class Label:
     value: pl.Expr | None = None
 
     def says(self, words: str) -> pl.Expr:
-        """`NAME "value" words`, `NAME is empty: it words`, or without the value `NAME words`."""
+        """`NAME "value" words`, or without a value `NAME words`; of empty text `NAME is empty and words`."""
         if self.value is None:
             return pl.lit(f"{self.name} {words}")
-        quoted = pl.format('{} "{}" {}', pl.lit(self.name), shown(self.value), pl.lit(words))
+        told = pl.concat_str([self.quoted(), pl.lit(f" {words}")])
         return (
-            pl.when(self.value == "").then(pl.lit(f"{self.name} is empty: it {words}")).otherwise(quoted)
-        ).fill_null(f"{self.name} {words}")
+            pl.when(self.value == "")
+            .then(pl.lit(f"{self.name} is empty and {words}"))
+            .otherwise(told)
+            .fill_null(f"{self.name} {words}")
+        )
+
+    def quoted(self) -> pl.Expr:
+        """`NAME "value"`; null where there is no value."""
+        if self.value is None:
+            return pl.lit(self.name)
+        return pl.concat_str([pl.lit(f'{self.name} "'), shown(self.value), pl.lit('"')])
 
 
 def shown(value: pl.Expr) -> pl.Expr:

@@ -39,14 +39,17 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f". Did you mean {by_folded[found[0]]}?" if found else ""
 
 
-def resolve(path: str, schema: pl.Schema) -> tuple[pl.Expr, pl.DataType]:
+def resolve(path: str, schema: pl.Schema | None) -> tuple[pl.Expr, pl.DataType]:
     """The value at a path of the source, null where any step holds none, and its type.
 
-    A column whose name is the whole path comes first, so that flat sources may have dots in their names.
+    A column whose name is the whole path comes first, so that flat sources may have dots in their names. Without a
+    schema (nothing but nulls was seen) every path holds nothing.
 
     Raises:
         ConfigurationError: there is no such field; the message names the nearest.
     """
+    if schema is None:
+        return pl.lit(None), pl.Null()
     if path in schema:
         return pl.col(path), schema[path]
     steps = split(path)
@@ -60,6 +63,8 @@ def resolve(path: str, schema: pl.Schema) -> tuple[pl.Expr, pl.DataType]:
 
 
 def _enter(value: pl.Expr, dtype: pl.DataType, step: str | int, path: str) -> tuple[pl.Expr, pl.DataType]:
+    if isinstance(dtype, pl.Null):
+        return value, dtype
     if isinstance(step, int):
         if not isinstance(dtype, pl.List):
             raise ConfigurationError(f"{path}: [{step}] needs a list, the field is no list", reason="UnknownField")

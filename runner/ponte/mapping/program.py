@@ -1,54 +1,230 @@
-"""Runs compiled fields over a frame: layer by layer in columns, faults worked out only for the records that have some."""
+"""All rules of one record, compiled: fields, their companions, elements of lists, and the checks over what was made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ponte.mapping.faults import FAULT_SCHEMA, any_bad, tell
-from ponte.mapping.fields import FieldPlan
+from ponte.errors import ConfigurationError
+from ponte.mapping import paths
+from ponte.mapping.faults import Detail, Problem
+from ponte.mapping.fields import FieldPlan, Origin, compile_value, origin_of
+from ponte.mapping.scope import INTERNAL, Scope, TargetScope, teller
+from ponte.mapping.sql.emitter import Tell
+from ponte.mapping.sql.expression import Expression, compile_sql, names_in
+from ponte_api.mapping import Converted, ElementField, FieldRule, Measure
 
-ROW = "#row"
+_ALWAYS = pl.lit(value=True)
+_CURRENCY = re.compile("[A-Z]{3}")
+Placed = tuple[str, Converted]
+"""A rule with its place in the Mapping, such as `fields[3]`."""
+
+
+class RuleError(ConfigurationError):
+    """A rule that cannot work, with its place in the Mapping.
+
+    Args:
+        path: such as `fields[3].sql`.
+        message: what is wrong with it.
+    """
+
+    def __init__(self, path: str, message: str, reason: str | None = None) -> None:
+        super().__init__(f"{path}: {message}", reason=reason)
+        self.path = path
+        self.bare = message
+
+
+@contextmanager
+def located(path: str) -> Iterator[None]:
+    """Adds the place of a rule to what is wrong with it."""
+    try:
+        yield
+    except RuleError as error:
+        raise RuleError(f"{path}.{error.path}", error.bare, error.reason) from error
+    except ConfigurationError as error:
+        raise RuleError(path, error.message, error.reason) from error
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
-    """A frame with all that was made of it.
+class Check:
+    """A condition over fields of the target.
 
     Attributes:
-        frame: the row index and the columns of all fields.
-        faults: by FAULT_SCHEMA.
+        path: field that carries it.
+        name: start of the names of its columns.
+        condition: the expression.
+        reads: fields it is about; it is not asked where one of them is bad or waits.
+        problems: it does not hold, or cannot be computed.
     """
 
-    frame: pl.DataFrame
-    faults: pl.DataFrame
+    path: str
+    name: str
+    condition: Expression
+    reads: tuple[FieldPlan, ...]
+    problems: tuple[Problem, ...]
 
 
-def run_fields(frame: pl.DataFrame, fields: Sequence[FieldPlan]) -> Staged:
-    """Makes all fields of a frame with a column ROW."""
-    staged = frame.select(pl.col(ROW), *[one.raw.alias(one.column("raw")) for one in fields])
-    texts = [one.text.alias(one.column("text")) for one in fields if one.text is not None]
-    staged = staged.with_columns(texts) if texts else staged
-    staged = staged.with_columns([one.value.alias(one.column("value")) for one in fields])
-    bad = [(one, any_bad(one.problems)) for one in fields if one.problems]
-    masks = [mask.alias(one.column("bad")) for one, mask in bad if mask is not None]
-    if not masks:
-        return Staged(staged, FAULT_SCHEMA.to_frame())
-    staged = staged.with_columns(masks)
-    return Staged(staged, _tell_all(staged, [one for one, _ in bad]))
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The rules of one record.
+
+    Attributes:
+        fields: all fields that are made.
+        checks: what must hold of them.
+        schema: columns that are made, nested.
+    """
+
+    fields: tuple[FieldPlan, ...]
+    checks: tuple[Check, ...]
+    schema: pl.Schema
+
+    def nested(self) -> dict[str, pl.Expr]:
+        """The made values as top-level columns."""
+        return paths.nest({one.path: pl.col(one.column("value")) for one in self.fields})
 
 
-def _tell_all(staged: pl.DataFrame, fields: Sequence[FieldPlan]) -> pl.DataFrame:
-    told = [
-        tell(staged.filter(one.column("bad")), ROW, one.path, one.problems)
-        for one in fields
-        if staged[one.column("bad")].any()
-    ]
-    if not told:
-        return FAULT_SCHEMA.to_frame()
-    return pl.concat(told).sort(ROW.strip("#"), maintain_order=True)
+def compile_program(rules: Sequence[Placed], scope: Scope) -> Program:
+    """Compiles rules.
+
+    Args:
+        rules: each with its place in the Mapping, such as `fields[3]`.
+        scope: the fields of the source.
+
+    Raises:
+        RuleError: a rule cannot work.
+    """
+    rules = list(with_companions(rules))
+    paths.refuse_contradictions(rule.to for _, rule in rules)
+    scope = replace(scope, masked=scope.masked | sensitive_sources((rule for _, rule in rules), scope.schema))
+    fields = []
+    for number, (place, rule) in enumerate(rules):
+        with located(place):
+            fields.append(_compile(rule, f"{INTERNAL}{number}", scope))
+    fields = list(_tied(fields, rules))
+    checks = tuple(_checks(rules, fields))
+    empty = pl.DataFrame(schema={one.column("value"): one.dtype for one in fields})
+    program = Program(tuple(fields), checks, pl.Schema())
+    return replace(program, schema=empty.select(**program.nested()).schema)
 
 
-__all__ = ["ROW", "Mapping", "Staged", "run_fields"]
+def with_companions(rules: Iterable[Placed]) -> Iterator[Placed]:
+    """The rules, and behind each amount its currency and each quantity its unit.
+
+    Raises:
+        RuleError: a fixed currency is none.
+    """
+    for place, rule in rules:
+        yield place, rule
+        if rule.currency is not None:
+            fixed = rule.currency.value
+            if fixed is not None and not _CURRENCY.fullmatch(fixed):
+                raise RuleError(f"{place}.currency", f"{fixed} is not a currency of ISO 4217, such as EUR")
+            yield f"{place}.currency", _companion(rule.to + "Currency", rule.currency, _CURRENCY.pattern)
+        if rule.unit is not None:
+            yield f"{place}.unit", _companion(rule.to + "Unit", rule.unit, None)
+
+
+def _companion(path: str, measure: Measure, pattern: str | None) -> Converted:
+    pattern = pattern if measure.from_ is not None else None
+    return Converted(to=path, from_=measure.from_, value=measure.value, pattern=pattern)
+
+
+def _tied(fields: Sequence[FieldPlan], rules: Sequence[Placed]) -> Iterator[FieldPlan]:
+    """The fields; a currency or unit is missed where there is an amount."""
+    amount = fields[0]
+    for (place, rule), one in zip(rules, fields, strict=True):
+        if not place.endswith((".currency", ".unit")):
+            amount = one
+            yield one
+            continue
+        value, label = pl.col(one.column("value")), rule.from_ or rule.to
+        missing = pl.col(amount.column("value")).is_not_null() & (value.is_null() | (value.cast(pl.String) == ""))
+        told = Detail(_ALWAYS, "RequiredFieldMissing", pl.lit(f"{label} is empty beside {amount.path}"))
+        yield replace(one, problems=(Problem(missing, (told,)), *one.problems))
+
+
+def sensitive_sources(rules: Iterable[Converted], schema: pl.Schema | None) -> frozenset[str]:
+    """Top-level fields of the source that feed sensitive fields."""
+    return frozenset(
+        paths.top_of(path, schema) for rule in rules if rule.sensitive is not None for path in sources_of(rule)
+    )
+
+
+def sources_of(rule: Converted) -> tuple[str, ...]:
+    """The fields of the source that a rule reads."""
+    return names_in(rule.sql) if rule.sql is not None else (rule.from_,) if rule.from_ is not None else ()
+
+
+def _compile(rule: Converted, name: str, scope: Scope) -> FieldPlan:
+    inner = rule.each if isinstance(rule, FieldRule | ElementField) else None
+    return compile_value(rule, name, scope) if inner is None else _compile_list(rule, inner, name, scope)
+
+
+def _compile_list(rule: Converted, inner: Sequence[Converted], name: str, scope: Scope) -> FieldPlan:
+    allowed = {"to", "from_", "each", "required", "on_null", "sensitive", "check"}
+    if extra := sorted(rule.model_fields_set - allowed):
+        raise ConfigurationError(f"{extra[0]} is for single values; put it on a field inside each")
+    origin = origin_of(rule, name, scope)
+    elements = compile_program(
+        [(f"each[{number}]", one) for number, one in enumerate(inner)], _element_scope(origin, scope, rule)
+    )
+    dtype = pl.List(pl.Struct(dict(elements.schema)))
+    problems = list(origin.problems)
+    if rule.required:
+        told = Detail(_ALWAYS, "RequiredFieldMissing", pl.lit(f"{origin.label.name} is empty"))
+        problems.append(Problem(pl.col(f"{name}.raw").is_null(), (told,)))
+    return FieldPlan(rule.to, name, origin.before, origin.raw, None, None, dtype, tuple(problems), elements=elements)
+
+
+def _element_scope(origin: Origin, scope: Scope, rule: Converted) -> Scope:
+    if isinstance(origin.dtype, pl.Null):
+        return Scope(None)
+    if not isinstance(origin.dtype, pl.List):
+        raise ConfigurationError(f"each needs a list; {origin.label.name} is {origin.dtype}")
+    inner = origin.dtype.inner
+    is_masked = rule.sensitive is not None or (rule.from_ is not None and scope.is_masked(rule.from_))
+    if isinstance(inner, pl.Struct):
+        schema = pl.Schema({member.name: member.dtype for member in inner.fields})
+    else:
+        schema = pl.Schema({"value": inner})
+    return Scope(schema, masked=frozenset(schema) if is_masked else frozenset())
+
+
+def _checks(rules: Sequence[Placed], fields: Sequence[FieldPlan]) -> Iterator[Check]:
+    masked = frozenset(rule.to for _, rule in rules if rule.sensitive is not None)
+    scope = target_scope(fields, masked)
+    for (place, rule), plan in zip(rules, fields, strict=True):
+        if rule.check is None:
+            continue
+        with located(f"{place}.check"):
+            yield _check(rule.check, plan, scope, fields)
+
+
+def _check(sql: str, plan: FieldPlan, scope: TargetScope, fields: Sequence[FieldPlan]) -> Check:
+    read = set(names_in(sql))
+    condition, tell = compile_condition(sql, scope, plan.column("check"))
+    fails = Problem(~condition.value, (Detail(_ALWAYS, "CheckFailed", tell("does not hold")),))
+    reads = (plan, *(one for one in fields if one.path in read and one is not plan))
+    return Check(plan.path, plan.column("check"), condition, reads, (*condition.problems, fails))
+
+
+def compile_condition(sql: str, scope: Scope | TargetScope, prefix: str) -> tuple[Expression, Tell]:
+    """An expression that must be true, false or nothing, and what makes messages about it.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    tell = teller(sql, {path: scope.label(path) for path in names_in(sql)})
+    condition = compile_sql(sql, scope, prefix, tell)
+    if condition.type.kind not in {"boolean", "nothing"}:
+        raise ConfigurationError(f'"{sql}" is a {condition.type.kind}, not a condition', reason="RefusedExpression")
+    return condition, tell
+
+
+def target_scope(fields: Sequence[FieldPlan], masked: frozenset[str]) -> TargetScope:
+    """The fields of the target as expressions see them."""
+    return TargetScope({one.path: (one.column("value"), one.dtype) for one in fields}, masked)
