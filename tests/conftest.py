@@ -24,7 +24,7 @@ MISLEADING_PREFIXES = ("PONTE_", "PG", "OTEL_", "FORCE_COLOR", "NO_COLOR", "COLU
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 TIERS = ("faults", "bench")
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "postgres"]
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
