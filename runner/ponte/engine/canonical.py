@@ -1,6 +1,6 @@
 """The canonical form of values: under source keys, natural keys and fingerprints.
 
-Each value becomes text in one form whatever system it came from (42 is "42" as text and as a number, 12.50 is "12.5"),
+Each value becomes text in one form whatever system it came from (12.50 is "12.5", a time is its microseconds in UTC),
 each text is prefixed by its length in bytes, and no value has a mark of its own, so that no two different records can
 look alike. Hashes are xxh3-128 of that text. The form has a version (`ponte_api.versions.FINGERPRINT_VERSION`): a
 change of it makes every job read all.
@@ -15,6 +15,7 @@ import polars_hash as plh
 from polars.datatypes import DataTypeClass
 
 NO_VALUE = "~"
+_SEPARATOR = "\x1f"
 
 
 def hash_text(text: pl.Expr) -> pl.Expr:
@@ -41,11 +42,20 @@ def key_text(frame: pl.DataFrame, fields: Sequence[str]) -> pl.Series:
 
 
 def fingerprints(frame: pl.DataFrame) -> pl.Series:
-    """xxh3-128 over the canonical form of all fields of each row, in the order of their names."""
+    """xxh3-128 over the canonical form of all fields of each row, in the order of their names.
+
+    The form is the lengths of all texts, then all values: what is no text cannot contain the separator, so that its
+    length need not be told.
+    """
     if not frame.width:
         return pl.Series("fingerprint", [0] * frame.height, dtype=pl.UInt128)
-    parts = [_field(pl.col(name), frame.schema[name]) for name in sorted(frame.columns)]
-    return frame.select(hash_text(pl.concat_str(parts)).alias("fingerprint"))["fingerprint"]
+    leaves = [leaf for name in sorted(frame.columns) for leaf in _leaves(pl.col(name), frame.schema[name])]
+    texts = frame.select(value.alias(f"{place}") for place, (value, _) in enumerate(leaves))
+    free = [pl.col(f"{place}") for place, (_, is_free) in enumerate(leaves) if is_free]
+    lengths = [text.str.len_bytes().cast(pl.String).fill_null(NO_VALUE) for text in free]
+    values = [pl.col(name).fill_null(NO_VALUE) for name in texts.columns]
+    form = pl.concat_str([*lengths, *values], separator=_SEPARATOR)
+    return texts.select(hash_text(form).alias("fingerprint"))["fingerprint"]
 
 
 def split_key(key_text: str) -> list[str]:
@@ -71,10 +81,12 @@ def plain_text(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
     """
     if dtype == pl.String:
         return value
-    if isinstance(dtype, pl.Decimal):
-        return _without_zeros(value.cast(pl.String)) if dtype.scale else value.cast(pl.String)
+    if isinstance(dtype, pl.Decimal) and dtype.scale:
+        return _without_zeros(value.cast(pl.String))
     if dtype.is_float():
-        return _without_zeros(value.cast(pl.Float64).cast(pl.String))
+        text = value.cast(pl.Float64).cast(pl.String)
+        has_zeros = text.str.contains(".", literal=True) & ~text.str.contains("e", literal=True)
+        return pl.when(has_zeros).then(_without_zeros(text)).otherwise(text).replace("-0", "0")
     if isinstance(dtype, pl.Datetime):
         return value.dt.cast_time_unit("us").dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
     if dtype == pl.Binary:
@@ -83,24 +95,32 @@ def plain_text(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
 
 
 def _without_zeros(text: pl.Expr) -> pl.Expr:
-    trimmed = text.str.strip_chars_end("0").str.strip_chars_end(".")
-    plain = pl.when(text.str.contains(".", literal=True) & ~text.str.contains("e", literal=True)).then(trimmed)
-    return plain.otherwise(text).replace("-0", "0")
+    """The text of a number that has a decimal point, without the zeros that say nothing."""
+    return text.str.strip_chars_end("0").str.strip_chars_end(".")
 
 
-def _field(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
+def _leaves(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> list[tuple[pl.Expr, bool]]:
+    """The values of a field as text, each with whether the text may hold anything at all."""
     if isinstance(dtype, pl.Struct):
-        members = [_field(value.struct.field(member.name), member.dtype) for member in _sorted(dtype)]
-        inner = pl.concat_str(members) if members else pl.lit("")
-        return pl.when(value.is_null()).then(pl.lit(NO_VALUE)).otherwise(pl.concat_str(pl.lit("{"), inner, pl.lit("}")))
+        members = [leaf for member in _sorted(dtype) for leaf in _leaves(value.struct.field(member.name), member.dtype)]
+        return [(value.is_not_null().cast(pl.String), False), *members]
     if isinstance(dtype, pl.List):
-        elements = value.list.eval(_field(pl.element(), dtype.inner)).list.join("")
-        return (
-            pl.when(value.is_null())
-            .then(pl.lit(NO_VALUE))
-            .otherwise(pl.concat_str(pl.lit("["), value.list.len().cast(pl.String), pl.lit(":"), elements, pl.lit("]")))
-        )
-    return _prefixed(plain_text(value, dtype)).fill_null(NO_VALUE)
+        return [(_list_text(value, dtype), True)]
+    if isinstance(dtype, pl.Datetime):
+        return [(value.dt.epoch("us").cast(pl.String), False)]
+    if dtype == pl.Date:
+        return [(value.to_physical().cast(pl.String), False)]
+    return [(plain_text(value, dtype), dtype in (pl.String, pl.Binary))]
+
+
+def _list_text(value: pl.Expr, dtype: pl.List) -> pl.Expr:
+    elements = value.list.eval(_element_text(pl.element(), dtype.inner)).list.join("")
+    return pl.concat_str(value.list.len().cast(pl.String), pl.lit(":"), elements)
+
+
+def _element_text(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
+    parts = [_prefixed(text).fill_null(NO_VALUE) for text, _ in _leaves(value, dtype)]
+    return pl.concat_str(parts)
 
 
 def _prefixed(text: pl.Expr) -> pl.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ except ImportError as error:
         reason="ExtraMissing",
     ) from error
 
+_PLACEHOLDER = re.compile(r"\$(\d+)")
 _STREAM_BYTES = str(4 * 1024 * 1024)
 _TRANSIENT_CLASSES = ("08", "40", "53", "57")
 _REFUSED = ("28000", "28P01")
@@ -65,8 +67,12 @@ class PostgresDatabase:
         return frame.select(pl.col(column).cast(dtype) for column, dtype in schema.items())
 
     def stream(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> Iterator[pl.DataFrame]:
-        """See `Database.stream`: the driver's batches, as they come."""
-        with self._translated(), self._statement(sql, values) as statement:
+        """See `Database.stream`: the driver's batches, as they come.
+
+        The driver streams only by COPY, which takes no values: they must be integers and are written into the text.
+        """
+        literal = _PLACEHOLDER.sub(lambda place: str(int(values[int(place[1]) - 1] or 0)), sql)
+        with self._translated(), self._statement(literal, ()) as statement:
             statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _STREAM_BYTES})
             handle, _ = statement.execute_query()
             for part in c_array_stream(handle):
