@@ -57,16 +57,21 @@ def build_texts(name: str, values: Sequence[Any]) -> pl.Series:
     return pl.Series(name, texts, dtype=pl.String)
 
 
-def json_text(value: Any) -> str:
-    """JSON text of a decoded value; decimals by their own digits."""
-    if type(value) is dict:
-        return "{" + ",".join(f"{json_text(name)}:{json_text(inner)}" for name, inner in value.items()) + "}"
-    if type(value) is list:
-        return "[" + ",".join(map(json_text, value)) + "]"
+def json_text(value: Any, depth: int = 0) -> str:
+    """JSON text of a decoded value; decimals by their own digits.
+
+    Raises:
+        FlawError: too deep, or something that is no JSON value.
+    """
     if type(value) in _NUMBERS:
         return str(value)
     if type(value) in {str, bool, NoneType}:
         return json.dumps(value, ensure_ascii=False)
+    if depth <= MOST_DEPTH and type(value) is dict:
+        members = (f"{json_text(name)}:{json_text(inner, depth + 1)}" for name, inner in value.items())
+        return f"{{{','.join(members)}}}"
+    if depth <= MOST_DEPTH and type(value) is list:
+        return f"[{','.join(json_text(inner, depth + 1) for inner in value)}]"
     raise FlawError(type(value).__name__)
 
 

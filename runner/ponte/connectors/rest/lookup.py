@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from ponte.connectors.http.client import Client
@@ -16,6 +17,7 @@ from ponte.errors import ConfigurationError, CredentialsRefused, TransientError
 from ponte_api.sync_source import Find
 
 _MOST_PAGES = 20
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 Values = Mapping[str, str]
 
@@ -132,12 +134,9 @@ class Lookup:
 
 
 def is_same_value(value: Any, text: str) -> bool:
-    """Whether a decoded JSON value is what a key's text says; 12.50 and 12.5 are one number."""
+    """Whether a decoded JSON value is what a key's text says; 12.50 and 12.5 are one number, 012 and 12 are two codes."""
     if isinstance(value, bool):
         return text == ("true" if value else "false")
     if isinstance(value, int | Decimal):
-        try:
-            return Decimal(text) == value
-        except InvalidOperation:
-            return False
+        return _NUMBER.fullmatch(text) is not None and Decimal(text) == value
     return bool(value == text)

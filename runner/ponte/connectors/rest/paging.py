@@ -1,9 +1,9 @@
 """Which page comes next, and when a list has truly ended.
 
 The classic traps of paging are met here and in the two kinds of paging: a page that repeats for ever, a link that
-leaves the system, a token that comes back, an empty or short page in the middle, a server that gives fewer records per page
-than it was asked for, a total that lies. A list has ended only when the server says so; anything else ends the reading
-without `is_last`, or with an error.
+leaves the system, a token that comes back, an empty or short page in the middle, a server that gives fewer records per
+page than it was asked for, a total that lies. A list has ended only when the server says so; anything else ends the
+reading without `is_last`, or with an error.
 """
 
 from __future__ import annotations

@@ -229,7 +229,7 @@ class PostgresqlSession:
     def _bind(self, parameters: Sequence[str]) -> None:
         if not parameters:
             return
-        calls = ", ".join(f"set_config('ponte.p{n}', ${n}, true)" for n in range(1, len(parameters) + 1))
+        calls = ", ".join(f"set_config('ponte.p{n}', ${n}, true) AS p{n}" for n in range(1, len(parameters) + 1))
         row = pl.DataFrame({f"p{n}": [value] for n, value in enumerate(parameters)})
         with self._statement() as prepared:
             prepared.set_sql_query(f"SELECT {calls}")

@@ -1,0 +1,287 @@
+"""Every connector is held to the same contract."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from ponte.connectors import memory
+from ponte.connectors.registry import connect
+from ponte.engine.ports import System
+from ponte.manifests.references import References
+from ponte.testing.contract.records import DECLARED, SCHEMA, Record, Traits
+from ponte.testing.contract.sources import OpenSource, SourceContract
+from ponte.testing.contract.targets import Opened, OpenTarget, TargetContract
+from ponte_api.sync_source import SyncSource
+
+FIELDS = tuple(SCHEMA)
+SQLITE_TABLE = (
+    "CREATE TABLE records (code VARCHAR(4096), name TEXT, price DECIMAL(12,2), stock INTEGER, active BOOLEAN,"
+    " day DATE, changed DATETIME{0})"
+)
+POSTGRESQL_TABLE = (
+    "CREATE TABLE records (code text, name text, price numeric(12,2), stock bigint, active boolean,"
+    " day date, changed timestamp{0})"
+)
+UNIQUE = ", UNIQUE (code)"
+
+
+class StillClock:
+    """A clock that does not go."""
+
+    def now(self) -> datetime:
+        return datetime(2026, 11, 23, tzinfo=UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        return None
+
+
+Make = Callable[..., System]
+
+
+@pytest.fixture
+async def make_system() -> AsyncIterator[Make]:
+    """Connects to a system with one object, `records`, and closes it at the end."""
+    systems: list[System] = []
+
+    def make(kind: str, settings: dict[str, Any], **fields: Any) -> System:
+        spec = {"name": "records", "key": ["code"], **fields}
+        source = SyncSource.model_validate(
+            {
+                "apiVersion": "ponte.dev/v1alpha1",
+                "kind": "SyncSource",
+                "metadata": {"name": "tested"},
+                "spec": {kind: settings, "objects": [spec]},
+            }
+        )
+        systems.append(connect(source, References(environment={}), StillClock()))
+        return systems[-1]
+
+    yield make
+    for system in systems:
+        await system.close()
+
+
+def _values(record: Record) -> list[Any]:
+    return [record[name] for name in FIELDS]
+
+
+# SQLite
+
+
+def _sqlite_values(record: Record) -> list[Any]:
+    plain = {"price": lambda v: str(v), "active": int, "day": lambda v: v.isoformat(), "changed": lambda v: str(v)}
+    return [v if v is None else plain.get(name, lambda x: x)(v) for name, v in zip(FIELDS, _values(record), strict=True)]
+
+
+def _make_sqlite(path: Path, records: list[Record], constraint: str = "") -> None:
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(SQLITE_TABLE.format(constraint))
+        connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", map(_sqlite_values, records))
+
+
+class TestSqliteSource(SourceContract):
+    @pytest.fixture
+    def open_source(self, tmp_path: Path, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_sqlite(tmp_path / "erp.db", records)
+            url = {"value": f"sqlite:///{tmp_path}/erp.db"}
+            return make_system("sql", {"url": url}, table="records", cursor={"field": "changed"}).source("records")
+
+        return open_
+
+
+class TestSqliteSourceWithUniqueKey(SourceContract):
+    traits = Traits(allows_repeated_keys=False)
+
+    @pytest.fixture
+    def open_source(self, tmp_path: Path, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_sqlite(tmp_path / "erp.db", records, UNIQUE)
+            url = {"value": f"sqlite:///{tmp_path}/erp.db"}
+            return make_system("sql", {"url": url}, table="records", cursor={"field": "changed"}).source("records")
+
+        return open_
+
+
+class TestSqliteTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
+        path = tmp_path / "shop.db"
+
+        async def held() -> list[Record]:
+            with closing(sqlite3.connect(path)) as connection:
+                rows = connection.execute("SELECT * FROM records").fetchall()
+            return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+        async def refuse() -> None:
+            with closing(sqlite3.connect(path)) as connection, connection:
+                connection.execute(
+                    "CREATE TRIGGER t BEFORE INSERT ON records WHEN new.stock = -1 BEGIN SELECT RAISE(ABORT, 'no'); END"
+                )
+
+        async def open_(records: list[Record]) -> Opened:
+            _make_sqlite(path, records, UNIQUE)
+            system = make_system("sql", {"url": {"value": f"sqlite:///{path}"}}, table="records")
+            return Opened(system.target("records"), held, refuse)
+
+        return open_
+
+
+# PostgreSQL
+
+
+def _make_postgresql(url: str, records: list[Record], constraint: str = "") -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP TABLE IF EXISTS records")
+        connection.execute(POSTGRESQL_TABLE.format(constraint).encode())
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO records VALUES (%s, %s, %s, %s, %s, %s, %s)", list(map(_values, records)))
+
+
+@pytest.mark.needs("postgresql")
+class TestPostgresqlSource(SourceContract):
+    @pytest.fixture
+    def open_source(self, postgres_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_postgresql(postgres_url, records)
+            settings = {"url": {"value": postgres_url}}
+            return make_system("sql", settings, table="records", cursor={"field": "changed"}).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("postgresql")
+class TestPostgresqlSourceWithUniqueKey(SourceContract):
+    traits = Traits(allows_repeated_keys=False)
+
+    @pytest.fixture
+    def open_source(self, postgres_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_postgresql(postgres_url, records, UNIQUE)
+            settings = {"url": {"value": postgres_url}}
+            return make_system("sql", settings, table="records", cursor={"field": "changed"}).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("postgresql")
+class TestPostgresqlTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, postgres_url: str, make_system: Make) -> OpenTarget:
+        async def held() -> list[Record]:
+            with psycopg.connect(postgres_url) as connection:
+                rows = connection.execute("SELECT * FROM records").fetchall()
+            return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+        async def refuse() -> None:
+            with psycopg.connect(postgres_url) as connection:
+                connection.execute("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)")
+
+        async def open_(records: list[Record]) -> Opened:
+            _make_postgresql(postgres_url, records, UNIQUE)
+            system = make_system("sql", {"url": {"value": postgres_url}}, table="records")
+            return Opened(system.target("records"), held, refuse)
+
+        return open_
+
+
+# Memory
+
+
+class TestMemorySource(SourceContract):
+    @pytest.fixture
+    def open_source(self, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            memory.store("tested").put("records", records)
+            system = make_system("memory", {"name": "tested"}, cursor={"field": "changed"}, fields=list(DECLARED))
+            return system.source("records")
+
+        return open_
+
+
+class MemoryTargetContract(TargetContract):
+    behaviour = memory.Behaviour()
+
+    @pytest.fixture
+    def open_target(self, make_system: Make) -> OpenTarget:
+        memory.forget()
+        store = memory.store("tested")
+
+        async def held() -> list[Record]:
+            return store.records("records")
+
+        async def refuse() -> None:
+            refused = {("0000003",): "Refused", ("0000008",): "Refused"}
+            store.behave("records", replace(self.behaviour, refused=refused))
+
+        async def lose() -> None:
+            store.behave("records", replace(self.behaviour, lost_answers=frozenset({("0000001",)})))
+
+        async def open_(records: list[Record]) -> Opened:
+            store.behave("records", self.behaviour)
+            store.put("records", records)
+            system = make_system("memory", {"name": "tested"})
+            return Opened(system.target("records"), held, refuse, lose)
+
+        return open_
+
+
+class TestMemoryTarget(MemoryTargetContract):
+    pass
+
+
+class TestMemoryTargetWithOwnIds(MemoryTargetContract):
+    behaviour = memory.Behaviour(upserts=False, own_ids=True, takes_idempotency_keys=True)
+
+
+class TestMemoryTargetThatOnlyCreates(MemoryTargetContract):
+    behaviour = memory.Behaviour(upserts=False, finds=False)
+
+
+# Files
+
+
+def _texts(record: Record) -> dict[str, str]:
+    plain = {name: "" if value is None else str(value) for name, value in record.items()}
+    return {**plain, "active": plain["active"].lower()}
+
+
+def _write_csv(path: Path, records: list[Record]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, FIELDS)
+        writer.writeheader()
+        writer.writerows(map(_texts, records))
+
+
+class TestCsvSource(SourceContract):
+    traits = Traits(is_typed=False)
+
+    @pytest.fixture
+    def open_source(self, tmp_path: Path, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _write_csv(tmp_path / "records.csv", records)
+            return make_system("files", {"path": {"value": str(tmp_path)}}, path="records.csv", csv={}).source("records")
+
+        return open_
+
+
+def _json_line(record: Record) -> str:
+    fields = []
+    for name, value in record.items():
+        text = str(value) if name == "price" and value is not None else json.dumps(value, default=str)
+        fields.append(f"{json.dumps(name)}: {text}")
+    return "{" + ", ".join(fields) + "}\n"
+
+
