@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from ponte.manifests.nodes import Composer, plain
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CASES: list[dict[str, Any]] = yaml.safe_load((Path(__file__).parent / "rules.yaml").read_text())
@@ -219,3 +222,92 @@ def undescribed(schema: Thing, path: str) -> Iterator[str]:
     inner = schema.get("items", schema)
     for name, member in inner.get("properties", {}).items():
         yield from undescribed(member, f"{path}.{name}")
+
+
+WORDS = [
+    "NO",
+    "no",
+    "n",
+    "N",
+    "off",
+    "Off",
+    "nO",
+    "yes",
+    "Y",
+    "on",
+    "TRUE",
+    "tRue",
+    "~",
+    "null",
+    "NULL",
+    "Null",
+    "nUll",
+    "12",
+    "-7",
+    "+7",
+    "0",
+    "1_000",
+    "0012",
+    "0o14",
+    "0x1F",
+    "0X1f",
+    "0b101",
+    "-010",
+    "0089",
+    "12.50",
+    ".5",
+    "5.",
+    "1e3",
+    "12:30:45",
+    "190:20",
+    "2026-11-23",
+    "2026-11-23T10:00:00Z",
+    "0x",
+    "_1",
+    "1__0",
+    "1_",
+    "+0b1",
+    "-0x1F",
+    "1E3",
+    "-.5",
+    "1.2.3",
+    "=",
+    "1,5",
+    "+39",
+    "08",
+    "-0",
+    ".1_5",
+    "1_0.5",
+    "1e-3",
+    "y",
+    "Yes",
+    "yEs",
+    "None",
+    "True",
+]
+
+
+def test_plain_yaml_words_mean_to_ponte_what_they_mean_to_the_api_server(cluster):
+    records = "".join(f"      k{number}: {word}\n" for number, word in enumerate(WORDS))
+    text = (
+        "apiVersion: ponte.dev/v1alpha1\nkind: Mapping\nmetadata: {name: words}\nspec:\n  key: [a]\n"
+        f"  fields: [{{to: a, from: A}}]\n  tests:\n  - left: true\n    given:\n{records}"
+    )
+    (document,) = Composer(text).documents()
+    mine = plain(document)
+    cluster.delete(mine)
+    answer = cluster.client.post(
+        cluster.path(mine).rpartition("/")[0], headers={"Content-Type": "application/yaml"}, content=text
+    )
+    assert answer.is_success, answer.text
+
+    theirs = json.loads(answer.text, parse_float=Decimal)["spec"]["tests"][0]["given"]
+
+    ours = mine["spec"]["tests"][0]["given"]
+    different = {
+        word: (theirs.get(f"k{number}"), ours[f"k{number}"])
+        for number, word in enumerate(WORDS)
+        if theirs.get(f"k{number}") != ours[f"k{number}"]
+        or isinstance(ours[f"k{number}"], bool) != isinstance(theirs.get(f"k{number}"), bool)
+    }
+    assert different == {}

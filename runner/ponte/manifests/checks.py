@@ -13,7 +13,7 @@ from ponte.manifests.faults import Fault, suggestion
 from ponte.manifests.schedules import schedule_fault, zone_fault
 from ponte_api.mapping import Converted, Mapping, MappingSpec
 from ponte_api.sync_job import SyncJob, Trigger
-from ponte_api.sync_source import ObjectSpec
+from ponte_api.sync_source import DeclaredField, ObjectSpec
 
 Finding = tuple[Path, str]
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -30,7 +30,8 @@ def check(manifests: Manifests) -> tuple[list[Fault], list[Fault]]:
         faults += _placed(
             manifests, "SyncRun", run.metadata.name, _known(manifests, "SyncJob", run.spec.job, ("spec", "job"))
         )
-    faults += _compiled(manifests)
+    told = {(fault.object, fault.path) for fault in faults}
+    faults += [fault for fault in _compiled(manifests) if (fault.object, fault.path) not in told]
     warnings: list[Fault] = []
     for job in manifests.jobs.values():
         warnings += _placed(manifests, "SyncJob", job.metadata.name, _job_warnings(job))
@@ -231,20 +232,19 @@ def _compiled(manifests: Manifests) -> Iterator[Fault]:
     """What the Mapping's compiler says, with the fields of each source object that a job reads by it."""
     if not manifests.mappings:
         return
-    try:
-        from ponte.mapping import check as check_mapping  # noqa: PLC0415 - loads Polars; only where Mappings are checked
-    except ImportError:
-        return
+    from ponte.mapping import check as check_mapping  # noqa: PLC0415 - loads Polars; only where there are Mappings
+
     for name, mapping in manifests.mappings.items():
         for declared in _declared(manifests, name):
             found = [(_path(path), message) for path, message in check_mapping(mapping.spec, declared)]
             yield from _placed(manifests, "Mapping", name, found)
 
 
-def _declared(manifests: Manifests, mapping: str) -> list[object]:
+def _declared(manifests: Manifests, mapping: str) -> list[list[DeclaredField]]:
+    """The declared fields of each object that is read by a Mapping; one empty list where nothing is known."""
     jobs = [job for job in manifests.jobs.values() if job.spec.mapping == mapping]
     objects = [_object(manifests, job.spec.source.name, job.spec.source.object) for job in jobs]
-    return [found.fields or None for found in objects if found is not None] or [None]
+    return [found.fields for found in objects if found is not None] or [[]]
 
 
 def _path(text: str) -> Path:

@@ -33,6 +33,9 @@ class Fault:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that somebody who wrote this one most likely meant, or None."""
     by_lower = {candidate.lower(): candidate for candidate in known}
+    twisted = [candidate for candidate in by_lower if sorted(candidate) == sorted(name.lower())]
+    if twisted:
+        return by_lower[twisted[0]]
     found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else None
 

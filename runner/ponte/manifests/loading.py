@@ -143,7 +143,7 @@ def _identified(file: str, node: Node, *, is_named: bool, reading: _Reading) -> 
         found = reading.faults if is_named else reading.warnings
         found.append(Fault(file, node.line, "", "", "is no Kubernetes object: apiVersion and kind are missing"))
         return None
-    group = version.partition("/")[0]
+    group = version.rpartition("/")[0]
     is_ours = group == GROUP or (kind in KINDS and _is_meant_as_ours(group))
     if not is_ours:
         return None
