@@ -194,6 +194,9 @@ async def _close_batch(state: RunState, closing: _Closing) -> None:
     state.note_rejects(closing.rejects, closed)
     if closing.watermark is not None:
         state.watermark = closing.watermark
+    says_more = closing.rejects.height or closed.len() or closing.watermark is not None
+    if not says_more and not state.is_checkpoint_due():
+        return
     commit = Commit(result=state.result(), rejects=closing.rejects, closed=closed, watermark=closing.watermark)
     await state.ports.failpoint("close-batch.before")
     with state.stage("commit"):

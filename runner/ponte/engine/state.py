@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -16,6 +16,8 @@ from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
 from ponte.errors import Interrupted
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
+
+CHECKPOINT_INTERVAL = timedelta(seconds=1)
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class RunState:
     announced: int | None = None
     watermark: str | None = None
     sequence: int = 0
+    checkpoint_at: datetime | None = None
 
     @property
     def shortcomings(self) -> list[str]:
@@ -72,6 +75,14 @@ class RunState:
     def count_deleted(self, records: int) -> None:
         """Adds records that were removed from the target; they were not read."""
         self.account = self.account + Account(deleted=records)
+
+    def is_checkpoint_due(self) -> bool:
+        """Whether the account, where nothing else is to be written, has gone unwritten for a second."""
+        now = self.ports.clock.now()
+        if self.checkpoint_at is not None and now - self.checkpoint_at < CHECKPOINT_INTERVAL:
+            return False
+        self.checkpoint_at = now
+        return True
 
     def closing(self, keys: pl.Series) -> pl.Series:
         """Those of the keys that have a reject to close."""

@@ -1,10 +1,13 @@
-"""PostgreSQL for a cluster: Arrow in and out by ADBC, which also spares a run the import of a second driver."""
+"""PostgreSQL for a cluster: Arrow in and out by ADBC, which also spares a run the import of a second driver.
+
+Transactions are READ COMMITTED whatever the server's default is: the fence (`scopes.hold`) locks the scope's row first,
+and each statement after it sees what the one before in line committed.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import polars as pl
 
@@ -14,17 +17,27 @@ from ponte.ledger.database import Value
 try:
     import adbc_driver_manager as adbc
     import adbc_driver_postgresql
-    from nanoarrow import c_array_stream
 except ImportError as error:
     raise ConfigurationError(
         "A PostgreSQL ledger needs drivers that are not installed. Next: pip install 'ponte-sync[postgresql]'",
         reason="ExtraMissing",
     ) from error
 
-_PLACEHOLDER = re.compile(r"\$(\d+)")
-_STREAM_BYTES = str(4 * 1024 * 1024)
-_TRANSIENT_CLASSES = ("08", "40", "53", "57")
+LOCK_TIMEOUT_S = 60
+SCRIPT_LOCK = 7_305_814_209_311_772_001
+"""Advisory lock of all that makes or migrates tables; a number of this project's own."""
+
+_SESSION = (
+    "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    "SET synchronous_commit = on",
+    f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'",
+    "SET idle_in_transaction_session_timeout = 0",
+    "SET client_min_messages = error",
+)
+_TRANSIENT_CLASSES = ("08", "40", "53", "55", "57")
+_READ_ONLY = "25006"
 _REFUSED = ("28000", "28P01")
+_FORBIDDEN = ("3D000", "3F000", "42501")
 
 
 class PostgresDatabase:
@@ -35,27 +48,68 @@ class PostgresDatabase:
         shown: the same without them, for messages.
     """
 
+    kind = "postgresql"
+    for_update = " FOR UPDATE"
+
     def __init__(self, url: str, shown: str) -> None:
         self._shown = shown
+        self._open = False
         with self._translated():
-            self._database = adbc.AdbcDatabase(driver=adbc_driver_postgresql._driver_path(), uri=url)
-            self._connection = adbc.AdbcConnection(self._database)
-            self._connection.set_autocommit(False)
-            self._open = False
+            driver = adbc_driver_postgresql._driver_path()  # noqa: SLF001 - its public face imports pyarrow
+            self._database = adbc.AdbcDatabase(driver=driver, uri=url)
+            self._connection = self._connected()
+        with self.transaction():
+            for setting in _SESSION:
+                self.execute(setting)
+
+    def _connected(self) -> adbc.AdbcConnection:
+        try:
+            connection = adbc.AdbcConnection(self._database)
+        except adbc.Error as error:
+            self._database.close()
+            if "server" not in str(error) and "host name" not in str(error):
+                raise ConfigurationError(  # noqa: B904 - the driver's text may quote a part of the password
+                    f"The address of the ledger {self._shown} cannot be understood. Characters with a meaning in "
+                    "addresses (@ : / ? # %) must be percent-encoded in user and password.",
+                    reason="LedgerAddress",
+                ) from None
+            raise
+        connection.set_autocommit(False)
+        return connection
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """See `Database.transaction`."""
         with self._translated():
+            self._open = True
             try:
-                self._open = True
                 yield
-                self._connection.commit()
+                self._commit()
             except BaseException:
-                self._connection.rollback()
+                with suppress(adbc.Error):
+                    self._connection.rollback()
                 raise
             finally:
                 self._open = False
+
+    def _commit(self) -> None:
+        try:
+            self._connection.commit()
+        except adbc.Error as error:
+            translated = self._translate(error)
+            if isinstance(translated, TransientError) and not (error.sqlstate or "").startswith("40"):
+                raise TransientError(
+                    f"The ledger {self._shown} was lost while it committed: whether it did is not known. What it was "
+                    "told stays claimed or is written whole; the next run finds out which.",
+                    reason="LedgerCommitUnknown",
+                ) from error
+            raise translated from error
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See `Database.reading`: readers do not wait for writers here anyway."""
+        with self.transaction():
+            yield
 
     def query(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> pl.DataFrame:
         """See `Database.query`."""
@@ -67,18 +121,8 @@ class PostgresDatabase:
         return frame.select(pl.col(column).cast(dtype) for column, dtype in schema.items())
 
     def stream(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> Iterator[pl.DataFrame]:
-        """See `Database.stream`: the driver's batches, as they come.
-
-        The driver streams only by COPY, which takes no values: they must be integers and are written into the text.
-        """
-        literal = _PLACEHOLDER.sub(lambda place: str(int(values[int(place[1]) - 1] or 0)), sql)
-        with self._translated(), self._statement(literal, ()) as statement:
-            statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _STREAM_BYTES})
-            handle, _ = statement.execute_query()
-            for part in c_array_stream(handle):
-                yield pl.DataFrame(part).select(pl.col(column).cast(dtype) for column, dtype in schema.items())
-        if not self._open:
-            self._connection.rollback()
+        """See `Database.stream`: Arrow is compact enough to come in one part."""
+        yield self.query(sql, values, schema)
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         """See `Database.execute`."""
@@ -96,7 +140,8 @@ class PostgresDatabase:
 
     def script(self, sql: str) -> None:
         """See `Database.script`."""
-        with self.transaction(), self._translated():
+        with self.transaction():
+            self.execute(f"SELECT pg_advisory_xact_lock({SCRIPT_LOCK})")
             for part in sql.split(";\n"):
                 if part.strip():
                     self.execute(part)
@@ -108,8 +153,10 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """See `Database.close`."""
-        self._connection.close()
-        self._database.close()
+        with suppress(adbc.Error):
+            self._connection.close()
+        with suppress(adbc.Error):
+            self._database.close()
 
     def _ingest(self, table: str, frame: pl.DataFrame, options: dict[str, str]) -> None:
         with self._translated():
@@ -138,17 +185,27 @@ class PostgresDatabase:
             yield
         except PonteError:
             raise
-        except adbc.IntegrityError:
-            raise
         except adbc.Error as error:
             raise self._translate(error) from error
 
     def _translate(self, error: adbc.Error) -> PonteError:
         state = error.sqlstate or ""
         text = str(error).splitlines()[0][:300]
+        if isinstance(error, adbc.IntegrityError) or state.startswith("23"):
+            return StateError(
+                f"The ledger {self._shown} contradicts the run: {text}. Nothing of this chunk is written. "
+                "Next: ponte ledger check",
+                reason="LedgerContradiction",
+            )
         if state in _REFUSED or "password authentication failed" in str(error):
             return CredentialsRefused(f"The ledger {self._shown} refused the login. Check its user and password.")
-        if state[:2] in _TRANSIENT_CLASSES or "connection" in text.lower():
+        if state in _FORBIDDEN:
+            return ConfigurationError(
+                f"The ledger {self._shown} cannot be used by this user: {text}. Create the database and let the user "
+                "create tables in it.",
+                reason="LedgerForbidden",
+            )
+        if state[:2] in _TRANSIENT_CLASSES or state == _READ_ONLY or "connection" in text.lower():
             return TransientError(f"The ledger {self._shown} cannot be reached now: {text}", reason="LedgerUnavailable")
         return StateError(f"The ledger {self._shown} cannot be used: {text}", reason="LedgerUnusable")
 
