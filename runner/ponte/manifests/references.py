@@ -16,7 +16,7 @@ from ponte_api.common import KeyRef, Secret, Setting, has_credentials
 
 MOST_BYTES = 1024 * 1024  # as large as a Secret may be
 _SAFE_NAME = re.compile(r"[A-Za-z0-9]([-._A-Za-z0-9]*[A-Za-z0-9])?")
-_SAFE_KEY = re.compile(r"[-._A-Za-z0-9]+")
+_SAFE_KEY = re.compile(r"(?!\.\.|\.$)[-._A-Za-z0-9]+")
 
 
 class SecretText:
