@@ -5,9 +5,11 @@ Pure: no network, clock or environment. A value that cannot be converted is a fa
 
 from ponte.mapping.compiled import CompiledMapping, Mapped
 from ponte.mapping.compiler import compile_mapping
+from ponte.mapping.examples import TestOutcome, run_tests
 from ponte.mapping.faults import DEFERRED_SCHEMA, FAULT_SCHEMA
 from ponte.mapping.fingerprint import mapping_fingerprint
 from ponte.mapping.lookups import LookupRef
+from ponte.mapping.validation import check
 
 __all__ = [
     "DEFERRED_SCHEMA",
@@ -15,6 +17,9 @@ __all__ = [
     "CompiledMapping",
     "LookupRef",
     "Mapped",
+    "TestOutcome",
+    "check",
     "compile_mapping",
     "mapping_fingerprint",
+    "run_tests",
 ]

@@ -136,7 +136,7 @@ class CompiledMapping:
         )
         nothing = frame[ROW].head(0).alias("row")
         return Mapped(
-            self.target_schema.to_frame(), nothing, nothing, told.cast(dict(FAULT_SCHEMA)), DEFERRED_SCHEMA.to_frame()
+            self.target_schema.to_frame(), nothing, nothing, told.cast(FAULT_SCHEMA), DEFERRED_SCHEMA.to_frame()
         )
 
     def _apply(self, frame: pl.DataFrame, found: Found) -> Mapped:
@@ -156,7 +156,7 @@ class CompiledMapping:
             deferred = deferred.filter(pl.col("row").is_in(passed[ROW].implode()))
             passed = passed.filter(~pl.col(ROW).is_in(deferred["row"].implode()))
         return Mapped(
-            frame=passed.select(**self.shown).cast(dict(self.target_schema)),
+            frame=passed.select(**self.shown).cast(self.target_schema),
             rows=passed[ROW].alias("row"),
             left=pl.concat(left).sort().alias("row"),
             faults=faults.sort("row", maintain_order=True),
@@ -179,7 +179,7 @@ class CompiledMapping:
 def _partition(
     condition: Expression, frame: pl.DataFrame, undecided: pl.Expr
 ) -> tuple[pl.DataFrame, pl.Series, pl.DataFrame]:
-    """The records for which a condition holds, the rows for which it does not, and those where it cannot be computed."""
+    """The records for which a condition holds, the rows for which it does not, and faults where it cannot tell."""
     staged = condition.over(frame)
     bad = any_bad(condition.problems)
     faults = FAULT_SCHEMA.to_frame()

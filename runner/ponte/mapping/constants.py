@@ -31,8 +31,9 @@ def constants(texts: list[str | None], kind: Kind | None, form: Form, dtype: pl.
     wanted = kind or kind_of(dtype)
     canonical = Form(round=form.round, time_zone=form.time_zone or ("UTC" if form.format in EPOCHS else None))
     done = convert(pl.col("text"), pl.String(), wanted, canonical)
-    bad = pl.lit(value=False) if done.bad is None else done.bad.fill_null(value=False)
-    frame = source.to_frame().select("text", value=done.value, bad=bad)
+    frame = source.to_frame().with_columns(value=done.value)
+    fails = pl.lit(value=False) if done.fails is None else done.fails(pl.col("value")).fill_null(value=False)
+    frame = frame.with_columns(bad=fails)
     if frame["bad"].any():
         wrong = frame.filter("bad")["text"][0]
         raise ConfigurationError(

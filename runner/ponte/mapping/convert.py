@@ -8,11 +8,12 @@ import polars as pl
 
 from ponte.errors import ConfigurationError
 from ponte.mapping import dates, numbers
-from ponte.mapping.conversion import Conversion, Trouble
+from ponte.mapping.conversion import Conversion, Trouble, lost
 from ponte.mapping.forms import Form
 from ponte.mapping.kinds import Kind, kind_of
 
 _ALWAYS = pl.lit(value=True)
+_DATED = {"date", "datetime"}
 
 
 def target_type(kind: Kind, source: pl.DataType, form: Form) -> pl.DataType:
@@ -41,32 +42,40 @@ def convert(value: pl.Expr, source: pl.DataType, kind: Kind, form: Form) -> Conv
     """A value of one type as another.
 
     Raises:
-        ConfigurationError: no rule leads from the one type to the other.
+        ConfigurationError: no rule leads from the one type to the other, or the form is none of the type.
     """
     dates.check_zone(form.time_zone)
-    if isinstance(source, pl.Null):
-        return Conversion(value.cast(target_type(kind, source, form)), None, ())
-    given = kind_of(source)
     if kind.name == "string":
         return to_text(value, source)
     if kind.name == "json":
         return _to_json(value, source)
+    given = kind_of(source)
     if given.name == "string":
-        return _from_text(value.cast(pl.String), kind, form)
+        done = _from_text(value.cast(pl.String), kind, form)
+        return Conversion(done.value, None, ()) if isinstance(source, pl.Null) else done
+    return _from_typed(value, source, kind, form)
+
+
+def _from_typed(value: pl.Expr, source: pl.DataType, kind: Kind, form: Form) -> Conversion:
+    given = kind_of(source)
     if kind.is_number and given.is_number:
         return numbers.from_number(value, source, kind, form)
     if kind.is_number and given.name == "boolean":
         return numbers.from_number(value.cast(pl.Int64), pl.Int64(), kind, form)
-    if kind.name in {"date", "datetime"} and given.name in {"date", "datetime"}:
+    if kind.name in _DATED and given.name in _DATED:
         return dates.from_moment(value, source, kind, form)
-    if kind.name in {"date", "datetime"} and given.name in {"integer", "decimal"}:
+    if kind.name in _DATED and given.name in {"integer", "decimal"}:
         return dates.from_number(value, kind, form)
-    if kind.name == "boolean" and given.name == "boolean":
-        return Conversion(value, None, ())
-    if kind.name == "boolean" and given.name in {"integer", "decimal"}:
-        bad = ~value.is_in([0, 1]) if given.name == "integer" else ~((value == 0) | (value == 1))
-        return Conversion(value == 1, bad, (Trouble(_ALWAYS, "NotConvertible", "is neither 0 nor 1"),))
+    if kind.name == "boolean" and given.name in {"boolean", "integer", "decimal"}:
+        return _truth(value, given)
     raise ConfigurationError(f"a {given} ({source}) cannot become a {kind}")
+
+
+def _truth(value: pl.Expr, given: Kind) -> Conversion:
+    if given.name == "boolean":
+        return Conversion(value, None, ())
+    bad = ~((value == 0) | (value == 1))
+    return Conversion(value == 1, lambda _: bad, (Trouble(_ALWAYS, "NotConvertible", "is neither 0 nor 1"),))
 
 
 def _from_text(text: pl.Expr, kind: Kind, form: Form) -> Conversion:
@@ -84,15 +93,16 @@ def _boolean(text: pl.Expr, form: Form) -> Conversion:
     told = text if form.format else text.str.to_lowercase()
     is_true, is_false = told == words[0], told == words[1]
     bad = ~(is_true | is_false)
-    return Conversion(is_true, bad, (Trouble(_ALWAYS, "NotConvertible", f"is neither {words[0]} nor {words[1]}"),))
+    return Conversion(
+        is_true, lambda _: bad, (Trouble(_ALWAYS, "NotConvertible", f"is neither {words[0]} nor {words[1]}"),)
+    )
 
 
 def to_text(value: pl.Expr, source: pl.DataType) -> Conversion:
     """The canonical text of a value: digits with a point, true and false, ISO 8601."""
     if isinstance(source, pl.Binary):
         text = value.cast(pl.String, strict=False)
-        bad = value.is_not_null() & text.is_null()
-        return Conversion(text, bad, (Trouble(_ALWAYS, "NotConvertible", "holds bytes that are no text"),))
+        return Conversion(text, lost(value), (Trouble(_ALWAYS, "NotConvertible", "holds bytes that are no text"),))
     if isinstance(source, pl.Datetime):
         ending = "Z" if source.time_zone is not None else ""
         moment = value.dt.convert_time_zone("UTC") if ending else value
@@ -107,7 +117,7 @@ def _to_json(value: pl.Expr, source: pl.DataType) -> Conversion:
         return Conversion(value.struct.json_encode(), None, ())
     if isinstance(source, pl.String):
         bad = value.map_batches(_is_no_json, return_dtype=pl.Boolean, is_elementwise=True)
-        return Conversion(value, bad, (Trouble(_ALWAYS, "NotConvertible", "is not JSON"),))
+        return Conversion(value, lambda _: bad, (Trouble(_ALWAYS, "NotConvertible", "is not JSON"),))
     if isinstance(source, pl.List | pl.Array):
         wrapped = pl.struct(v=value).struct.json_encode()
         body = wrapped.str.strip_prefix('{"v":').str.strip_suffix("}")

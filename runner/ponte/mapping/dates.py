@@ -84,11 +84,10 @@ def _date_from_text(text: pl.Expr, form: Form) -> Conversion:
     pattern = _Pattern(*_ISO_DATE) if form.format is None else _read_pattern(form.format)
     value = text.str.to_date(pattern.polars, strict=False)
     matches = text.str.contains(pattern.regex)
-    on_calendar = value.is_not_null() & (value.dt.year() >= 1)
     words = f"does not look like {form.format or 'yyyy-MM-dd'}"
     return Conversion(
         value=value,
-        bad=text.is_not_null() & ~(matches & on_calendar),
+        fails=lambda done: text.is_not_null() & ~(matches & (done.dt.year() >= 1).fill_null(value=False)),
         troubles=(
             Trouble(~matches, "NotConvertible", words),
             Trouble(pl.lit(value=True), "NotConvertible", "is not on the calendar"),
@@ -131,7 +130,7 @@ def _iso_datetime(text: pl.Expr, form: Form) -> Conversion:
         plain = _finish(text, matches, local, form, local)
         zoned = text.str.contains(f"^{_ISO_LOCAL}{_OFFSET}$")
         trouble = Trouble(zoned, "NotConvertible", "names a zone; add timeZone, so that times become UTC")
-        return Conversion(plain.value, plain.bad, (trouble, *plain.troubles))
+        return Conversion(plain.value, plain.fails, (trouble, *plain.troubles))
     named = local.dt.replace_time_zone("UTC") - _offset(text)
     value = pl.when(names_zone).then(named).otherwise(_place(local, form))
     return _finish(text, matches, local, form, value)
@@ -148,7 +147,7 @@ def _offset(text: pl.Expr) -> pl.Expr:
 def _finish(text: pl.Expr, matches: pl.Expr, local: pl.Expr, form: Form, value: pl.Expr) -> Conversion:
     return Conversion(
         value=value,
-        bad=text.is_not_null() & ~(matches & _in_years(value)),
+        fails=lambda done: text.is_not_null() & ~(matches & _in_years(done)),
         troubles=(
             Trouble(~matches, "NotConvertible", f"does not look like {form.format or 'yyyy-MM-ddTHH:mm:ss'}"),
             Trouble(local.is_null(), "NotConvertible", "is not on the calendar"),
@@ -170,10 +169,11 @@ def _to_utc(local: pl.Expr, zone: str) -> pl.Expr:
 def _from_epoch_text(text: pl.Expr, kind: Kind, form: Form) -> Conversion:
     is_number = text.str.contains(r"^-?[0-9]{1,18}$")
     inner = from_number(text.cast(pl.Int64, strict=False), kind, form)
-    assert inner.bad is not None  # noqa: S101 - numbers always have one
+    fails = inner.fails
+    assert fails is not None  # noqa: S101 - numbers can always fail
     return Conversion(
         value=inner.value,
-        bad=~is_number | inner.bad.fill_null(value=False),
+        fails=lambda done: ~is_number | fails(done),
         troubles=(Trouble(~is_number, "NotConvertible", "is not a whole number"), *inner.troubles),
     )
 
@@ -188,7 +188,7 @@ def from_number(value: pl.Expr, kind: Kind, form: Form) -> Conversion:
     moment = (whole * factor).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     return Conversion(
         value=_as_date(moment, form.time_zone) if kind.name == "date" else moment,
-        bad=value.is_not_null() & ~fits.fill_null(value=False),
+        fails=lambda _: value.is_not_null() & ~fits.fill_null(value=False),
         troubles=(Trouble(pl.lit(value=True), "NotConvertible", "is no whole number within the years 1 to 9999"),),
     )
 
@@ -211,7 +211,7 @@ def from_moment(value: pl.Expr, source: pl.DataType, kind: Kind, form: Form) -> 
             result = moment.dt.date() if kind.name == "date" else _place(moment, form)
     return Conversion(
         value=result,
-        bad=value.is_not_null() & (result.is_null() | ~value.dt.year().is_between(1, 9999)),
+        fails=lambda done: value.is_not_null() & (done.is_null() | ~value.dt.year().is_between(1, 9999)),
         troubles=(
             Trouble(result.is_null(), "NotConvertible", f"does not exist in {form.time_zone}: clocks skip it"),
             Trouble(pl.lit(value=True), "NotConvertible", "lies outside the years 1 to 9999"),

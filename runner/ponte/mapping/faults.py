@@ -144,4 +144,4 @@ def tell(frame: pl.DataFrame, rows: str, field: str | pl.Expr | None, problems: 
         message = pl.when(bad).then(inner_message).otherwise(message)
     path = field if isinstance(field, pl.Expr) else pl.lit(field, dtype=pl.String)
     told = frame.select(row=pl.col(rows), field=path, reason=reason, message=message)
-    return told.cast(dict(FAULT_SCHEMA))
+    return told.cast(FAULT_SCHEMA)

@@ -168,7 +168,7 @@ class _Steps:
             fallback = literal(constants([self.rule.default], self.kind, self.form, self.dtype))
             value = pl.when(self.given.is_null()).then(fallback).otherwise(value)
         done = pl.col(f"{self.name}.value")
-        told = (*self.origin.problems, *made.problems(self.label), *self._required(done))
+        told = (*self.origin.problems, *made.problems(self.label, done), *self._required(done))
         problems = (*told, *too_long, *bounds(self.rule, done, self.dtype, self.label))
         return self._field(value, problems)
 
@@ -183,14 +183,15 @@ class _Steps:
         made = Conversion(found, None, ()) if self.kind is None else convert(found, pl.String(), self.kind, self.form)
         key = to_text(self.given, self.origin.dtype)
         hidden = self.label.value is None
+        done = pl.col(f"{self.name}.value")
         missing = self._required(self.given)
         told = (
             *self.origin.problems,
-            *key.problems(self.label),
+            *key.problems(self.label, pl.col(f"{self.name}.key")),
             *missing,
-            *made.problems(Label(rule.to, None if hidden else found)),
+            *made.problems(Label(rule.to, None if hidden else found), done),
         )
-        problems = (*told, *bounds(rule, pl.col(f"{self.name}.value"), self.dtype, self.label))
+        problems = (*told, *bounds(rule, done, self.dtype, self.label))
         ref = LookupRef(rule.lookup.system, rule.lookup.object, rule.lookup.by or "sourceKey")
         return replace(self._field(made.value, problems), lookup=Lookup(ref, key.value, hidden))
 

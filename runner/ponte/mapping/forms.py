@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ponte_api.mapping import Rounding
-
 from ponte.errors import ConfigurationError
+from ponte_api.mapping import Rounding
 
 
 @dataclass(frozen=True, slots=True)

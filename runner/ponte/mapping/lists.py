@@ -40,6 +40,9 @@ def listed(rule: Converted, text: pl.Expr, plain: Conversion, typed: Typed) -> C
         other = literal(typed([member]))
         return Conversion(pl.when(text.is_null() | is_listed).then(becomes).otherwise(other), None, ())
     if choice == "keep":
-        bad = None if plain.bad is None else ~is_listed & plain.bad
-        return Conversion(pl.when(is_listed).then(becomes).otherwise(plain.value), bad, plain.troubles)
-    return Conversion(becomes, ~is_listed, (Trouble(_ALWAYS, "UnknownValue", "is not in the list of values"),))
+        fails = plain.fails
+        kept = pl.when(is_listed).then(becomes).otherwise(plain.value)
+        return Conversion(kept, None if fails is None else lambda done: ~is_listed & fails(done), plain.troubles)
+    return Conversion(
+        becomes, lambda _: ~is_listed, (Trouble(_ALWAYS, "UnknownValue", "is not in the list of values"),)
+    )

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import polars as pl
-from ponte_api.mapping import Rounding
 
 from ponte.errors import ConfigurationError
-from ponte.mapping.conversion import Conversion, Trouble
+from ponte.mapping.conversion import Conversion, Fails, Trouble, lost
 from ponte.mapping.forms import Form, Marks, marks_of
 from ponte.mapping.kinds import MAX_PRECISION, Kind
+from ponte_api.mapping import Rounding
 
 MAX_ROUNDED_PRECISION = MAX_PRECISION - 2
 
@@ -39,10 +39,9 @@ def from_text(text: pl.Expr, kind: Kind, form: Form) -> Conversion:
         exact = rounded(
             _sticky(plain, scale).cast(pl.Decimal(MAX_PRECISION, scale + 2), strict=False), scale, form.round
         )
-    value = narrow(exact, kind)
     return Conversion(
-        value=value,
-        bad=~fits | (text.is_not_null() & value.is_null()),
+        value=narrow(exact, kind),
+        fails=_or(~fits, lost(text)),
         troubles=(
             Trouble(~is_number, "NotConvertible", "is not a number"),
             Trouble(~fits, "TooManyDecimals", too_many(kind)),
@@ -65,10 +64,9 @@ def from_number(value: pl.Expr, source: pl.DataType, kind: Kind, form: Form) -> 
     else:
         exact = value
         cut = value.truncate(kind.scale) != value if scale > kind.scale else pl.lit(value=False)
-    result = narrow(exact, kind)
     return Conversion(
-        value=result,
-        bad=cut | (value.is_not_null() & result.is_null()),
+        value=narrow(exact, kind),
+        fails=_or(cut, lost(value)),
         troubles=(
             Trouble(cut, "TooManyDecimals", too_many(kind)),
             Trouble(pl.lit(value=True), "OutOfRange", f"is too large for {kind}"),
@@ -104,6 +102,10 @@ def rounded(value: pl.Expr, scale: int, mode: Rounding) -> pl.Expr:
     return pl.when(up).then(whole + step).when(down).then(whole - step).otherwise(whole)
 
 
+def _or(bad: pl.Expr, fails: Fails) -> Fails:
+    return lambda done: bad | fails(done)
+
+
 def _refuse_wide_rounding(kind: Kind) -> None:
     if kind.name == "decimal" and kind.precision > MAX_ROUNDED_PRECISION:
         raise ConfigurationError(f"round works up to decimal({MAX_ROUNDED_PRECISION},s); {kind} is wider")
@@ -119,7 +121,7 @@ def _float(plain: pl.Expr, is_number: pl.Expr) -> Conversion:
     value = plain.cast(pl.Float64, strict=False)
     return Conversion(
         value=value,
-        bad=~is_number | (is_number & ~value.is_finite().fill_null(value=False)),
+        fails=lambda done: ~is_number | (is_number & ~done.is_finite().fill_null(value=False)),
         troubles=(
             Trouble(~is_number, "NotConvertible", "is not a number"),
             Trouble(pl.lit(value=True), "OutOfRange", "is too large for float"),
@@ -128,27 +130,24 @@ def _float(plain: pl.Expr, is_number: pl.Expr) -> Conversion:
 
 
 def _from_float(value: pl.Expr, kind: Kind, form: Form) -> Conversion:
+    """A float by its shortest decimal form, the one that people see."""
     finite = value.is_finite()
     if kind.name == "float":
-        return Conversion(
-            value.cast(pl.Float64), ~finite, (Trouble(pl.lit(value=True), "NotConvertible", "is not a finite number"),)
-        )
+        told = Trouble(pl.lit(value=True), "NotConvertible", "is not a finite number")
+        return Conversion(value.cast(pl.Float64), lambda _: ~finite, (told,))
     short = value.cast(pl.String)
     wide = pl.Decimal(MAX_PRECISION, MAX_PRECISION // 2)
-    text = (
-        pl.when(short.str.contains("e", literal=True))
-        .then(short.cast(wide, strict=False).cast(pl.String))
-        .otherwise(short)
-    )
+    spelt_out = short.cast(wide, strict=False).cast(pl.String)
+    text = pl.when(short.str.contains("e", literal=True)).then(spelt_out).otherwise(short)
     inner = from_text(text, kind, Form(round=form.round))
-    lost = finite & (text.is_null() | ((value != 0) & (text.cast(wide, strict=False) == 0)))
-    assert inner.bad is not None  # noqa: S101 - numbers in text always have one
+    vanishes = finite & (text.is_null() | ((value != 0) & (text.cast(wide, strict=False) == 0)))
+    assert inner.fails is not None  # noqa: S101 - numbers in text can always fail
     return Conversion(
         value=inner.value,
-        bad=~finite | inner.bad.fill_null(value=False) | lost,
+        fails=_or(~finite | vanishes, inner.fails),
         troubles=(
             Trouble(~finite, "NotConvertible", "is not a finite number"),
-            Trouble(lost, "OutOfRange", f"is too large or too small for {kind}"),
+            Trouble(vanishes, "OutOfRange", f"is too large or too small for {kind}"),
             *inner.troubles,
         ),
     )

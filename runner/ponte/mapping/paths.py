@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 import polars as pl
+from polars.datatypes import DataTypeClass
 
 from ponte.errors import ConfigurationError
 
@@ -77,7 +78,7 @@ def _enter(value: pl.Expr, dtype: pl.DataType, step: str | int, path: str) -> tu
     return value.struct.field(step), members[step]
 
 
-def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
+def _instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
     return dtype if isinstance(dtype, pl.DataType) else dtype()
 
 

@@ -1,4 +1,4 @@
-"""Runs compiled rules over a frame: layer by layer in columns, faults worked out only for the records that have some."""
+"""Runs compiled rules over a frame: layer by layer in columns, faults only for the records that have some."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ponte.mapping.program import Check, Program
 from ponte.mapping.scope import INTERNAL
 
 ROW = f"{INTERNAL}row"
-_PARENT, _PLACE, _START = f"{INTERNAL}parent", f"{INTERNAL}place", f"{INTERNAL}start"
+_PARENT, _PLACE, _START, _NONE = (f"{INTERNAL}{name}" for name in ("parent", "place", "start", "none"))
 
 Found = Mapping[LookupRef, pl.DataFrame]
 
@@ -127,48 +127,56 @@ def _waiting(staged: pl.DataFrame, plan: FieldPlan) -> pl.DataFrame:
         object=pl.lit(plan.lookup.ref.object),
         value=pl.col(plan.column("key")),
     )
-    return told.cast(dict(DEFERRED_SCHEMA))
+    return told.cast(DEFERRED_SCHEMA)
 
 
 def explode(staged: pl.DataFrame, plan: FieldPlan) -> pl.DataFrame:
-    """The elements of a field's lists as records: ROW counts them, with the record they are of and their place in it."""
+    """The elements of a field's lists as records: counted by ROW, with their record and their place in it."""
     raw = plan.column("raw")
     if not isinstance(staged.schema[raw], pl.List):
-        return pl.DataFrame(schema={ROW: pl.UInt32, _PARENT: pl.UInt32, _PLACE: pl.UInt32, "value": pl.Null})
-    lists = staged.select(pl.col(ROW).alias(_PARENT), pl.col(raw).alias("value")).filter(pl.col("value").list.len() > 0)
-    starts = lists.with_columns((pl.col("value").list.len().cum_sum() - pl.col("value").list.len()).alias(_START))
-    elements = starts.explode("value").with_row_index(ROW)
-    elements = elements.with_columns((pl.col(ROW) - pl.col(_START)).cast(pl.UInt32).alias(_PLACE)).drop(_START)
-    if isinstance(elements.schema["value"], pl.Struct):
-        return elements.with_columns(pl.col("value").is_null().alias(f"{INTERNAL}none")).unnest("value")
-    return elements.with_columns(pl.col("value").is_null().alias(f"{INTERNAL}none"))
+        return pl.DataFrame(schema={ROW: pl.UInt32, _PARENT: pl.UInt32, _PLACE: pl.UInt32, _NONE: pl.Boolean})
+    size = pl.col("value").list.len()
+    lists = staged.select(pl.col(ROW).alias(_PARENT), pl.col(raw).alias("value")).filter(size > 0)
+    elements = lists.with_columns((size.cum_sum() - size).alias(_START)).explode("value").with_row_index(ROW)
+    place = (pl.col(ROW) - pl.col(_START)).cast(pl.UInt32)
+    elements = elements.with_columns(place.alias(_PLACE), pl.col("value").is_null().alias(_NONE)).drop(_START)
+    return elements.unnest("value") if isinstance(elements.schema["value"], pl.Struct) else elements
 
 
 def _run_elements(staged: pl.DataFrame, plan: FieldPlan, program: Program, found: Found) -> tuple[pl.DataFrame, Staged]:
     elements = explode(staged, plan)
     inner = run(program, elements, found)
-    members = inner.frame.select(pl.col(_PARENT).alias(ROW), pl.struct(**program.nested()).alias(plan.column("value")))
-    lists = members.group_by(ROW, maintain_order=True).agg(pl.col(plan.column("value")))
-    nothing = elements.filter(f"{INTERNAL}none") if f"{INTERNAL}none" in elements.columns else elements.clear()
-    missing = nothing.select(
-        row=pl.col(ROW),
-        field=pl.lit(None, dtype=pl.String),
-        reason=pl.lit("RequiredFieldMissing"),
-        message=pl.lit(f"an element of {plan.path} is null"),
-    ).cast(dict(FAULT_SCHEMA))
-    faults = _outward(
-        pl.concat([inner.faults.filter(~pl.col("row").is_in(missing["row"].implode())), missing]), elements, plan.path
-    )
-    deferred = _outward(inner.deferred, elements, plan.path)
-    joined = staged.join(lists, on=ROW, how="left", maintain_order="left")
-    empty = pl.lit([], dtype=plan.dtype)
-    value = pl.when(pl.col(plan.column("value")).is_null() & pl.col(plan.column("raw")).is_not_null()).then(empty)
-    joined = joined.with_columns(
-        value.otherwise(pl.col(plan.column("value"))).cast(plan.dtype).alias(plan.column("value")),
+    nothing = _null_elements(elements, plan)
+    told = pl.concat([inner.faults.join(nothing, on="row", how="anti", maintain_order="left"), nothing])
+    faults, deferred = _outward(told, elements, plan.path), _outward(inner.deferred, elements, plan.path)
+    joined = _with_lists(staged, plan, inner.frame, program).with_columns(
         pl.col(ROW).is_in(faults["row"].implode()).alias(plan.column("inner")),
         pl.col(ROW).is_in(deferred["row"].implode()).alias(plan.column("waits")),
     )
     return joined, Staged(inner.frame, faults, deferred)
+
+
+def _with_lists(staged: pl.DataFrame, plan: FieldPlan, elements: pl.DataFrame, program: Program) -> pl.DataFrame:
+    """The frame with the lists put together; a list without elements stays empty, none stays none."""
+    value = plan.column("value")
+    member = pl.struct([one.alias(path) for path, one in program.nested().items()])
+    members = elements.select(pl.col(_PARENT).alias(ROW), member.alias(value))
+    joined = staged.join(
+        members.group_by(ROW, maintain_order=True).agg(pl.col(value)), on=ROW, how="left", maintain_order="left"
+    )
+    is_empty = pl.col(value).is_null() & pl.col(plan.column("raw")).is_not_null()
+    empty = pl.lit([], dtype=plan.dtype)
+    return joined.with_columns(pl.when(is_empty).then(empty).otherwise(pl.col(value)).cast(plan.dtype).alias(value))
+
+
+def _null_elements(elements: pl.DataFrame, plan: FieldPlan) -> pl.DataFrame:
+    told = elements.filter(_NONE).select(
+        row=pl.col(ROW),
+        field=pl.lit(None, dtype=pl.String),
+        reason=pl.lit("RequiredFieldMissing"),
+        message=pl.lit(f"an element of {plan.path} is null"),
+    )
+    return told.cast(FAULT_SCHEMA)
 
 
 def _outward(told: pl.DataFrame, elements: pl.DataFrame, path: str) -> pl.DataFrame:

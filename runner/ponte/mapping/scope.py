@@ -131,14 +131,8 @@ def read_typed(path: str, value: pl.Expr, dtype: pl.DataType, steps: Steps, labe
 
 def read_converted(done: Conversion, type_: SqlType, steps: Steps, label: Label) -> Value:
     """A converted column in an expression."""
-    value = done.value.cast(type_.polars)
-    if done.bad is None:
-        return Value(steps.column(value, 0), type_, None, 1)
-    bad = steps.column(done.bad.fill_null(value=False), 0)
-    for trouble in done.troubles:
-        steps.details.append(Detail(bad & trouble.when, trouble.reason, label.says(trouble.says)))
-    safe = pl.when(~done.bad.fill_null(value=False)).then(value)
-    return Value(steps.column(safe, 0), type_, bad, 1)
+    troubles = tuple(Detail(one.when, one.reason, label.says(one.says)) for one in done.troubles)
+    return steps.converted(done, type_, 0, troubles)
 
 
 def teller(sql: str, labels: Mapping[str, Label]) -> Tell:

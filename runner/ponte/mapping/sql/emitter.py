@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import polars as pl
 
@@ -55,32 +55,36 @@ class Emitter:
         Raises:
             ConfigurationError: types that do not go together, unknown fields and functions.
         """
-        match node:
-            case tree.Literal():
-                return self._literal(node)
-            case tree.Name(path):
-                return self.names.read(path, self.steps)
-            case tree.Unary("NOT", operand):
-                value = self.condition(operand, "NOT")
-                return self.steps.value(~value.expr, BOOLEAN, (value,))
-            case tree.Unary(_, operand):
-                return arithmetic.negate(self.steps, self.number(operand, "-"))
-            case tree.Binary():
-                return self._binary(node)
-            case tree.Is():
-                return self._is(node)
-            case tree.In():
-                return self._in(node)
-            case tree.Like():
-                return self._like(node)
-            case tree.Case():
-                return self._case(node)
-            case tree.Cast(operand, kind):
-                return self.cast(self.emit(operand), parse_kind(kind))
-            case tree.Call():
-                from ponte.mapping.sql.functions import call  # noqa: PLC0415 - functions emit their arguments here
+        emitters: dict[type, Callable[[Any], Value]] = {
+            tree.Literal: self._literal,
+            tree.Name: self._name,
+            tree.Unary: self._unary,
+            tree.Binary: self._binary,
+            tree.Is: self._is,
+            tree.In: self._in,
+            tree.Like: self._like,
+            tree.Case: self._case,
+            tree.Cast: self._cast,
+            tree.Call: self._call,
+        }
+        return emitters[type(node)](node)
 
-                return call(self, node)
+    def _name(self, node: tree.Name) -> Value:
+        return self.names.read(node.path, self.steps)
+
+    def _unary(self, node: tree.Unary) -> Value:
+        if node.operator == "NOT":
+            value = self.condition(node.operand, "NOT")
+            return self.steps.value(~value.expr, BOOLEAN, (value,))
+        return arithmetic.negate(self.steps, self.number(node.operand, "-"))
+
+    def _cast(self, node: tree.Cast) -> Value:
+        return self.cast(self.emit(node.operand), parse_kind(node.type))
+
+    def _call(self, node: tree.Call) -> Value:
+        from ponte.mapping.sql.functions import call  # noqa: PLC0415 - functions emit their arguments here
+
+        return call(self, node)
 
     def condition(self, node: tree.Node, where: str) -> Value:
         """A value that must be true, false or nothing."""
@@ -202,28 +206,17 @@ class Emitter:
             type_ = sql_type(kind)
             return Value(value.expr.cast(type_.polars), type_, value.bad, value.level)
         done = convert(value.expr, value.type.polars, kind, Form())
-        return self.converted(done, sql_type(kind, has_zone=value.type.has_zone), value, where)
+        return self._converted(done, sql_type(kind, has_zone=value.type.has_zone), value, where)
 
-    def converted(self, done: Conversion, type_: SqlType, value: Value, where: str) -> Value:
-        """A conversion of a value as a value."""
-        result = done.value.cast(type_.polars)
-        if done.bad is None:
-            return self.steps.value(result, type_, (value,))
-        told = done.troubles[0]
-        for trouble in done.troubles[:-1]:
-            self.steps.details.append(
-                Detail(
-                    done.bad.fill_null(value=False) & trouble.when,
-                    trouble.reason,
-                    self.tell(f"{where}: {trouble.says}"),
-                )
-            )
-        told = done.troubles[-1]
-        bad = done.bad.fill_null(value=False)
-        safe = pl.when(~bad).then(result)
-        return self.steps.value(
-            safe, type_, (value,), (bad, Detail(bad, told.reason, self.tell(f"{where}: {told.says}")))
+    def _converted(self, done: Conversion, type_: SqlType, value: Value, where: str) -> Value:
+        troubles = tuple(
+            Detail(one.when, one.reason, self.tell(f"{where}: a value {one.says}")) for one in done.troubles
         )
+        made = self.steps.converted(done, type_, value.level, troubles)
+        if value.bad is None:
+            return made
+        bads = [one for one in (made.bad, value.bad) if one is not None]
+        return self.steps.made(made.expr, type_, made.level, bads)
 
     def _logic(self, node: tree.Binary) -> Value:
         left, right = self.condition(node.left, node.operator), self.condition(node.right, node.operator)

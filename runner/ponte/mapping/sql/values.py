@@ -8,6 +8,7 @@ from typing import Literal as Choice
 
 import polars as pl
 
+from ponte.mapping.conversion import Conversion
 from ponte.mapping.faults import Detail
 from ponte.mapping.kinds import MAX_PRECISION
 
@@ -119,3 +120,19 @@ class Steps:
         column = self.column(expr, level)
         bad = self.column(pl.any_horizontal(bads), level) if bads else None
         return Value(column, type_, bad, level + 1)
+
+    def converted(self, done: Conversion, type_: SqlType, level: int, troubles: Sequence[Detail]) -> Value:
+        """A conversion as a value: nothing where it fails.
+
+        Args:
+            done: reads what is there at `level`.
+            type_: of the result.
+            level: number of steps that must have run before.
+            troubles: what is told; the `when` of each is looked at only where it fails.
+        """
+        value = self.column(done.value.cast(type_.polars), level)
+        if done.fails is None:
+            return Value(value, type_, None, level + 1)
+        bad = self.column(done.fails(value).fill_null(value=False), level + 1)
+        self.details.extend(Detail(bad & one.when, one.reason, one.message) for one in troubles)
+        return Value(self.column(pl.when(~bad).then(value), level + 2), type_, bad, level + 3)
