@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^\]]+\])?==(?P<version>[^ ;\\]+)")
 OWN_NAME = "ponte-sync"
+CONNECTORS = ("postgresql", "rest")
 
 
 def pins(path: Path) -> dict[str, str]:
@@ -20,26 +21,38 @@ def pins(path: Path) -> dict[str, str]:
     return {canonicalize_name(match["name"]): match["version"] for match in found if match}
 
 
-def wanted(repository: Path, *groups: str) -> list[Requirement]:
-    """Direct dependencies, those of all extras, and those of the named groups."""
+def wanted(repository: Path, extras: tuple[str, ...], groups: tuple[str, ...]) -> list[Requirement]:
+    """What pyproject.toml asks for: with extras also the dependencies that are always needed."""
     settings = tomllib.loads((repository / "pyproject.toml").read_text())
-    lines = list(settings["project"]["dependencies"]) if "bootstrap" not in groups[:1] else []
-    if "bootstrap" not in groups[:1]:
-        lines += [line for extra in settings["project"]["optional-dependencies"].values() for line in extra]
+    lines = list(settings["project"]["dependencies"]) if extras else []
+    lines += [line for extra in extras for line in settings["project"]["optional-dependencies"][extra]]
     lines += [line for group in groups for line in settings["dependency-groups"][group]]
     return [found for found in map(Requirement, lines) if found.name != OWN_NAME]
 
 
+def test_the_extra_all_names_each_connector(repository: Path) -> None:
+    extras = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+
+    assert set(extras) == {"all", "testing", *CONNECTORS}
+    assert [Requirement(line).extras for line in extras["all"]] == [set(CONNECTORS)]
+
+
 @pytest.mark.parametrize(
-    ("file", "groups"),
-    [("run.txt", ()), ("dev.txt", ("dev", "bootstrap")), ("bootstrap.txt", ("bootstrap",))],
+    ("file", "extras", "groups"),
+    [
+        ("run.txt", CONNECTORS, ()),
+        ("dev.txt", (*CONNECTORS, "testing"), ("dev", "bootstrap")),
+        ("bootstrap.txt", (), ("bootstrap",)),
+    ],
 )
-def test_what_pyproject_asks_for_is_pinned(file: str, groups: tuple[str, ...], repository: Path) -> None:
+def test_what_pyproject_asks_for_is_pinned(
+    file: str, extras: tuple[str, ...], groups: tuple[str, ...], repository: Path
+) -> None:
     pinned = pins(repository / "requirements" / file)
 
     unpinned = [
         str(requirement)
-        for requirement in wanted(repository, *groups)
+        for requirement in wanted(repository, extras, groups)
         if not requirement.specifier.contains(pinned.get(canonicalize_name(requirement.name), "0"), prereleases=True)
         or canonicalize_name(requirement.name) not in pinned
     ]

@@ -46,9 +46,12 @@ TESTS_THAT_LEAVE_TRACES = """
 @pytest.fixture
 def trial(pytester: pytest.Pytester, repository: Path) -> pytest.Pytester:
     """An empty test folder with the ground rules of this one."""
-    pytester.makeini(
-        "[pytest]\nmarkers = needs(name): see the real one\nasyncio_default_fixture_loop_scope = function\n"
-    )
+    pytester.makeini(f"""
+        [pytest]
+        pythonpath = {repository / "tests"}
+        markers = needs(name): see the real one
+        asyncio_default_fixture_loop_scope = function
+    """)
     pytester.makeconftest((repository / "tests/conftest.py").read_text())
     return pytester
 
