@@ -29,6 +29,7 @@ class Tally:
         doubled: skus that were created more than once or stand in the shop more than once.
         lost: articles that are not in the shop, or not with the name, price, stock and status of the ERP.
         strangers: products in the shop that the ERP does not offer.
+        repeated: records that were sent again and changed nothing.
     """
 
     expected: int
@@ -36,6 +37,7 @@ class Tally:
     doubled: int
     lost: int
     strangers: int
+    repeated: int
 
     @property
     def is_true(self) -> bool:
@@ -49,6 +51,7 @@ def tally(erp: Path, store: Path) -> Tally:
     with _reading(store) as shop:
         products = [(sku, _shown(json.loads(body))) for sku, body in shop.execute("SELECT sku, body FROM products")]
         creates = dict(shop.execute("SELECT sku, count(*) FROM effects WHERE effect = 'created' GROUP BY sku"))
+        repeated = shop.execute("SELECT count(*) FROM effects WHERE effect = 'unchanged'").fetchone()[0]
     found = dict(products)
     standing = Counter(sku for sku, _ in products)
     twice = {sku for counts in (creates, standing) for sku, times in counts.items() if times > 1}
@@ -58,6 +61,7 @@ def tally(erp: Path, store: Path) -> Tally:
         doubled=len(twice),
         lost=sum(found.get(sku) != wanted for sku, wanted in expected.items()),
         strangers=len(found.keys() - expected.keys()),
+        repeated=repeated,
     )
 
 

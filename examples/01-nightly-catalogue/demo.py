@@ -223,7 +223,10 @@ def killed_and_resumed(stage: Stage) -> None:
         say(f"{INDENT}SIGKILL: the shop has {delivered:,} of {stage.offered:,}, the run is dead")
         run_ponte(stage, "run", "products")
         counted = checks.tally(stage.erp, stage.store)
-    say(f"{INDENT}in the shop: created {counted.created:,} · doubled {counted.doubled:,} · lost {counted.lost:,}")
+    again = f"   ({counted.repeated:,} sent again, without effect)" if counted.repeated else ""
+    say(
+        f"{INDENT}in the shop: created {counted.created:,} · doubled {counted.doubled:,} · lost {counted.lost:,}{again}"
+    )
     if not counted.is_true:
         raise StoryIsNotTrue(f"the shop is not in step with the ERP: {counted}")
 

@@ -50,7 +50,7 @@ CREATE TABLE ARTICOLI (
   SCONTO   TEXT,              -- discount in percent, Italian decimals, empty for none
   IVA      TEXT NOT NULL,     -- VAT rate
   GIACENZA TEXT NOT NULL,     -- stock, Italian decimals, the minus behind
-  EAN      TEXT,              -- bar code, empty for none
+  EAN      TEXT,              -- bar code, null for none
   STATO    TEXT NOT NULL,     -- A active, D discontinued
   FLAG_WEB TEXT NOT NULL,     -- S for the web, N not
   DATAMOD  TEXT NOT NULL      -- changed on, yyyymmdd
@@ -118,7 +118,7 @@ def articles(count: int, seed: int = SEED) -> Iterator[tuple[str | None, ...]]:
             discount,
             pick(VAT_RATES),
             italian(stock, 3),
-            ean13(number) if draw() < 0.9 else "",
+            ean13(number) if draw() < 0.9 else None,
             "D" if draw() < 0.03 else "A",
             "N" if code in odd.not_for_the_web else "S",
             days[int(draw() * len(days))],

@@ -57,11 +57,15 @@ def _missing(account: Account) -> int:
 
 
 def reject_lines(levels: RejectLevels, job: str, width: int | None) -> list[str]:
-    """`rejects: 17 new, 17 open · RequiredFieldMissing name ×12 · …      ponte rejects list products`, or nothing."""
+    """`rejects: 17 new, 17 open · RequiredFieldMissing name ×12 · …      ponte rejects list products`, or nothing.
+
+    Reasons are told where something is new; otherwise they are what they were at the last run.
+    """
     if not (levels.new or levels.closed or levels.open):
         return []
     figures = [f"{count(number)} {word}" for number, word in _reject_figures(levels) if number or word == "open"]
-    parts = ["rejects: " + ", ".join(figures), *(reason_text(reason) for reason in levels.reasons[:_MOST_REASONS])]
+    reasons = levels.reasons[:_MOST_REASONS] if levels.new else []
+    parts = ["rejects: " + ", ".join(figures), *map(reason_text, reasons)]
     if levels.open:
         lines = flow(parts, indent="   ", width=width)
         hint = f"ponte rejects list {job}"

@@ -1,0 +1,154 @@
+"""From `ponte init` to a synchronisation that runs, through the real program."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+Ponte = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def products(folder: Path) -> dict[str, tuple[str, float, int]]:
+    with closing(sqlite3.connect(folder / "integration" / "data" / "shop.db")) as shop:
+        return {sku: (name, price, stock) for sku, name, price, stock in shop.execute("SELECT * FROM products")}
+
+
+def edit(file: Path, before: str, after: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert before in text
+    file.write_text(text.replace(before, after), encoding="utf-8")
+
+
+def without_time(text: str) -> list[str]:
+    return [re.sub(r"   \d+\.\d s$", "", line) for line in text.splitlines()]
+
+
+def test_a_new_integration_runs_and_accounts_for_every_record(ponte: Ponte, tmp_path: Path) -> None:
+    assert ponte("init").returncode == 0
+
+    first = ponte("run", "products")
+
+    assert first.returncode == 0, first.stderr
+    assert without_time(first.stdout) == [
+        "read 5 = created 3 + skipped 1 (not for the web) + rejected 1",
+        "rejects: 1 new, 1 open · RequiredFieldMissing name ×1      ponte rejects list products",
+    ]
+    assert first.stderr == ""
+    assert products(tmp_path) == {
+        "0000001": ("Caffè in grani 1 kg", 12.9, 250),
+        "0000002": ("Tè verde biologico", 1234.5, 12),
+        "0000003": ("Lampadina a LED 9 W", 3.49, 0),
+    }
+
+
+def test_what_did_not_change_is_not_written_and_what_did_is(ponte: Ponte, tmp_path: Path) -> None:
+    articles = tmp_path / "integration" / "data" / "articles.csv"
+    ponte("init")
+    ponte("run", "products")
+
+    again = ponte("run", "products")
+    edit(articles, "0000004;;", "0000004;Filtro aria;")
+    edit(articles, "3,49", "2,99")
+    mended = ponte("run", "products")
+
+    assert without_time(again.stdout)[0] == ("read 5 = unchanged 3 + skipped 1 (not for the web) + rejected 1 (0 new)")
+    assert without_time(mended.stdout) == [
+        "read 5 = created 1 + updated 1 + unchanged 2 + skipped 1 (not for the web)",
+        "rejects: 1 closed, 0 open",
+    ]
+    assert products(tmp_path)["0000003"] == ("Lampadina a LED 9 W", 2.99, 0)
+    assert products(tmp_path)["0000004"] == ("Filtro aria", 7.2, 31)
+
+
+def test_a_plan_tells_and_writes_nothing(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+
+    planned = ponte("plan", "products", "--exit-code")
+
+    assert planned.returncode == 2
+    assert planned.stdout.splitlines()[:2] == [
+        "          create  update  unchanged  skipped  reject  delete",
+        "products       3       0          0        1       1       0",
+    ]
+    assert planned.stdout.splitlines()[-1] == "3 changes would be made; nothing was written."
+    assert products(tmp_path) == {}
+    assert ponte("run", "products").stdout.startswith("read 5 = created 3 ")
+    assert ponte("plan", "products", "--exit-code").returncode == 0
+
+
+def test_results_can_be_had_as_one_json_document(ponte: Ponte) -> None:
+    ponte("init")
+
+    result = json.loads(ponte("run", "products", "-o", "json").stdout)
+
+    assert result["phase"] == "PartiallySucceeded"
+    assert result["account"]["created"] == 3
+    assert result["rejects"]["reasons"] == [{"reason": "RequiredFieldMissing", "field": "name", "count": 1}]
+    assert [run["run"] for run in json.loads(ponte("runs", "-o", "json").stdout)] == [result["run"]]
+
+
+def test_a_run_that_fails_is_in_the_list_of_runs_with_its_reason(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    (tmp_path / "integration" / "data" / "articles.csv").unlink()
+
+    failed = ponte("run", "products")
+
+    assert failed.returncode in {75, 78}
+    assert "articles.csv" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_doctor_finds_all_well_and_then_what_is_not(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    well = ponte("doctor")
+    (tmp_path / "integration" / "data" / "shop.db").write_text("this is no database, whatever its name says")
+
+    ill = ponte("doctor")
+
+    assert well.returncode == 0, well.stdout
+    assert ill.returncode == 1
+    [line] = [line for line in ill.stdout.splitlines() if "FAILED" in line]
+    assert line.startswith("shop ")
+
+
+def test_fields_are_locked_into_the_manifest_once(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+
+    shown = ponte("schema", "shop")
+    locked = ponte("schema", "shop", "--lock")
+    again = ponte("schema", "shop", "--lock")
+
+    assert shown.stdout.splitlines()[0] == "products  (4 fields)"
+    assert locked.stdout.splitlines()[-1] == "integration/systems.yaml: written."
+    assert again.stdout.splitlines() == ["products  as it was", "integration/systems.yaml: nothing to write."]
+    assert "# A server needs a login, always by reference:" in (tmp_path / "integration/systems.yaml").read_text()
+    assert ponte("validate").returncode == 0
+
+
+def test_faults_stop_a_run_before_anything_is_reached(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    edit(tmp_path / "integration" / "products.yaml", "object: products}", "object: product}")
+
+    refused = ponte("run", "products")
+
+    assert refused.returncode == 78
+    assert re.match(
+        r'integration/products.yaml:\d+  SyncJob products: target.object: "product" is not in SyncSource shop',
+        refused.stderr,
+    )
+    assert not (tmp_path / ".ponte").exists()
+
+
+def test_a_reader_that_has_enough_is_no_error(program: list[str], ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    line = f"{' '.join(program)} validate -o json | head -c 1"
+
+    done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], cwd=tmp_path, capture_output=True, check=False)
+
+    assert done.returncode == 0
+    assert done.stderr == b""
