@@ -7,16 +7,16 @@ query takes them by `current_setting(name)`, so that a reading of any size strea
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import polars as pl
 
 from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
 from ponte.connectors.sql.client import CommitLostError, Dialect, Rows, Stage
-from ponte.connectors.sql.errors import translate
+from ponte.connectors.sql.errors import LOST, translate
 from ponte.connectors.sql.values import beyond_calendar, decimals, faults, join_faults
-from ponte.errors import ConfigurationError
+from ponte.errors import ConfigurationError, PonteError, TransientError
 
 _KINDS: dict[str, tuple[Kind, int]] = {
     "int2": ("integer", 16),
@@ -46,6 +46,7 @@ _STAGE_TYPES: dict[str, str] = {
     "datetimetz": "timestamptz",
     "binary": "bytea",
 }
+STATEMENT_TIMEOUT_MS = 100_000  # shorter than what the target says one delivery may take
 _BATCH_BYTES = "4194304"
 _INVOLVED = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
 _TABLES = f"""
@@ -120,7 +121,7 @@ class PostgresqlDialect:
 
 
 class PostgresqlSession:
-    """One connection to PostgreSQL. All it does is inside explicit transactions."""
+    """One connection to PostgreSQL. What takes parameters is inside a transaction that was begun."""
 
     dialect: Dialect = PostgresqlDialect()
 
@@ -135,31 +136,29 @@ class PostgresqlSession:
             except BaseException:
                 self._database.close()
                 raise
-            self._connection.set_autocommit(False)
 
     def begin(self, *, is_snapshot: bool) -> None:
-        """The driver opens the transaction; this settles what it sees."""
-        self.execute(
-            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"
-            if is_snapshot
-            else "SET CONSTRAINTS ALL IMMEDIATE"
-        )
+        """Begins by a statement: the driver's own transactions refuse to return to a savepoint."""
+        if is_snapshot:
+            self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            return
+        self.execute("BEGIN")
+        self.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        self.execute(f"SET LOCAL statement_timeout = {STATEMENT_TIMEOUT_MS}")
 
     def commit(self) -> None:
-        """Commits. Raises CommitLostError when the connection broke, what a commit says otherwise."""
+        """Commits. Raises CommitLostError when the connection broke, what the server says otherwise."""
         try:
-            self._connection.commit()
-        except self._manager.Error as error:
-            if error.sqlstate is None or str(error.sqlstate)[:2] in {"08", "57", "40"}:
+            self.execute("COMMIT")
+        except TransientError as error:
+            if error.reason == LOST:
                 raise CommitLostError from error
-            raise self._error(error) from error
+            raise
 
     def rollback(self) -> None:
         """Rolls back; on a broken connection the server does."""
-        try:
-            self._connection.rollback()
-        except self._manager.Error:
-            return
+        with suppress(PonteError):
+            self.execute("ROLLBACK")
 
     def relation(self, table: str | None, query: str | None) -> Relation:
         """A table or view by its name, with its schema where needed, or a query."""

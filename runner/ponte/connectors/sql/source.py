@@ -52,6 +52,7 @@ class SqlSource:
 
 
 def _greatest(session: Session, spec: ObjectSpec, field: str) -> str | None:
+    session.begin(is_snapshot=True)
     relation = session.relation(spec.table, spec.query)
     column = relation.column(field)
     return session.scalar(f"SELECT {session.dialect.bound(column)} FROM {relation.sql} AS t")

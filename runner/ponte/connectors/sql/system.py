@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from ponte.connectors.sql.catalogue import Relation
 from ponte.connectors.sql.client import Session, Worker
 from ponte.connectors.sql.source import SqlSource
 from ponte.connectors.sql.target import SqlTarget
@@ -60,7 +59,8 @@ class SqlSystem:
         """The columns, from the catalogue."""
         spec = self._object(object_name)
         async with self.session() as (session, worker):
-            relation: Relation = await worker.run(session.relation, spec.table, spec.query)
+            await worker.run(session.begin, is_snapshot=True)
+            relation = await worker.run(session.relation, spec.table, spec.query)
         return [SchemaField(column.name, column.type) for column in relation.columns]
 
     async def close(self) -> None:

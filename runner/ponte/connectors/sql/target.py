@@ -84,6 +84,7 @@ class SqlTarget:
 
 
 def _prepare(session: Session, spec: ObjectSpec) -> Writer:
+    session.begin(is_snapshot=True)
     table = session.relation(spec.table, None)
     parts = tuple(PartTable(part, session.relation(part.table, None)) for part in spec.parts)
     session.rollback()
@@ -91,7 +92,8 @@ def _prepare(session: Session, spec: ObjectSpec) -> Writer:
 
 
 def _find(session: Session, table: Relation, keys: pl.DataFrame) -> pl.DataFrame:
-    found = list(_by_key(session, table, keys, ()))
+    session.begin(is_snapshot=True)
+    found = _by_key(session, table, keys, ())
     frame = pl.concat(found) if found else FOUND_SCHEMA.to_frame()
     session.rollback()
     return frame.select(pl.col("row").cast(pl.UInt32), pl.lit(None, pl.String).alias("target_id"))
@@ -100,6 +102,7 @@ def _find(session: Session, table: Relation, keys: pl.DataFrame) -> pl.DataFrame
 def _fetch(writer: Writer, keys: pl.DataFrame) -> pl.DataFrame:
     session = writer.session
     columns = tuple(column for column in writer.table.columns if column.name != "row")
+    session.begin(is_snapshot=True)
     found = _by_key(session, writer.table, keys, columns)
     frame, _ = read_parts(session, list(writer.parts), found[0]) if found else (pl.DataFrame(), None)
     session.rollback()
