@@ -163,10 +163,11 @@ class _Steps:
     def plan(self) -> FieldPlan:
         """The field without a look-up."""
         made = self._made()
-        value, too_long = self._cut(made.value)
+        value = made.value
         if self.rule.default is not None:
             fallback = literal(constants([self.rule.default], self.kind, self.form, self.dtype))
             value = pl.when(self.given.is_null()).then(fallback).otherwise(value)
+        value, too_long = self._cut(value)
         done = pl.col(f"{self.name}.value")
         told = (*self.origin.problems, *made.problems(self.label, done), *self._required(done))
         problems = (*told, *too_long, *bounds(self.rule, done, self.dtype, self.label))
