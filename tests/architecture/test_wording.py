@@ -12,7 +12,6 @@ FORBIDDEN = {
         r"\b(pypi\.org|pythonhosted\.org|registry\.npmjs\.org|registry\.yarnpkg\.com|proxy\.golang\.org|sum\.golang\.org)\b"
     ),
     "somebody's home": re.compile(r"(?<![\w.])/(home/\w+|root/|Users/\w+|work/(main|shared))"),
-    "a shared temporary path": re.compile(r"(?<![\w.])/tmp/\w+"),
     "who or what typed it": re.compile(r"(?i)co-authored-by|\bas an AI\b|language model|\bLLM\b"),
 }
 BINARY = {".png", ".gz", ".zip", ".db", ".ico", ".woff2", ".parquet"}
