@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
@@ -10,7 +10,8 @@ from ponte.engine import examine
 from ponte.engine.canonical import join_key
 from ponte.engine.deliver import Shape, chunks_of, deliver
 from ponte.engine.examine import Examined
-from ponte.engine.ledger_port import REJECT_SCHEMA, Commit
+from ponte.engine.job import Job
+from ponte.engine.ledger_port import REJECT_SCHEMA, Commit, Ledger
 from ponte.engine.ports import Batch
 from ponte.engine.rejecting import deferral_faults, rejects_of, single_fault
 from ponte.engine.state import RunState
@@ -26,16 +27,16 @@ MIN_REJECTS_FOR_SHARE = 10
 class Mapper:
     """The job's Mapping, compiled once per shape of the source's frames."""
 
-    state: RunState
-    _compiled: dict[tuple[tuple[str, pl.DataType], ...], CompiledMapping]
+    job: Job
+    ledger: Ledger
+    _compiled: dict[tuple[tuple[str, pl.DataType], ...], CompiledMapping] = field(default_factory=dict)
 
     def compiled(self, schema: pl.Schema) -> CompiledMapping:
         """The Mapping for frames of this schema."""
         shape = tuple(schema.items())
         if shape not in self._compiled:
-            job = self.state.job
             self._compiled[shape] = compile_mapping(
-                job.mapping, schema, declared=job.source_object.fields, audience=job.audience
+                self.job.mapping, schema, declared=self.job.source_object.fields, audience=self.job.audience
             )
         return self._compiled[shape]
 
@@ -48,7 +49,7 @@ class Mapper:
 
     async def _found(self, ref: LookupRef, values: pl.Series) -> pl.DataFrame:
         keys = pl.Series("key", [join_key([value]) for value in values], dtype=pl.String)
-        answered = await self.state.ports.ledger.resolve(ref.system, ref.object, ref.by, keys)
+        answered = await self.ledger.resolve(ref.system, ref.object, ref.by, keys)
         asked = pl.DataFrame({"asked": values, "value": keys}, schema={"asked": pl.String, "value": pl.String})
         return asked.join(answered, on="value").select(value="asked", target_id="target_id")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from ponte.engine.ledger_port import Ledger
+from ponte.engine.ledger_port import Ledger, ScopeIdentity
 from ponte.engine.ports import Clock, Failpoint, Operation, ReadMode, Source, StageTimes, Target
 from ponte_api.mapping import MappingSpec
 from ponte_api.result import Account
@@ -56,6 +56,12 @@ class Job:
     overlap_s: float | None = None
     patience_s: float = 86_400.0
     after: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> ScopeIdentity:
+        """What the job's rows in the ledger belong to."""
+        source = (self.source_system, self.source_object.name)
+        return ScopeIdentity(self.state_id, self.name, source, (self.target_system, self.target_object))
 
 
 @dataclass(frozen=True, slots=True)

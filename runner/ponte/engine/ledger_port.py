@@ -89,7 +89,7 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A claim. `lost` keys were claimed or delivered newer by another; `doubtful` ones have an older claim, unsettled."""
+    """A claim. `lost`: keys that another claimed or delivered newer; `doubtful`: keys with an unsettled older claim."""
 
     claim: int
     lost: pl.Series

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ponte.engine.job import Job, Order, Ports
 from ponte.engine.known import IndexedKnown, Known, QueriedKnown
-from ponte.engine.ledger_port import Busy, Scope, ScopeIdentity, Writer
+from ponte.engine.ledger_port import Busy, Scope, Writer
 from ponte.engine.state import RunState
 from ponte.errors import ConfigurationError, TransientError
 from ponte.mapping import mapping_fingerprint
@@ -38,16 +38,13 @@ async def open_run(ports: Ports, job: Job, order: Order) -> Opened:
         ConfigurationError: the source cannot do the reading.
     """
     await _check_after(ports, job)
-    identity = ScopeIdentity(
-        job.state_id, job.name, (job.source_system, job.source_object.name), (job.target_system, job.target_object)
-    )
-    scope = await ports.ledger.open_scope(identity)
+    scope = await ports.ledger.open_scope(job.identity)
     fingerprint = f"{FINGERPRINT_VERSION}:{mapping_fingerprint(job.mapping, job.audience)}"
     is_changed = scope.mapping_fingerprint is not None and scope.mapping_fingerprint != fingerprint
     effective = _effective(order, scope, is_changed)
     _check_reading(ports, job, effective)
     writer = await _acquire(ports, job, order, scope)
-    scope = await ports.ledger.open_scope(identity)
+    scope = await ports.ledger.open_scope(job.identity)
     return Opened(
         await _state(ports, job, effective, replace_scope(writer, scope), is_changed), fingerprint, is_changed
     )
@@ -70,8 +67,8 @@ def _check_reading(ports: Ports, job: Job, order: Order) -> None:
     if order.read not in offered:
         raise ConfigurationError(
             f"SyncJob {job.name}: {job.source_system}/{job.source_object.name} cannot be read by {order.read}; it "
-            f"offers {', '.join(sorted(offered))}. A reading of changes or a range needs objects[].cursor, one by keys needs "
-            "objects[].key and, for REST, write.get or write.find.",
+            f"offers {', '.join(sorted(offered))}. A reading of changes or a range needs objects[].cursor, one by keys "
+            "needs objects[].key and, for REST, write.get or write.find.",
             reason="ReadingNotOffered",
         )
     if not job.source_object.key:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 
 import polars as pl
@@ -21,7 +21,7 @@ class Window:
     upper: str | None
 
 
-async def read_ahead(source: Source, read: Read) -> AsyncIterator[Batch]:
+async def read_ahead(source: Source, read: Read) -> AsyncGenerator[Batch, None]:
     """The batches of a reading; the next one is read while the last one is worked on."""
     batches = source.read(read).__aiter__()
     coming: asyncio.Task[Batch] = asyncio.ensure_future(_next(batches))

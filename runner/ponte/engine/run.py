@@ -75,7 +75,7 @@ class _Reading:
 
 async def _work(opened: Opened) -> Ending:
     state, order = opened.state, opened.state.order
-    mapper = Mapper(state, {})
+    mapper = Mapper(state.job, state.ports.ledger)
     upper = order.upper
     if order.read in ("all", "changes") and "changes" in state.ports.source.capabilities.reads:
         upper = await state.ports.source.upper_bound()
@@ -139,8 +139,7 @@ async def _timed(state: RunState, read: Read) -> AsyncIterator[Batch]:
             state.check_stop()
             yield batch
     finally:
-        with suppress(RuntimeError):
-            await batches.aclose()  # type: ignore[attr-defined]  # an async generator
+        await batches.aclose()
 
 
 def _checkpoint(state: RunState, read: Read, batch: Batch) -> str | None:

@@ -6,6 +6,7 @@ from ponte.engine.job import DeleteRules, Job, RejectLimits
 from ponte.errors import ConfigurationError
 from ponte.manifests import Manifests
 from ponte_api.common import duration_seconds
+from ponte_api.mapping import Converted, MappingSpec
 from ponte_api.sync_source import ObjectSpec
 
 
@@ -57,3 +58,13 @@ def object_of(manifests: Manifests, system: str, name: str) -> ObjectSpec:
             f"SyncSource {system} has no object {name!r} (has: {offered}).", reason="ObjectNotFound"
         )
     return found
+
+
+def sensitive_fields(mapping: MappingSpec) -> frozenset[str]:
+    """Top-level target fields whose values are masked in outputs: they, or something inside them, are sensitive."""
+    return frozenset(rule.to.partition(".")[0] for rule in mapping.fields if _is_sensitive(rule))
+
+
+def _is_sensitive(rule: Converted) -> bool:
+    inner = getattr(rule, "each", None) or ()
+    return rule.sensitive is not None or any(_is_sensitive(part) for part in inner)

@@ -10,13 +10,15 @@ from typing import Literal
 
 from ponte.connectors.registry import References, connect
 from ponte.engine.job import Job, Order, Ports, Progress, no_failpoint
+from ponte.engine.plan import Plan, plan
 from ponte.engine.ports import Clock, Failpoint, ReadMode, StageTimes, System
 from ponte.engine.run import run
+from ponte.engine.verify import Verification, verify
 from ponte.ledger.ledger import StoredLedger
 from ponte.ledger.opening import open_ledger
 from ponte.manifests import Manifests
 from ponte.runtime.clock import SystemClock
-from ponte.runtime.jobs import resolve_job
+from ponte.runtime.jobs import resolve_job, sensitive_fields
 from ponte_api.result import RunResult
 
 
@@ -78,6 +80,30 @@ class Runtime:
         job = resolve_job(self.manifests, request.job)
         async with self.ports(job) as ports:
             return await run(ports, job, self._order(request))
+
+    async def plan(self, request: RunRequest, *, samples: int | None = 10) -> Plan:
+        """What a run would do; nothing is written.
+
+        Args:
+            request: as for `run`.
+            samples: most changes of each operation to show; None for all.
+
+        Raises:
+            PonteError: the run could not begin, or would not come to its end.
+        """
+        job = resolve_job(self.manifests, request.job)
+        async with self.ports(job) as ports:
+            return await plan(
+                ports, job, self._order(request), samples=samples, sensitive=sensitive_fields(job.mapping)
+            )
+
+    async def verify(self, name: str) -> Verification:
+        """Compares both sides of a job by key and field; nothing is written."""
+        job = resolve_job(self.manifests, name)
+        async with AsyncExitStack() as stack:
+            ports = await stack.enter_async_context(self.ports(job))
+            mirror = await self._connected(stack, job.target_system)
+            return await verify(ports, mirror.source(job.target_object), job)
 
     @asynccontextmanager
     async def ports(self, job: Job) -> AsyncIterator[Ports]:
