@@ -43,6 +43,7 @@ PATTERN_MEANINGS.update(
 
 FieldType = Annotated[str, Field(max_length=32, pattern=FIELD_TYPE_PATTERN)]
 HeaderName = Annotated[str, Field(min_length=1, max_length=128, pattern=HEADER_PATTERN)]
+CREDENTIAL_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token")
 DEFAULT_OVERLAP_S = 300.0
 DEFAULT_TIMEOUT_S = 30.0
 DEFAULT_SETTLE_S = 5.0
@@ -192,6 +193,18 @@ class Pagination(Union):
 
 class Header(Model):
     """One HTTP header."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            message="a header with a credential is read from a Secret: give value.valueFrom.secretRef, or use auth",
+            cel=f"!(self.name.lowerAscii() in {list(CREDENTIAL_HEADERS)}) || "
+            "(has(self.value.valueFrom) && has(self.value.valueFrom.secretRef))",
+            holds=lambda header: (
+                header.name.lower() not in CREDENTIAL_HEADERS
+                or (header.value.value_from is not None and header.value.value_from.secret_ref is not None)
+            ),
+        ),
+    )
 
     name: HeaderName
     """Its name."""

@@ -147,6 +147,9 @@ def _ends(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
             ("spec", "target", "object"),
             f'"{target.name}" has no request that writes: give it write.upsert, or write.create and write.update',
         )
+    elif write.semantics == "replace" and write.get is None and not job.spec.target.owns_whole_record:
+        message = f'"{target.name}" replaces whole records: give write.get to keep other fields, or say ownsWholeRecord'
+        yield ("spec", "target", "object"), message
     elif job.spec.deletes is not None and job.spec.deletes.policy == "delete" and write.delete is None:
         yield ("spec", "deletes", "policy"), f'"{target.name}" has no write.delete in SyncSource {job.spec.target.name}'
 

@@ -119,6 +119,19 @@ def _number_wanted(_: dict[str, Any], node: Node) -> str:
     return f"{_stands(node)} and a whole number is wanted{': remove the quotes' if quoted else ''}"
 
 
+def _fields_wanted(context: dict[str, Any], node: Node) -> str:
+    """For credentials and settings without what stands there: it may be a secret."""
+    match context.get("class_name"):
+        case "Secret":
+            return "a credential is never written here: give secretRef: {name: ..., key: ...}"
+        case "KeyRef":
+            return "a reference is wanted: name: ... and key: ..., of a Secret or ConfigMap"
+        case "Setting" | "ValueFrom":
+            return "a map is wanted: give value: ..., or valueFrom: {secretRef: {name: ..., key: ...}}"
+        case _:
+            return f"{_stands(node)} and a map of fields is wanted"
+
+
 def _pattern(context: dict[str, Any], node: Node) -> str:
     pattern = context["pattern"]
     text = node.text[:60] if isinstance(node, ScalarNode) else ""
@@ -143,7 +156,7 @@ _WORDS: dict[str, Callable[[dict[str, Any], Node], str]] = {
     "int_type": _number_wanted,
     "list_type": lambda _, node: f"{_stands(node)} and a list is wanted: begin each of its items with -",
     "dict_type": lambda _, node: f"{_stands(node)} and a map is wanted",
-    "model_type": lambda _, node: f"{_stands(node)} and a map of fields is wanted",
+    "model_type": _fields_wanted,
     "literal_error": _one_of,
     "string_pattern_mismatch": _pattern,
     "string_too_short": _sized("is shorter than {min_length} characters"),

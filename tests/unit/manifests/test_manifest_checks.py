@@ -132,6 +132,15 @@ def test_a_target_that_cannot_delete_is_a_fault_for_a_job_that_deletes(loaded, g
     assert fault[1:] == ("deletes.policy", '"products" has no write.delete in SyncSource shop')
 
 
+def test_a_target_that_replaces_needs_a_way_to_keep_what_is_not_mapped(loaded, good):
+    text = good.replace("write: {upsert: ", "write: {semantics: replace, upsert: ")
+    (fault,) = found(loaded(a=text))
+    assert fault[1] == "target.object"
+    assert "give write.get to keep other fields, or say ownsWholeRecord" in fault[2]
+    assert loaded(a=text.replace("audience: customer}", "audience: customer, ownsWholeRecord: true}")).faults == ()
+    assert loaded(a=text.replace("semantics: replace,", "semantics: replace, get: 'GET /products/{sku}',")).faults == ()
+
+
 def test_a_query_cannot_be_written(loaded, good):
     text = good.replace("name: orders, table: ORDINI", "name: orders, query: select 1")
     text = text.replace(

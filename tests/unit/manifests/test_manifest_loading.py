@@ -5,6 +5,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ponte.errors import UsageError
 from ponte.manifests import load
@@ -93,6 +95,21 @@ def test_a_bad_value_is_a_fault_that_names_the_fix(loaded, kind, spec, line, pat
     (fault,) = manifests.faults
     assert (fault.line, fault.object, fault.path) == (line, f"{kind} bad", path)
     assert message in fault.message
+
+
+@pytest.mark.parametrize(
+    "auth",
+    ["bearer: CANARY", "bearer: {secretRef: CANARY}", "bearer: {value: CANARY}",
+     "basic: {username: CANARY, password: CANARY}",
+     "bearer: [CANARY]", "CANARY"],
+)  # fmt: skip
+def test_a_credential_written_into_a_manifest_is_refused_and_never_shown(loaded, auth):
+    url, headers = "{value: 'https://me:CANARY@shop.example'}", "[{name: a, value: CANARY}]"
+    spec = f"rest:\n  baseUrl: {url}\n  headers: {headers}\n  auth: {{{auth}}}"
+    manifests = loaded(bad=manifest("SyncSource", "shop", f"{spec}\nobjects: [{{name: a, path: /a}}]"))
+    assert manifests.faults
+    shown = [str(fault) for fault in manifests.faults if not fault.path.endswith("auth.CANARY")]
+    assert not any("CANARY" in fault for fault in shown)
 
 
 def test_names_in_snake_case_are_no_names(loaded):
@@ -265,3 +282,43 @@ def test_a_job_with_faults_is_not_called_missing(loaded, good):
     manifests = loaded(a=good.replace("mapping: product\n", "mapping: NO\n"))
     with pytest.raises(UsageError, match=r'SyncJob "products" has faults: integration/a\.yaml:36 '):
         manifests.job("products")
+
+
+PARTS = ["apiVersion", "kind", "metadata", "spec", "objects", "fields", "triggers", "rest", "sql", "target", "key"]
+VALUES = [
+    "",
+    "~",
+    "NO",
+    "0012",
+    "[]",
+    "{}",
+    "[1, {a: b}]",
+    "'text'",
+    "1e400",
+    "-1",
+    "!!x y",
+    "&a [b]",
+    "*a",
+    "2026-11-23",
+    '"\\u0000"',
+]
+
+
+@given(st.data())
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_spoilt_manifest_breaks_the_loading_and_every_fault_has_a_line_of_the_file(tmp_path, good, data):
+    spoilt = good.splitlines()
+    for _ in range(data.draw(st.integers(1, 4))):
+        number = data.draw(st.integers(0, len(spoilt) - 1))
+        key, colon, rest = spoilt[number].partition(":")
+        value = data.draw(st.sampled_from(VALUES))
+        spoilt[number] = data.draw(
+            st.sampled_from([f"{key}: {value}", "", f"{key}{colon}{rest[: len(rest) // 2]}", rest])
+        )
+    file = tmp_path / "a.yaml"
+    file.write_text("\n".join(spoilt))
+
+    manifests = load([file])
+
+    assert all(1 <= fault.line <= len(spoilt) + 1 for fault in manifests.faults + manifests.warnings)
+    assert all("\n" not in str(fault) for fault in manifests.faults)
