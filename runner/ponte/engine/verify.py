@@ -81,8 +81,8 @@ async def verify(ports: Ports, mirror: Source, job: Job, *, most: int = 1000) ->
     """
     if "all" not in mirror.capabilities.reads:
         raise ConfigurationError(
-            f"SyncJob {job.name}: {job.target_system}/{job.target_object} cannot be listed, so that nothing can be said "
-            "of what it holds. Declare how it is read in objects[] of the SyncSource.",
+            f"SyncJob {job.name}: {job.target_system}/{job.target_object} cannot be listed, so nothing can be said of "
+            "what it holds. Declare how it is read in objects[] of the SyncSource.",
             reason="TargetNotReadable",
         )
     found = Verification(job.name)
@@ -91,11 +91,9 @@ async def verify(ports: Ports, mirror: Source, job: Job, *, most: int = 1000) ->
         columns = [] if first is None else first.frame.columns
         mapper = Mapper(job, ports.ledger)
         ours, schema = await _source_side(ports, mapper, columns, found)
-        parts = [pl.DataFrame(schema=_SIDE)]
-        async for batch in _from(first, theirs):
-            if batch.frame.height:
-                parts.append(_side(_aligned(batch.frame, schema), job))
-    target = pl.concat(parts).unique("natural", keep="first")
+        whole = (batch.frame async for batch in _from(first, theirs) if batch.frame.height)
+        parts = [_side(_aligned(frame, schema), job) async for frame in whole]
+    target = pl.concat([pl.DataFrame(schema=_SIDE), *parts]).unique("natural", keep="first")
     joined = ours.join(target, on="natural", how="full", suffix="_target", coalesce=True)
     await _judge(ports, mapper, joined, found, most)
     return found
