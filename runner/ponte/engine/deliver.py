@@ -21,6 +21,7 @@ from ponte.engine.state import RunState
 from ponte.errors import PonteError
 
 CLAIM_MARGIN_S = 30.0
+_NO_ID = pl.lit(None, dtype=pl.String)
 _AMBIGUOUS = ("AmbiguousCreate", "AmbiguousMatch")
 
 
@@ -86,18 +87,26 @@ async def deliver(state: RunState, chunk: Chunk) -> None:
         return
     verdicts = await settle.judge(state, chunk.operation, chunk.work, chunk.records, chunk.shape.key)
     parts = [settle.answers_without_sending(verdicts)]
-    operations: tuple[Operation, ...] = ("create", "update")
-    for operation in operations:
-        rows = verdicts.filter(pl.col("verdict") == operation)
-        if not rows.height:
-            continue
-        try:
-            parts.append(await _send(state, chunk, rows, operation))
-        except PonteError:
-            if len(parts) == 1:
-                await state.ports.ledger.commit(state.writer, Commit(claim=claim, result=state.result()))
-            raise
+    updates = verdicts.filter(pl.col("verdict") == "update")
+    creates = verdicts.filter(pl.col("verdict") == "create")
+    try:
+        if updates.height:
+            answers = await _send(state, chunk, updates, "update")
+            gone = answers.filter(_is_gone(state))
+            parts.append(answers.join(gone, on="row", how="anti"))
+            creates = pl.concat([creates, updates.join(gone, on="row", how="semi").with_columns(target_id=_NO_ID)])
+        if creates.height:
+            parts.append(await _send(state, chunk, creates, "create"))
+    except PonteError:
+        if len(parts) == 1:
+            await state.ports.ledger.commit(state.writer, Commit(claim=claim, result=state.result()))
+        raise
     await _commit(state, chunk, claim, pl.concat(parts).sort("row"))
+
+
+def _is_gone(state: RunState) -> pl.Expr:
+    """Records that somebody else removed from the target: they are created anew, where the job may create."""
+    return (pl.col("reason") == "NotFound").fill_null(value=False) & pl.lit("create" in state.job.operations)
 
 
 async def _claim(state: RunState, chunk: Chunk) -> tuple[Chunk, int]:

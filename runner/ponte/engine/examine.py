@@ -120,7 +120,7 @@ def decide(
         .otherwise(pl.lit("create" if "create" in job.operations else "skipped"))
     )
     decided = rows.with_columns(reason.alias("reason")).with_columns(outcome.cast(OUTCOMES).alias("outcome"))
-    return decided, _key_faults(decided, job)
+    return decided.drop("reason", "taken"), _key_faults(decided, job)
 
 
 _KEY_MESSAGES = {
