@@ -74,7 +74,7 @@ help: ## This list
 # Parts of check, run side by side.
 .PHONY: check-types check-style check-layers check-dependencies check-generated check-architecture
 check-types: ; @$(BIN)/mypy
-check-style: ; @$(BIN)/ruff format --check --quiet --diff . && $(BIN)/ruff check --quiet .
+check-style: ; @$(BIN)/ruff format --check . && $(BIN)/ruff check --quiet .
 check-layers: ; @$(BIN)/lint-imports --no-logo
 check-dependencies: ; @$(BIN)/deptry --no-ansi runner crds
 check-generated: ; @$(foreach generator,$(GENERATORS),$(BIN)/python $(generator) --check && ) true
