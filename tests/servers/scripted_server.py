@@ -34,7 +34,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. `is_dropped`: the connection breaks instead; `parts`: the body in pieces, `pause_s` between them."""
+    """An answer.
+
+    `is_dropped`: the connection breaks instead, behind the parts where there are some; `parts`: the body in pieces,
+    `pause_s` between them.
+    """
 
     status: int = 200
     json: Any = None
@@ -108,7 +112,7 @@ class ScriptedServer:
             self.in_flight -= 1
 
     async def _send(self, request: web.Request, reply: Reply) -> web.StreamResponse:
-        if reply.is_dropped:
+        if reply.is_dropped and not reply.parts:
             request.transport.close()
             return web.Response()
         headers = {"Content-Type": "application/json", **reply.headers}
@@ -119,5 +123,8 @@ class ScriptedServer:
         for part in reply.parts:
             await response.write(part)
             await asyncio.sleep(reply.pause_s)
+        if reply.is_dropped:
+            request.transport.close()
+            return response
         await response.write_eof()
         return response

@@ -26,9 +26,15 @@ class Auth(Protocol):
         """After a 401 to `refused`: whether other credentials are at hand now."""
         ...
 
+    async def close(self) -> None:
+        """Gives connections back."""
+        ...
+
 
 class NoAuth:
-    """Nothing to prove."""
+    """Nothing to prove, and the ground of all proofs that never change."""
+
+    __slots__ = ()
 
     async def apply(self, request: Request) -> Request:
         """The request as it is."""
@@ -38,9 +44,12 @@ class NoAuth:
         """Never."""
         return False
 
+    async def close(self) -> None:
+        """Nothing is held."""
+
 
 @dataclass(frozen=True, slots=True)
-class HeaderAuth:
+class HeaderAuth(NoAuth):
     """A header that never changes: basic (RFC 7617), bearer (RFC 6750), API key."""
 
     name: str
@@ -50,13 +59,9 @@ class HeaderAuth:
         """The request with the header."""
         return replace(request, headers={**request.headers, self.name: self.value})
 
-    async def renew(self, refused: Request) -> bool:  # noqa: ARG002 - the port's signature
-        """Never."""
-        return False
-
 
 @dataclass(frozen=True, slots=True)
-class QueryAuth:
+class QueryAuth(NoAuth):
     """An API key as a query parameter; it takes the place of one that a next link may carry."""
 
     name: str
@@ -69,10 +74,6 @@ class QueryAuth:
         kept = [pair for pair in parts.query.split("&") if pair and pair.partition("=")[0] != name]
         query = "&".join([*kept, f"{name}={quote(self.value, safe='')}"])
         return replace(request, url=urlunsplit(parts._replace(query=query)))
-
-    async def renew(self, refused: Request) -> bool:  # noqa: ARG002 - the port's signature
-        """Never."""
-        return False
 
 
 def basic(username: str, password: str) -> HeaderAuth:

@@ -136,6 +136,7 @@ class Client:
     async def close(self) -> None:
         """Gives connections back."""
         await self._transport.close()
+        await self._auth.close()
 
     async def _attempt(self, request: Request, attempt: int) -> tuple[Response | UnansweredError, float]:
         """An answer, or why there is none and how long to wait before the next attempt."""

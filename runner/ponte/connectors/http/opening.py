@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ class Opening:
         guard = Guard(self._label, rest.allowed_networks)
         ground = self._ground(rest, guard)
         context = build_context(self._label, *self._tls(rest.tls))
-        auth = self._auth(rest.auth, HttpxTransport(guard, context), guard)
+        auth = self._auth(rest.auth, guard, context)
         declared = limits or DeclaredLimits()
         shared = Limits(self._clock, declared.connections or DEFAULT_CONNECTIONS, declared.requests_per_second)
         return Client(ground, AiohttpTransport(guard, context), guard, auth, shared, self._clock, self._mask)
@@ -73,7 +74,7 @@ class Opening:
             self._mask.add([value])
         return value
 
-    def _auth(self, auth: RestAuth | None, tokens: HttpxTransport, guard: Guard) -> Auth:
+    def _auth(self, auth: RestAuth | None, guard: Guard, context: ssl.SSLContext) -> Auth:
         if auth is None:
             return NoAuth()
         if auth.basic:
@@ -90,7 +91,8 @@ class Opening:
         if auth.api_key:
             return self._api_key(auth.api_key)
         assert auth.oauth2 is not None  # noqa: S101 - a union has exactly one member
-        return OAuth2Auth(self._label, self._client_credentials(auth.oauth2, guard), tokens, self._clock, self._mask)
+        credentials = self._client_credentials(auth.oauth2, guard)
+        return OAuth2Auth(self._label, credentials, HttpxTransport(guard, context), self._clock, self._mask)
 
     def _api_key(self, api_key: ApiKeyAuth) -> Auth:
         if api_key.header:

@@ -1,0 +1,202 @@
+"""What comes over the wire: TLS, sizes, slowness, and the packages that may be missing."""
+
+from __future__ import annotations
+
+import builtins
+import gzip
+import ssl
+import sys
+
+import pytest
+import trustme
+from exchange import read_all, secret
+from scripted_server import Reply, ScriptedServer
+
+from ponte.connectors.http import aiohttp_transport
+from ponte.connectors.rest import connect
+from ponte.errors import ConfigurationError, TransientError
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+async def secure(authority):
+    """A server with TLS that knows only clients of the authority, where `mutual` is set."""
+    servers = []
+
+    async def start(name="127.0.0.1", *, is_mutual=False):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+        if is_mutual:
+            context.verify_mode = ssl.CERT_REQUIRED
+            authority.configure_trust(context)
+        server = await ScriptedServer().start(context)
+        server.answer = lambda seen: Reply(json=[{"sku": "a"}])
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        await server.stop()
+
+
+def pem(authority) -> str:
+    return authority.cert_pem.bytes().decode()
+
+
+async def test_a_private_authority_is_trusted_where_it_is_named(secure, authority, open_system):
+    server = await secure()
+    rest = {"baseUrl": {"value": server.base_url}, "tls": {"ca": {"value": pem(authority)}}}
+
+    (batch,) = await read_all(open_system(rest=rest).source("products"))
+
+    assert batch.frame["sku"].to_list() == ["a"]
+
+
+async def test_an_unknown_authority_is_refused(secure, open_system):
+    server = await secure()
+
+    with pytest.raises(TransientError) as caught:
+        await read_all(open_system(rest={"baseUrl": {"value": server.base_url}}).source("products"))
+
+    assert caught.value.reason == "TlsRefused"
+    assert server.seen == []
+
+
+async def test_a_certificate_of_another_name_is_refused(secure, authority, open_system):
+    server = await secure("shop.example")
+    rest = {"baseUrl": {"value": server.base_url}, "tls": {"ca": {"value": pem(authority)}}}
+
+    with pytest.raises(TransientError) as caught:
+        await read_all(open_system(rest=rest).source("products"))
+
+    assert caught.value.reason == "TlsRefused"
+
+
+async def test_a_client_certificate_opens_a_server_that_wants_one(secure, authority, open_system):
+    server = await secure(is_mutual=True)
+    client = authority.issue_cert("ponte.example")
+    tls = {"ca": {"value": pem(authority)}}
+    pair = {
+        "clientCertificate": {"valueFrom": {"configMapRef": {"name": "tls", "key": "chain"}}},
+        "clientKey": secret("key"),
+    }
+    chain = "".join(blob.bytes().decode() for blob in client.cert_chain_pems)
+    given = {"configs": {"tls_chain": chain}, "secrets": {"key": client.private_key_pem.bytes().decode()}}
+    rest = {"baseUrl": {"value": server.base_url}}
+
+    (batch,) = await read_all(open_system(rest={**rest, "tls": {**tls, **pair}}, **given).source("products"))
+    assert batch.frame["sku"].to_list() == ["a"]
+
+    with pytest.raises(TransientError):
+        await read_all(open_system(rest={**rest, "tls": tls}).source("products"))
+
+
+@pytest.mark.parametrize(
+    "tls",
+    [
+        {"ca": {"value": "no pem"}},
+        {"clientCertificate": {"value": "x"}},
+        {"clientKey": secret("key")},
+        {"clientCertificate": {"value": "x"}, "clientKey": secret("key")},
+    ],
+    ids=["no pem", "no key", "no certificate", "no pair"],
+)
+def test_tls_settings_that_cannot_work_are_refused_when_connecting(open_system, tls):
+    with pytest.raises(ConfigurationError, match=r"rest\.tls") as caught:
+        open_system(rest={"tls": tls}, secrets={"key": "canary"})
+
+    assert "canary" not in caught.value.message
+
+
+async def test_the_token_endpoint_is_checked_by_the_same_tls(secure, authority, open_system):
+    server = await secure()
+    server.answer = lambda seen: Reply(200, {"access_token": "t"}) if seen.path == "/token" else Reply(json=[])
+    auth = {
+        "tokenUrl": {"value": f"{server.base_url}/token"}, "clientId": {"value": "c"}, "clientSecret": secret("key"),
+    }  # fmt: skip
+    rest = {"baseUrl": {"value": server.base_url}, "auth": {"oauth2": auth}}
+
+    with pytest.raises(TransientError):
+        await read_all(open_system(rest=rest, secrets={"key": "canary"}).source("products"))
+    assert server.seen == []
+
+    rest["tls"] = {"ca": {"value": pem(authority)}}
+    await read_all(open_system(rest=rest, secrets={"key": "canary"}).source("products"))
+    assert server.asked() == ["/token", "/products"]
+
+
+@pytest.fixture
+def small_answers(monkeypatch):
+    monkeypatch.setattr(aiohttp_transport.AiohttpTransport.__init__, "__defaults__", (100_000,))
+
+
+@pytest.mark.usefixtures("small_answers")
+async def test_an_answer_that_is_too_large_is_not_read_to_its_end(server, open_system):
+    server.answer = lambda seen: Reply(parts=(b"[" + b" " * 60_000,) * 3)
+
+    with pytest.raises(TransientError) as caught:
+        await read_all(open_system().source("products"))
+
+    assert caught.value.reason == "AnswerTooLarge"
+
+
+@pytest.mark.usefixtures("small_answers")
+async def test_a_gzip_bomb_is_measured_after_unpacking(server, open_system):
+    bomb = gzip.compress(b"[" + b" " * 50_000_000)
+    assert len(bomb) < 100_000
+    server.answer = lambda seen: Reply(parts=(bomb,), headers={"Content-Encoding": "gzip"})
+
+    with pytest.raises(TransientError) as caught:
+        await read_all(open_system().source("products"))
+
+    assert caught.value.reason == "AnswerTooLarge"
+
+
+async def test_a_compressed_answer_is_read(server, open_system):
+    server.answer = lambda seen: Reply(parts=(gzip.compress(b'[{"sku": "a"}]'),), headers={"Content-Encoding": "gzip"})
+
+    (batch,) = await read_all(open_system().source("products"))
+
+    assert batch.frame["sku"].to_list() == ["a"]
+
+
+async def test_an_answer_that_drips_is_bounded_by_the_whole_timeout(server, open_system):
+    server.answer = lambda seen: Reply(parts=(b"[" + b" " * 10,) + (b" ",) * 1000, pause_s=0.05)
+
+    with pytest.raises(TransientError) as caught:
+        await read_all(open_system(rest={"timeout": "200ms"}).source("products"))
+
+    assert caught.value.reason == "Timeout"
+    assert len(server.seen) == 4
+
+
+async def test_a_body_that_is_cut_is_lost_and_asked_for_again(server, open_system):
+    replies = [Reply(parts=(b"[",), is_dropped=True), Reply(json=[{"sku": "a"}])]
+    server.answer = lambda seen: replies.pop(0)
+
+    (batch,) = await read_all(open_system().source("products"))
+
+    assert batch.frame["sku"].to_list() == ["a"]
+
+
+def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(open_system, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith(("ponte.connectors.rest.", "ponte.connectors.http."))]:
+        monkeypatch.delitem(sys.modules, name)
+    original = builtins.__import__
+
+    def without_aiohttp(name, *args, **kwargs):
+        if name.partition(".")[0] == "aiohttp":
+            raise ModuleNotFoundError("No module named 'aiohttp'", name="aiohttp")
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without_aiohttp)
+
+    with pytest.raises(ConfigurationError, match=r"pip install 'ponte-sync\[rest\]'") as caught:
+        open_system()
+
+    assert caught.value.reason == "ExtraMissing"
+    assert connect.__module__ == "ponte.connectors.rest"

@@ -1,0 +1,289 @@
+"""JSON records to frames and back: exact numbers, hostile input, mixed kinds."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ponte.connectors.json_texts import render_rows
+from ponte.connectors.records import JsonError, decode, frame_records
+from ponte.errors import ConfigurationError
+from ponte_api.sync_source import DeclaredField
+
+
+def framed(text: str | bytes, declared: tuple[DeclaredField, ...] = ()) -> pl.DataFrame:
+    return frame_records(decode(text), declared).frame
+
+
+def test_a_decimal_of_nineteen_digits_stays_exact_there_and_back():
+    frame = framed('[{"price": 12345678901234567.89}, {"price": 1.5}]')
+
+    assert frame["price"].to_list() == [Decimal("12345678901234567.89"), Decimal("1.5")]
+    assert render_rows(frame).to_list()[0] == '{"price":12345678901234567.89}'
+
+
+@pytest.mark.parametrize(
+    ("text", "dtype"),
+    [
+        ("[9223372036854775807]", pl.Int64()),
+        ("[-9223372036854775808]", pl.Int64()),
+        ("[9223372036854775808]", pl.Decimal(38, 0)),
+        ("[123456789012345678901234567890]", pl.Decimal(38, 0)),
+        ("[" + "9" * 38 + "]", pl.Decimal(38, 0)),
+        ("[" + "9" * 39 + "]", pl.String()),
+        ("[" + "9" * 5000 + "]", pl.String()),
+        ("[1.25, 3]", pl.Decimal(38, 2)),
+        ("[1e400, 1.5]", pl.String()),
+        ("[1E+1000000000]", pl.String()),
+        ("[2.5e3]", pl.Decimal(38, 0)),
+        ("[1e-7]", pl.Decimal(38, 7)),
+        ("[true, null]", pl.Boolean()),
+        ('["a", null]', pl.String()),
+        ("[null]", pl.String()),
+        ('[{"x": 1}, null]', pl.Struct({"x": pl.Int64()})),
+        ("[[1, 2], [], null]", pl.List(pl.Int64())),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_a_column_takes_the_narrowest_type_that_holds_every_value(text, dtype):
+    values = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+
+    column = framed(f"[{','.join(_records(text))}]")["v"]
+
+    assert column.dtype == dtype
+    if dtype.is_numeric():
+        assert [None if value is None else Decimal(value) for value in column] == values
+
+
+def _records(text: str) -> list[str]:
+    """Each element of a JSON list as the field v of a record, its digits untouched."""
+    decoder = json.JSONDecoder(parse_float=str, parse_int=str)
+    parts, position = [], 1
+    while position < len(text) - 1:
+        _, end = decoder.raw_decode(text, position)
+        parts.append(f'{{"v": {text[position:end]}}}')
+        position = end + 1
+        while position < len(text) and text[position] == " ":
+            position += 1
+    return parts
+
+
+def test_mixed_kinds_become_the_json_text_of_each_value_and_cost_no_page():
+    frame = framed('[{"v": 1}, {"v": "x"}, {"v": true}, {"v": {"b": 1.50}}, {"v": [1, "2"]}, {"v": null}]')
+
+    assert frame["v"].to_list() == ["1", "x", "true", '{"b":1.50}', '[1,"2"]', None]
+
+
+def test_a_field_that_some_records_lack_is_null_in_them():
+    assert framed('[{"a": 1}, {"b": "x"}]').rows() == [(1, None), (None, "x")]
+
+
+@pytest.mark.parametrize(
+    ("record", "field", "reason"),
+    [
+        ('{"sku": "x", "v": NaN}', "v", "NotANumber"),
+        ('{"sku": "x", "v": [1, Infinity]}', "v", "NotANumber"),
+        ('{"sku": "x", "v": 1, "v": 2}', None, "DuplicateField"),
+        ('{"sku": "x", "v": {"a": 1, "a": 2}}', "v", "DuplicateField"),
+        (r'{"sku": "x", "v": "\ud800"}', "v", "InvalidText"),
+        (r'{"sku": "x", "v": {"\udfff": 1}}', "v", "InvalidText"),
+        (r'{"sku": "x", "v": 1, "\ud800": 2}', None, "InvalidText"),
+        ('{"sku": "x", "v": ' + "[" * 200 + "]" * 200 + "}", "v", "TooDeep"),
+    ],
+    ids=["nan", "infinity", "name twice", "inner name twice", "surrogate", "surrogate name", "bad name", "depth"],
+)
+def test_a_flaw_is_a_fault_of_its_record_and_the_others_are_read(record, field, reason):
+    taken = frame_records(decode(f'[{{"sku": "a", "v": "ok"}}, {record}, {{"sku": "b", "v": "ok"}}]'))
+
+    assert [(fault["row"], fault["field"], fault["reason"]) for fault in taken.faults.to_dicts()] == [
+        (1, field, reason)
+    ]
+    assert taken.frame["sku"].to_list() == ["a", "x", "b"]
+    assert taken.frame.height == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "EmptyText"),
+        (" \n", "EmptyText"),
+        ("<html>", "InvalidJson"),
+        ("[1] trailing", "InvalidJson"),
+        ('[{"a": 1', "InvalidJson"),
+        (b"\xff\xfe[\x00]\x00", "InvalidText"),
+        ("[" * 100_000, "TooDeep"),
+        ('{"a":' * 100_000, "TooDeep"),
+    ],
+    ids=["empty", "blank", "html", "trailing", "cut", "utf-16", "deep list", "deep object"],
+)
+def test_text_that_is_not_json_is_refused_with_its_reason(text, reason):
+    with pytest.raises(JsonError) as caught:
+        decode(text)
+
+    assert caught.value.reason == reason
+
+
+def test_a_byte_order_mark_is_skipped():
+    assert decode(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+def test_elements_that_are_no_objects_are_named_and_left_out():
+    taken = frame_records(decode('[1, {"a": 1}, null, [2], {"a": 2}]'))
+
+    assert taken.strays == (0, 2, 3)
+    assert taken.frame["a"].to_list() == [1, 2]
+
+
+def test_data_that_stands_as_names_is_refused_instead_of_filling_the_memory():
+    with pytest.raises(JsonError, match="4096"):
+        frame_records([{str(number): number} for number in range(5000)])
+
+
+def test_inner_data_that_stands_as_names_becomes_text():
+    frame = frame_records([{"stock": {str(number): number}} for number in range(5000)]).frame
+
+    assert frame["stock"][4999] == '{"4999":4999}'
+
+
+def test_declared_types_are_taken_where_they_hold_all_values_exactly():
+    declared = (
+        DeclaredField(name="code", type="string"),
+        DeclaredField(name="price", type="decimal(12,2)"),
+        DeclaredField(name="ratio", type="decimal(12,2)"),
+        DeclaredField(name="weight", type="float"),
+        DeclaredField(name="absent", type="integer"),
+    )
+
+    frame = framed('[{"code": 7, "price": 1, "ratio": 1.005, "weight": 1.5}]', declared)
+
+    assert frame.schema == {
+        "code": pl.String(),
+        "price": pl.Decimal(38, 2),
+        "ratio": pl.Decimal(38, 3),
+        "weight": pl.Float64(),
+        "absent": pl.Int64(),
+    }
+    assert frame.row(0) == ("7", Decimal("1.00"), Decimal("1.005"), 1.5, None)
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.decimals(-(10**12), 10**12, allow_nan=False, places=4),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
+)
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
+
+
+def _plain(value):
+    """What JSON says, as Python's own reader sees it: numbers by value, absent members as null."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
+
+
+@given(
+    st.dictionaries(NAMES, SCALARS, max_size=5),
+    st.lists(
+        st.one_of(
+            st.none(),
+            st.integers(),
+            st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-999, max_value=999),
+        ),
+        max_size=4,
+    ),
+    st.lists(
+        st.fixed_dictionaries({"a": st.integers(), "b": st.text(st.characters(exclude_categories=["Cs"]), max_size=4)}),
+        max_size=3,
+    ),
+)
+def test_what_is_rendered_is_what_was_read(scalars, numbers, lines):
+    record = {**scalars, "numbers": numbers, "lines": lines}
+    text = "[" + _dump(record) + "]"
+
+    back = json.loads(render_rows(framed(text))[0], parse_float=Decimal)
+
+    assert _plain(back) == _plain(json.loads(text, parse_float=Decimal)[0])
+
+
+def _dump(value) -> str:
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(name)}:{_dump(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_dump, value)) + "]"
+    return format(value, "f") if isinstance(value, Decimal) else json.dumps(value)
+
+
+def test_dates_and_times_go_out_by_iso_8601():
+    frame = pl.DataFrame(
+        {
+            "day": [date(2026, 11, 23)],
+            "utc": [datetime(2026, 11, 23, 8, 30, tzinfo=UTC)],
+            "local": [datetime(2026, 11, 23, 8, 30, 0, 250_000)],
+        }
+    )
+
+    assert render_rows(frame)[0] == (
+        '{"day":"2026-11-23","utc":"2026-11-23T08:30:00Z","local":"2026-11-23T08:30:00.250000"}'
+    )
+
+
+def test_fields_named_by_omit_null_are_left_out_only_where_they_are_null():
+    frame = pl.DataFrame(
+        {"sku": ["a", "b"], "mail": [None, "m"], "at": [{"city": None, "zip": None}, {"city": "Bari", "zip": "7"}]}
+    )
+
+    assert render_rows(frame, frozenset({"mail", "at.city"})).to_list() == [
+        '{"sku":"a","at":{"zip":null}}',
+        '{"sku":"b","mail":"m","at":{"city":"Bari","zip":"7"}}',
+    ]
+
+
+def test_a_row_with_a_number_that_json_cannot_express_has_no_text():
+    assert render_rows(pl.DataFrame({"v": [1.5, math.nan, math.inf, None]})).to_list() == [
+        '{"v":1.5}',
+        None,
+        None,
+        '{"v":null}',
+    ]
+
+
+def test_a_type_without_a_form_in_json_is_a_fault_of_the_mapping():
+    with pytest.raises(ConfigurationError, match="picture"):
+        render_rows(pl.DataFrame({"picture": [b"\x00"]}))
+
+
+@pytest.mark.bench
+def test_fifty_thousand_records_are_decoded_and_framed_in_time():
+    numbers = random.Random(1)
+    records = [
+        {
+            "sku": f"{row:07d}",
+            "text": "x" * 300,
+            "price": numbers.randrange(10**6) / 100,
+            "stock": row,
+            "active": True,
+            "none": None,
+        }
+        for row in range(50_000)
+    ]
+    text = json.dumps(records).encode()
+
+    started = time.perf_counter()
+    frame = framed(text)
+    elapsed = time.perf_counter() - started
+
+    assert frame.height == 50_000
+    assert elapsed < 0.35 * 2, f"{elapsed:.2f} s"
