@@ -9,7 +9,8 @@ import yaml
 from generator.crd import crd
 from generator.kinds import KINDS, Kind
 from generator.schemas import Schema
-from ponte_api.conditions import CONDITION_TYPES, REASONS
+from ponte_api.conditions import CONDITION_TYPES
+from ponte_api.reasons import LEDGER_REASONS, PROBLEM_REASONS, REJECT_REASONS, RUN_REASONS
 
 _HEADER = "<!-- Generated from crds/ponte_api by crds/generate.py. Do not edit. -->\n"
 
@@ -21,15 +22,27 @@ def index_page() -> str:
         for kind in KINDS
     )
     conditions = "".join(f"| `{name}` | {_cell(meaning)} |\n" for name, meaning in CONDITION_TYPES.items())
-    reasons = "".join(f"| `{name}` | {_cell(meaning)} |\n" for name, meaning in REASONS.items())
     return (
         f"{_HEADER}# API reference: `ponte.dev/v1alpha1`\n\n"
         "The same files are read by `ponte` without a cluster and by the API server. What is not given is resolved by "
         "Ponte when it runs, as each field says; nothing is ever written into `spec`.\n\n"
         f"| kind | short name | what it is |\n| --- | --- | --- |\n{kinds}\n"
         f"## Conditions\n\n| type | what True means |\n| --- | --- |\n{conditions}\n"
-        f"## Reasons\n\n| reason | meaning |\n| --- | --- |\n{reasons}"
+        + "\n".join(_reasons(title, reasons) for title, reasons in _REASONS)
     )
+
+
+_REASONS = (
+    ("Reasons of runs", RUN_REASONS),
+    ("Reasons of rejects", REJECT_REASONS),
+    ("Reasons of systems and manifests", PROBLEM_REASONS),
+    ("Reasons of the ledger", LEDGER_REASONS),
+)
+
+
+def _reasons(title: str, reasons: dict[str, str]) -> str:
+    rows = "".join(f"| `{name}` | {_cell(meaning)} |\n" for name, meaning in sorted(reasons.items()))
+    return f"## {title}\n\n| reason | meaning |\n| --- | --- |\n{rows}"
 
 
 def kind_page(kind: Kind, example: str) -> str:

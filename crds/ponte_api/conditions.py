@@ -1,4 +1,4 @@
-"""Conditions and reasons: what a status says about an object, in one table for all kinds (kstatus, KEP-1623)."""
+"""Conditions: what a status says about an object, in one table for all kinds (kstatus, KEP-1623)."""
 
 from __future__ import annotations
 
@@ -23,30 +23,6 @@ CONDITION_TYPES = {
     "SchemaDrift": "The system's fields differ from the declared ones.",
 }
 """Types of conditions and what True means."""
-
-REASONS = {
-    "Succeeded": "All went through.",
-    "PartiallySucceeded": "The run ended; some records are rejects.",
-    "Running": "A run is at work.",
-    "Failed": "The run ended with an error; the message says which.",
-    "Cancelled": "A person ended the run.",
-    "AwaitingApproval": "More records would be removed than the guard allows: a person decides.",
-    "Interrupted": "A stop signal came; the next run goes on from the last checkpoint.",
-    "InvalidConfiguration": "A manifest has to be changed.",
-    "CredentialsRefused": "The system refused the login: renew it in the Secret.",
-    "Unavailable": "The system did not answer; the run is tried again.",
-    "TooManyRejects": "More new rejects than the job allows.",
-    "StateError": "The ledger cannot be trusted; nothing was written.",
-    "MappingChanged": "The Mapping, audience or fingerprint version changed: the next run reads all.",
-    "ReferenceNotFound": "Something that it names is not there.",
-    "RequiredFieldMissing": "A required field has no value.",
-    "NotConvertible": "A value cannot be converted to the field's type.",
-    "UnknownValue": "A value is not in the rule's list.",
-    "DuplicateKey": "The same source key came twice in one reading.",
-    "DuplicateTargetKey": "Two source records have the same natural key.",
-    "AmbiguousCreate": "Whether the target has the record cannot be known: a person decides.",
-}
-"""Reasons that stand in a status and what they mean; each has a page of its own in the documentation."""
 
 LIST_MAP: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}
 
