@@ -33,7 +33,7 @@ def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_terminal_shows_the_last_state_and_ends_the_line() -> None:
     err, now = Terminal(), Time()
-    watch = Watch(Console(io.StringIO(), err), "products", now)
+    watch = Watch(Console(io.StringIO(), err), "products", now=now)
 
     now.seconds += 0.5
     watch.show(25_000, 50_000)
@@ -50,7 +50,7 @@ def test_a_terminal_shows_the_last_state_and_ends_the_line() -> None:
 
 def test_a_single_record_needs_no_bar() -> None:
     err = Terminal()
-    watch = Watch(Console(io.StringIO(), err), "products", Time())
+    watch = Watch(Console(io.StringIO(), err), "products", now=Time())
 
     watch.show(1, 1)
     watch.close()
@@ -58,9 +58,45 @@ def test_a_single_record_needs_no_bar() -> None:
     assert err.getvalue() == ""
 
 
+def test_the_last_state_tells_the_run_s_own_time() -> None:
+    err, now = Terminal(), Time()
+    watch = Watch(Console(io.StringIO(), err), "products", now=now)
+
+    now.seconds += 3
+    watch.show(50_000, None)
+    watch.close(took_s=2.0)
+
+    assert err.getvalue().split("\r\x1b[2K")[-1].endswith("50,000/50,000   25,000/s   0:00:02\n")
+
+
+def test_where_the_source_does_not_say_how_many_there_are_the_last_run_tells() -> None:
+    err, now = Terminal(), Time()
+    watch = Watch(Console(io.StringIO(), err), "products", expected=50_000, now=now)
+
+    now.seconds += 1
+    watch.show(25_000, None)
+    now.seconds += 1
+    watch.show(60_000, None)
+
+    assert "25,000/50,000" in err.getvalue()
+    assert "60,000/60,000" in err.getvalue()
+
+
+def test_a_slow_run_of_few_records_is_shown() -> None:
+    err, now = Terminal(), Time()
+    watch = Watch(Console(io.StringIO(), err), "products", now=now)
+
+    now.seconds += 1
+    watch.show(1, None)
+    assert err.getvalue() == ""
+    now.seconds += 3
+    watch.show(2, None)
+    assert "products  2" in err.getvalue()
+
+
 def test_logs_get_a_plain_line_every_ten_seconds() -> None:
     err, now = io.StringIO(), Time()
-    watch = Watch(Console(io.StringIO(), err), "products", now)
+    watch = Watch(Console(io.StringIO(), err), "products", now=now)
 
     for _ in range(21):
         now.seconds += 1
@@ -75,7 +111,7 @@ def test_logs_get_a_plain_line_every_ten_seconds() -> None:
 
 def test_json_logs_stay_json_even_on_a_terminal() -> None:
     err, now = Terminal(), Time()
-    watch = Watch(Console(io.StringIO(), err, log_format=LogFormat.JSON), "products", now)
+    watch = Watch(Console(io.StringIO(), err, log_format=LogFormat.JSON), "products", now=now)
 
     now.seconds += 10
     watch.show(10_000, None)
@@ -89,7 +125,7 @@ def test_json_logs_stay_json_even_on_a_terminal() -> None:
 def test_a_dumb_terminal_gets_no_escape_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "dumb")
     err, now = Terminal(), Time()
-    watch = Watch(Console(io.StringIO(), err), "products", now)
+    watch = Watch(Console(io.StringIO(), err), "products", now=now)
 
     now.seconds += 11
     watch.show(10_000, 50_000)

@@ -1,26 +1,14 @@
-"""What is read, from options that must agree with each other."""
+"""What a run is asked to do, from options that must agree with each other."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-from ponte.cli.commands.jobs import Reading, ReadOption
+from ponte.cli.commands.jobs import OverlapOption, Reading, ReadOption
 from ponte.errors import UsageError
+from ponte.runtime import RunRequest
 
 
-@dataclass(frozen=True, slots=True)
-class ReadChoice:
-    """What is read."""
-
-    read: Literal["all", "changes", "keys", "range"] = "all"
-    keys: tuple[str, ...] = ()
-    lower: str | None = None
-    upper: str | None = None
-
-
-def choose_read(reading: Reading) -> ReadChoice:
-    """Settles what is read.
+def request_of(job: str, reading: Reading, overlap: OverlapOption = OverlapOption.REFUSE) -> RunRequest:
+    """The request that the options make.
 
     Raises:
         UsageError: options contradict each other, or one is missing.
@@ -31,4 +19,12 @@ def choose_read(reading: Reading) -> ReadChoice:
         raise UsageError("--key and --read keys go together: give the keys by --key, and no other --read.")
     if (read is ReadOption.RANGE) != has_bounds:
         raise UsageError("--from, --to and --read range go together: give at least one bound, and no other --read.")
-    return ReadChoice(read.value, keys, reading.from_, reading.to)
+    return RunRequest(
+        job=job,
+        read=read.value,
+        write=reading.write.value,
+        keys=keys,
+        lower=reading.from_,
+        upper=reading.to,
+        overlap=overlap.value,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ponte.cli.actions.ordering import choose_read
+from ponte.cli.actions.ordering import request_of
 from ponte.cli.commands.jobs import OverlapOption, Reading
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
@@ -27,6 +27,7 @@ from ponte.runtime import RunRequest, Runtime
 from ponte_api.result import RunResult
 
 SKIPPED_ANNOTATION = "ponte.dev/skipped"
+_ENDED = ("Succeeded", "PartiallySucceeded")
 
 
 def run_job(job: str, reading: Reading, overlap: OverlapOption, common: Common) -> None:
@@ -35,18 +36,9 @@ def run_job(job: str, reading: Reading, overlap: OverlapOption, common: Common) 
     Raises:
         PonteError: as the run ended; its account has been shown then.
     """
-    choice = choose_read(reading)
     console = console_of(common)
+    request = request_of(job, reading, overlap)
     manifests = sound_manifests(job, common, console)
-    request = RunRequest(
-        job=job,
-        read=choice.read,
-        write=reading.write.value,
-        keys=choice.keys,
-        lower=choice.lower,
-        upper=choice.upper,
-        overlap=overlap.value,
-    )
     try:
         result = watched_run(request, manifests, common, console)
     except RunFailed as failure:
@@ -68,24 +60,51 @@ def sound_manifests(job: str, common: Common, console: Console) -> Manifests:
 def watched_run(request: RunRequest, manifests: Manifests, common: Common, console: Console) -> RunResult:
     """One run, with progress on standard error and stop signals obeyed."""
     watch = Watch(console, request.job)
+    took_s: float | None = None
+
+    async def work(stop: StopRequest) -> RunResult:
+        runtime = watched_runtime(manifests, common, watch, stop)
+        if console.is_live and request.read == "all":
+            watch.expected = await expected_records(runtime, request.job)
+        return await runtime.run(request)
+
+    try:
+        result = run_until_stopped(work, console)
+        took_s = duration_s(result)
+        return result
+    finally:
+        watch.close(took_s)
+
+
+def watched_runtime(manifests: Manifests, common: Common, watch: Watch, stop: StopRequest) -> Runtime:
+    """What a run needs, told to whoever watches it, stopped when somebody asks for it."""
 
     def on_progress(progress: Progress) -> None:
         watch.show(progress.account.read, progress.announced)
 
-    async def work(stop: StopRequest) -> RunResult:
-        runtime = Runtime(
-            manifests,
-            references_of(common),
-            ready_ledger_url_of(common),
-            is_stopping=stop.has_come,
-            on_progress=on_progress,
-        )
-        return await runtime.run(request)
+    return Runtime(
+        manifests,
+        references_of(common),
+        ready_ledger_url_of(common),
+        is_stopping=stop.has_come,
+        on_progress=on_progress,
+    )
 
+
+async def expected_records(runtime: Runtime, job: str) -> int | None:
+    """How many records the last whole reading of a job had; None where there was none."""
+    ledger = runtime.open_ledger()
     try:
-        return run_until_stopped(work, console)
+        runs = await ledger.recent_runs(job, 10)
     finally:
-        watch.close()
+        await ledger.close()
+    whole = (run.account.read for run in runs if run.read_mode == "all" and run.phase in _ENDED)
+    return next(whole, None)
+
+
+def duration_s(result: RunResult) -> float | None:
+    """How long a run took; None where it has not ended."""
+    return None if result.ended_at is None else (result.ended_at - result.started_at).total_seconds()
 
 
 def show_result(result: RunResult, manifests: Manifests, console: Console) -> None:
