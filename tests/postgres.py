@@ -76,7 +76,11 @@ def _can_install() -> bool:
 
 def _call(*command: str | Path) -> None:
     subprocess.run(
-        [str(part) for part in command], check=True, user=_account(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(part) for part in command],
+        check=True,
+        user=_account(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
 
 
@@ -87,7 +91,9 @@ def _start_installed(folder: Path) -> Iterator[PostgresServer]:
     if account is not None:
         shutil.chown(folder, account)
     data = folder / "data"
-    _call(programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+    _call(
+        programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
+    )
     options = " ".join(f"-c {setting}" for setting in (*SETTINGS, "listen_addresses=''"))
     _call(programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-k {folder} {options}", "start")
     try:

@@ -81,7 +81,9 @@ def _values(record: Record) -> list[Any]:
 
 def _sqlite_values(record: Record) -> list[Any]:
     plain = {"price": lambda v: str(v), "active": int, "day": lambda v: v.isoformat(), "changed": lambda v: str(v)}
-    return [v if v is None else plain.get(name, lambda x: x)(v) for name, v in zip(FIELDS, _values(record), strict=True)]
+    return [
+        v if v is None else plain.get(name, lambda x: x)(v) for name, v in zip(FIELDS, _values(record), strict=True)
+    ]
 
 
 def _make_sqlite(path: Path, records: list[Record], constraint: str = "") -> None:
@@ -272,16 +274,64 @@ class TestCsvSource(SourceContract):
     def open_source(self, tmp_path: Path, make_system: Make) -> OpenSource:
         async def open_(records: list[Record]) -> Any:
             _write_csv(tmp_path / "records.csv", records)
-            return make_system("files", {"path": {"value": str(tmp_path)}}, path="records.csv", csv={}).source("records")
+            return make_system(
+                "files", {"path": {"value": str(tmp_path)}}, path="records.csv", csv={}, cursor={"field": "changed"}
+            ).source("records")
 
         return open_
 
 
+def _json_value(name: str, value: Any) -> str:
+    return str(value) if name == "price" and value is not None else json.dumps(value, default=str)
+
+
 def _json_line(record: Record) -> str:
-    fields = []
-    for name, value in record.items():
-        text = str(value) if name == "price" and value is not None else json.dumps(value, default=str)
-        fields.append(f"{json.dumps(name)}: {text}")
-    return "{" + ", ".join(fields) + "}\n"
+    return "{" + ", ".join(f"{json.dumps(name)}: {_json_value(name, v)}" for name, v in record.items()) + "}\n"
 
 
+class TestJsonLinesSource(SourceContract):
+    @pytest.fixture
+    def open_source(self, tmp_path: Path, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            (tmp_path / "records.jsonl").write_text("".join(map(_json_line, records)), encoding="utf-8")
+            fields = {
+                "path": "records.jsonl",
+                "jsonLines": {},
+                "fields": list(DECLARED),
+                "cursor": {"field": "changed"},
+            }
+            return make_system("files", {"path": {"value": str(tmp_path)}}, **fields).source("records")
+
+        return open_
+
+
+class TestCsvTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
+        async def held() -> list[Record]:
+            with (tmp_path / "records.csv").open(newline="", encoding="utf-8") as file:
+                return [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
+
+        async def open_(records: list[Record]) -> Opened:
+            _write_csv(tmp_path / "records.csv", records)
+            system = make_system("files", {"path": {"value": str(tmp_path)}}, path="records.csv", csv={})
+            return Opened(system.target("records"), held)
+
+        return open_
+
+
+class TestJsonLinesTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
+        path = tmp_path / "records.jsonl"
+
+        async def held() -> list[Record]:
+            return [json.loads(line, parse_float=str) for line in path.read_text(encoding="utf-8").splitlines()]
+
+        async def open_(records: list[Record]) -> Opened:
+            path.write_text("".join(map(_json_line, records)), encoding="utf-8")
+            settings = {"path": {"value": str(tmp_path)}}
+            system = make_system("files", settings, path="records.jsonl", jsonLines={}, fields=list(DECLARED))
+            return Opened(system.target("records"), held)
+
+        return open_

@@ -61,7 +61,7 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     found = _entry_point(kind)
     if found is None:
         raise ConfigurationError(
-            f"SyncSource {source.metadata.name}: no connector for {kind!r} is installed. Install the distribution that provides it.",
+            f"SyncSource {source.metadata.name}: no connector for {kind!r} is installed. Install what provides it.",
             reason="ConnectorMissing",
         )
     try:

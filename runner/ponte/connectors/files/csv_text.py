@@ -12,11 +12,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
 from ponte.connectors.files.client import Snapshot
+from ponte.connectors.files.tables import Lines, Table
 from ponte.connectors.files.text import read_lines
 from ponte.engine.ports import Unreadable
 from ponte.errors import ConfigurationError, TransientError
@@ -25,48 +26,6 @@ from ponte_api.sync_source import Csv
 LONGEST_RECORD = 256 * 1024  # characters of a record that spans lines; beyond, its quote was never closed
 WORTH_IT = 256  # lines, below which Polars is not worth calling
 SINGLY = 1024  # records made one by one before Polars is tried again
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Records of a file.
-
-    Attributes:
-        frame: strings; an empty field is null.
-        unreadable: lines that are no record.
-    """
-
-    frame: pl.DataFrame
-    unreadable: tuple[Unreadable, ...] = ()
-
-
-@dataclass(slots=True)
-class Lines:
-    """Lines of a file, to be taken from the front; knows the number of the next one, from 1."""
-
-    source: Iterator[list[str]]
-    held: list[str] = field(default_factory=list)
-    start: int = 0
-    number: int = 1
-
-    def fill(self, count: int) -> bool:
-        """Holds at least so many lines, unless the file ends; says whether there are any."""
-        while len(self.held) - self.start < count:
-            more = next(self.source, None)
-            if more is None:
-                break
-            self.held = self.held[self.start :] + more
-            self.start = 0
-        return len(self.held) > self.start
-
-    def ahead(self, count: int) -> list[str]:
-        """The next lines, not yet taken."""
-        return self.held[self.start : self.start + count]
-
-    def take(self, count: int) -> None:
-        """Goes on behind so many lines."""
-        self.start += count
-        self.number += count
 
 
 def read_csv(snapshot: Snapshot, options: Csv, names: Sequence[str], batch_size: int) -> Iterator[Table]:
@@ -197,8 +156,7 @@ def _one_record(lines: Lines, options: Csv) -> _Record | str:
     def feed() -> Iterator[str]:
         nonlocal taken
         length = 0
-        while lines.fill(taken + 1) and len(lines.held) - lines.start > taken:
-            line = lines.held[lines.start + taken]
+        while (line := lines.peek(taken)) is not None:
             taken += 1
             length += len(line) + 1
             if length > LONGEST_RECORD and taken > 1:

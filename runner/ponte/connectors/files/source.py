@@ -9,27 +9,39 @@ from dataclasses import replace
 import polars as pl
 
 from ponte.connectors.files.client import Folder, Snapshot
-from ponte.connectors.files.csv_text import Table, read_csv
-from ponte.engine.ports import Batch, Read, SchemaField, SourceCapabilities, Unreadable
+from ponte.connectors.files.csv_text import read_csv
+from ponte.connectors.files.json_lines import read_json_lines
+from ponte.connectors.files.selection import comparable, pick
+from ponte.connectors.files.tables import Table, resize
+from ponte.engine.ports import Batch, Read, ReadMode, SchemaField, SourceCapabilities
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import Csv, ObjectSpec
 
+_BATCH = 25_000
+
 
 class FileSource:
-    """One file, for reading."""
-
-    capabilities = SourceCapabilities(reads=frozenset({"all"}))
+    """One file, for reading. Changes and single records are picked out of the whole file."""
 
     def __init__(self, spec: ObjectSpec, folder: Folder) -> None:
         self._spec = spec
         self._folder = folder
+        modes: list[ReadMode] = ["all"]
+        modes += ["keys"] if spec.key else []
+        modes += ["changes", "range"] if spec.cursor else []
+        self.capabilities = SourceCapabilities(reads=frozenset(modes))
 
     async def upper_bound(self) -> str | None:
-        """A file has no clock."""
-        return None
+        """The greatest cursor in the file."""
+        return await asyncio.to_thread(self._greatest)
 
     async def read(self, read: Read) -> AsyncIterator[Batch]:
-        """Yields batches of one state of the file."""
+        """Yields batches of one state of the file.
+
+        Raises:
+            ConfigurationError: the file or a field is not there, or is no text of the declared encoding.
+            TransientError: the file changed while it was read, or is still empty.
+        """
         batches = self._batches(read)
         try:
             while (batch := await asyncio.to_thread(next, batches, None)) is not None:
@@ -38,26 +50,60 @@ class FileSource:
             batches.close()
 
     async def schema(self) -> list[SchemaField]:
-        """The fields of the first batch."""
-        async for batch in self.read(Read("all", 100)):
-            return [SchemaField(name, "string") for name in batch.frame.columns]
-        return []
+        """The fields of the first batch; text files know no types."""
+        first = await asyncio.to_thread(self._first)
+        return [SchemaField(name, _type(dtype)) for name, dtype in first.schema.items()]
+
+    def _first(self) -> pl.DataFrame:
+        with self._folder.open(self._spec.path or "") as snapshot:
+            tables = resize(read_tables(snapshot, self._spec, 1000), 1000)
+            return next(tables, Table(pl.DataFrame())).frame
+
+    def _greatest(self) -> str | None:
+        field = self._spec.cursor.field if self._spec.cursor else None
+        if field is None:
+            return None
+        greatest: tuple[str, str] | None = None
+        with self._folder.open(self._spec.path or "") as snapshot:
+            for table in read_tables(snapshot, self._spec, _BATCH):
+                cursor = _project(table.frame, [field], snapshot.label).get_column(field)
+                ordered = pl.DataFrame({"text": cursor.cast(pl.String)}).with_columns(rank=comparable(pl.col("text")))
+                row = ordered.drop_nulls("rank").sort("rank").tail(1)
+                if row.height and (greatest is None or row["rank"][0] > greatest[0]):
+                    greatest = (row["rank"][0], row["text"][0])
+        return greatest[1] if greatest else None
 
     def _batches(self, read: Read) -> Generator[Batch, None, None]:
+        chosen = pick(self._spec, read)
         with self._folder.open(self._spec.path or "") as snapshot:
             held: Batch | None = None
-            for table in _resize(_tables(snapshot, self._spec, read.batch_size), read.batch_size):
+            for table in resize(read_tables(snapshot, self._spec, read.batch_size), read.batch_size):
                 if held is not None:
                     yield held
-                held = Batch(_project(table.frame, read.columns, snapshot.label), unreadable=table.unreadable)
+                held = _batch(table, read, chosen, snapshot.label)
             snapshot.check_unchanged()
             if held is not None:
                 yield replace(held, is_last=True)
 
 
-def _tables(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
-    names = [field.name for field in spec.fields]
-    return read_csv(snapshot, spec.csv or Csv(), names, batch_size)
+def read_tables(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
+    """The tables of a file, in its declared format."""
+    if spec.json_lines is not None:
+        return read_json_lines(snapshot, spec, spec.json_lines.encoding, batch_size)
+    return read_csv(snapshot, spec.csv or Csv(), [field.name for field in spec.fields], batch_size)
+
+
+def _batch(table: Table, read: Read, chosen: pl.Expr | None, label: str) -> Batch:
+    frame, faults = table.frame, table.faults
+    if chosen is not None and frame.height:
+        kept = frame.select(chosen.alias("kept")).to_series()
+        if faults is not None:
+            rows = kept.arg_true()
+            places = pl.DataFrame({"row": rows.cast(pl.UInt32), "new": pl.Series(range(rows.len()), dtype=pl.UInt32)})
+            moved = faults.join(places, on="row", how="inner", maintain_order="left")
+            faults = moved.with_columns(pl.col("new").alias("row")).drop("new")
+        frame = frame.filter(kept)
+    return Batch(_project(frame, read.columns, label), faults=faults, unreadable=table.unreadable)
 
 
 def _project(frame: pl.DataFrame, columns: Sequence[str] | None, label: str) -> pl.DataFrame:
@@ -65,22 +111,16 @@ def _project(frame: pl.DataFrame, columns: Sequence[str] | None, label: str) -> 
         return frame
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        raise ConfigurationError(f"{label} has no field {missing[0]!r}.", reason="FieldMissing")
+        names = ", ".join(frame.columns[:20])
+        raise ConfigurationError(f"{label} has no field {missing[0]!r} (has: {names}).", reason="FieldMissing")
     return frame.select(columns)
 
 
-def _resize(tables: Iterator[Table], size: int) -> Iterator[Table]:
-    """Tables of `size` records; what is unreadable goes along with the records before it."""
-    frames: list[pl.DataFrame] = []
-    unreadable: tuple[Unreadable, ...] = ()
-    is_started = False
-    for table in tables:
-        frames.append(table.frame)
-        unreadable += table.unreadable
-        height = sum(frame.height for frame in frames)
-        while height >= size:
-            whole = pl.concat(frames)
-            yield Table(whole.head(size), unreadable)
-            frames, unreadable, height, is_started = [whole.slice(size)], (), height - size, True
-    if unreadable or not is_started or any(frame.height for frame in frames):
-        yield Table(pl.concat(frames), unreadable)
+def _type(dtype: pl.DataType) -> str:
+    if isinstance(dtype, pl.Decimal):
+        return f"decimal({dtype.precision},{dtype.scale})"
+    if dtype.is_integer():
+        return "integer"
+    if dtype == pl.Boolean:
+        return "boolean"
+    return "json" if dtype.is_nested() else "string"

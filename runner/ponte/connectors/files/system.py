@@ -7,6 +7,7 @@ from pathlib import Path
 from ponte.connectors.files.client import Folder
 from ponte.connectors.files.errors import translated
 from ponte.connectors.files.source import FileSource
+from ponte.connectors.files.target import FileTarget
 from ponte.engine.ports import Probe, SchemaField, Source, Target
 from ponte.errors import ConfigurationError, PonteError
 from ponte_api.sync_source import ObjectSpec, SyncSource
@@ -25,7 +26,7 @@ class FilesSystem:
 
     def target(self, object_name: str) -> Target:
         """The file for writing."""
-        raise ConfigurationError(f"{self._folder.label}: {object_name} cannot be written yet.")
+        return FileTarget(self._object(object_name), self._folder)
 
     async def probe(self) -> Probe:
         """Looks at the folder."""
@@ -37,7 +38,7 @@ class FilesSystem:
         return Probe(ok=True, reason="Reachable", message=f"{self._folder.label}: {self._folder.path} can be read.")
 
     async def schema(self, object_name: str) -> list[SchemaField]:
-        """The fields that the file names; CSV knows no types, so all are strings."""
+        """The fields that the file names; CSV knows no types, so its are all strings."""
         return await FileSource(self._object(object_name), self._folder).schema()
 
     async def close(self) -> None:

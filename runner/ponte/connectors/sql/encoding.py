@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from ponte.connectors.json_texts import render_rows
 from ponte.connectors.sql.catalogue import Column
 from ponte.connectors.sql.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError
@@ -62,8 +63,7 @@ def _texts(values: pl.Series, column: Column) -> pl.Series:  # noqa: ARG001 - as
 
 def _json(values: pl.Series) -> pl.Series:
     if values.dtype.is_nested():
-        wrapped = values.to_frame("v").to_struct().struct.json_encode()
-        text = wrapped.str.slice(5).str.head(-1)
+        text = render_rows(values.to_frame("v")).str.strip_prefix('{"v":').str.strip_suffix("}")
         return text.zip_with(values.is_not_null(), pl.Series([None], dtype=pl.String))
     return values.cast(pl.String)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,12 +16,12 @@ KEY = "code"
 CURSOR = "changed"
 SCHEMA = pl.Schema(
     {
-        "code": pl.String,
-        "name": pl.String,
+        "code": pl.String(),
+        "name": pl.String(),
         "price": pl.Decimal(12, 2),
-        "stock": pl.Int64,
-        "active": pl.Boolean,
-        "day": pl.Date,
+        "stock": pl.Int64(),
+        "active": pl.Boolean(),
+        "day": pl.Date(),
         "changed": pl.Datetime("us"),
     }
 )
@@ -95,17 +96,31 @@ def to_comparable(record: Record) -> Record:
 
 
 def _value(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name == "price":
-        return Decimal(str(value)).quantize(Decimal("0.01"))
-    if name == "stock":
-        return int(value)
-    if name == "active":
-        return value if isinstance(value, bool) else str(value).lower() in {"true", "t", "1"}
-    if name == "day":
-        return value if isinstance(value, date) else date.fromisoformat(str(value))
-    if name == "changed":
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
-        return moment.replace(tzinfo=None)
-    return str(value)
+    return None if value is None else _CONVERSIONS.get(name, str)(value)
+
+
+def _price(value: Any) -> Decimal:
+    exact = Decimal(str(value))
+    return exact.quantize(Decimal("0.01")) if exact == round(exact, 2) else exact
+
+
+def _truth(value: Any) -> bool:
+    return value if isinstance(value, bool) else str(value).lower() in {"true", "t", "1"}
+
+
+def _day(value: Any) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(str(value))
+
+
+def _moment(value: Any) -> datetime:
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return moment.replace(tzinfo=None)
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "price": _price,
+    "stock": int,
+    "active": _truth,
+    "day": _day,
+    "changed": _moment,
+}

@@ -1,0 +1,158 @@
+"""Contract of ledgers: claims."""
+
+from __future__ import annotations
+
+import asyncio
+
+import polars as pl
+
+from ponte.engine.ledger_port import CLAIM_SCHEMA, Commit, Ledger, Scope, Writer
+from ponte.testing.contract.ledger import (
+    LONG_S,
+    LedgerContract,
+    OpenLedger,
+    acquired,
+    claim_rows,
+    claimed,
+    keys_of,
+    records,
+    report,
+    series,
+)
+
+
+class LedgerClaims(LedgerContract):
+    """The durable marks "these keys are being delivered"."""
+
+    async def test_a_free_key_is_granted(self, ledger: Ledger, writer: Writer) -> None:
+        grant = await claimed(ledger, writer, keys_of("1", "2"))
+
+        assert (grant.lost.to_list(), grant.doubtful.to_list()) == ([], [])
+
+    async def test_a_key_that_another_is_delivering_is_lost(self, ledger: Ledger, scope: Scope, writer: Writer) -> None:
+        await claimed(ledger, writer, keys_of("1", "2"))
+        beside = await acquired(ledger, scope, "event", lease_s=None)
+
+        grant = await claimed(ledger, beside, keys_of("2", "3"))
+
+        assert grant.lost.to_list() == keys_of("2")
+
+    async def test_a_natural_key_that_another_is_delivering_is_lost(
+        self, ledger: Ledger, scope: Scope, writer: Writer
+    ) -> None:
+        (one, other), (natural,) = keys_of("1", "2"), keys_of("SKU")
+        await ledger.claim(writer, pl.DataFrame([(one, natural, "create", 1)], CLAIM_SCHEMA, orient="row"), LONG_S)
+        beside = await acquired(ledger, scope, "event", lease_s=None)
+
+        same_natural = pl.DataFrame([(other, natural, "create", 1)], CLAIM_SCHEMA, orient="row")
+        grant = await ledger.claim(beside, same_natural, LONG_S)
+
+        assert grant.lost.to_list() == [other]
+
+    async def test_claims_of_other_jobs_do_not_count(self, ledger: Ledger, scope: Scope, writer: Writer) -> None:
+        elsewhere = Scope(scope.id + 1000, scope.identity, None, None, has_succeeded=False)
+        await claimed(ledger, writer, keys_of("1"))
+
+        assert (await ledger.known(elsewhere)).height == 0
+        assert (await ledger.doubts(Writer(elsewhere, "x", 1, is_leased=False, outside_commits=0))).height == 0
+
+    async def test_a_committed_claim_is_over(self, ledger: Ledger, scope: Scope, writer: Writer) -> None:
+        grant = await claimed(ledger, writer, keys_of("1"))
+        await ledger.commit(writer, Commit(report(), grant.claim, added=records(keys_of("1"))))
+        beside = await acquired(ledger, scope, "event", lease_s=None)
+
+        again = await ledger.claim(beside, claim_rows(keys_of("1"), "update", version=2), LONG_S)
+
+        assert (again.lost.to_list(), again.doubtful.to_list()) == ([], [])
+
+    async def test_a_claim_whose_time_is_up_is_in_doubt_and_may_be_had(self, ledger: Ledger, scope: Scope) -> None:
+        dead = await acquired(ledger, scope, "event-1", lease_s=None)
+        await claimed(ledger, dead, keys_of("1", "2"), live_s=0)
+        successor = await acquired(ledger, scope, "run-2")
+
+        doubts = await ledger.doubts(successor)
+        grant = await claimed(ledger, successor, keys_of("2", "3"))
+
+        assert sorted(doubts["key"]) == keys_of("1", "2")
+        assert grant.doubtful.to_list() == keys_of("2")
+        assert grant.lost.to_list() == []
+
+    async def test_claims_of_a_lost_lease_are_in_doubt_at_once(self, ledger: Ledger, scope: Scope) -> None:
+        dead = await acquired(ledger, scope, "run-1", lease_s=0)
+        await claimed(ledger, dead, keys_of("1"), live_s=0)
+        successor = await acquired(ledger, scope, "run-2")
+
+        assert (await ledger.doubts(successor))["key"].to_list() == keys_of("1")
+
+    async def test_keys_without_answer_stay_in_doubt(self, ledger: Ledger, scope: Scope, writer: Writer) -> None:
+        keys = keys_of("1", "2")
+        grant = await claimed(ledger, writer, keys)
+        await ledger.commit(writer, Commit(report(), grant.claim, unknown=series(keys[1:]), added=records(keys[:1])))
+        await ledger.release(writer)
+
+        successor = await acquired(ledger, scope, "run-2")
+
+        assert (await ledger.doubts(successor))["key"].to_list() == keys[1:]
+
+    async def test_doubts_end_key_by_key_as_they_are_settled(self, ledger: Ledger, scope: Scope) -> None:
+        dead = await acquired(ledger, scope, "event-1", lease_s=None)
+        keys = keys_of("1", "2", "3")
+        await claimed(ledger, dead, keys, live_s=0)
+        successor = await acquired(ledger, scope, "run-2")
+
+        await ledger.commit(successor, Commit(report("run-2"), settled=series(keys[:2])))
+        left = (await ledger.doubts(successor))["key"].to_list()
+        await ledger.commit(successor, Commit(report("run-2"), settled=series(keys[2:])))
+
+        assert left == keys[2:]
+        assert (await ledger.doubts(successor)).height == 0
+
+    async def test_live_claims_of_others_are_not_settled(self, ledger: Ledger, scope: Scope, writer: Writer) -> None:
+        beside = await acquired(ledger, scope, "event", lease_s=None)
+        grant = await claimed(ledger, beside, keys_of("1"))
+
+        await ledger.commit(writer, Commit(report(), settled=series(keys_of("1"))))
+
+        await ledger.commit(beside, Commit(report("event"), grant.claim, added=records(keys_of("1"))))
+        assert (await ledger.known(scope)).height == 1
+
+    async def test_a_newer_version_that_others_delivered_wins(
+        self, ledger: Ledger, scope: Scope, writer: Writer
+    ) -> None:
+        beside = await acquired(ledger, scope, "event", lease_s=None)
+        grant = await claimed(ledger, beside, keys_of("1"))
+        await ledger.commit(beside, Commit(report("event"), grant.claim, added=records(keys_of("1"), version=5)))
+
+        older = await ledger.claim(writer, claim_rows(keys_of("1", "2"), "create", version=4), LONG_S)
+
+        assert older.lost.to_list() == keys_of("1")
+
+    async def test_a_newer_version_wins_even_where_nobody_else_wrote(self, ledger: Ledger, writer: Writer) -> None:
+        grant = await claimed(ledger, writer, keys_of("1"))
+        await ledger.commit(writer, Commit(report(), grant.claim, added=records(keys_of("1"), version=5)))
+
+        older = await ledger.claim(writer, claim_rows(keys_of("1"), "update", version=4), LONG_S)
+
+        assert older.lost.to_list() == keys_of("1")
+
+    async def test_of_many_that_claim_a_key_at_once_one_gets_it(self, open_ledger: OpenLedger, scope: Scope) -> None:
+        ledgers = [open_ledger() for _ in range(4)]
+        writers = [
+            await acquired(ledger, scope, f"event-{number}", lease_s=None) for number, ledger in enumerate(ledgers)
+        ]
+        for contested in range(6):
+            keys = keys_of(f"{contested}")
+            grants = await asyncio.gather(
+                *(claimed(ledger, writer, keys) for ledger, writer in zip(ledgers, writers, strict=True))
+            )
+            assert sorted(grant.lost.to_list() for grant in grants) == [[], keys, keys, keys]
+
+    async def test_of_many_that_want_the_lease_at_once_one_gets_it(self, open_ledger: OpenLedger, scope: Scope) -> None:
+        ledgers = [open_ledger() for _ in range(4)]
+        for attempt in range(5):
+            answers = await asyncio.gather(
+                *(ledger.acquire(scope, f"run-{attempt}", lease_s=LONG_S) for ledger in ledgers)
+            )
+            writers = [answer for answer in answers if isinstance(answer, Writer)]
+            assert len(writers) == 1
+            await ledgers[0].release(writers[0])
