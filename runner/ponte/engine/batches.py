@@ -74,7 +74,6 @@ async def process(state: RunState, mapper: Mapper, batch: Batch, read_at_us: int
     examined, shape = await _examine(state, mapper, batch, read_at_us)
     rejects = pl.concat([_rejects(examined, state.account.read), unreadable])
     await _check_threshold(state, rejects, batch.frame.height)
-    state.seen.add(examined.rows.filter(pl.col("outcome") != "duplicate")["hash"].drop_nulls())
     for chunk in chunks_of(examined.work, examined.records, state.ports.target.capabilities.chunk, shape):
         await deliver(state, chunk)
     await _close_batch(state, _Closing(rejects, len(batch.unreadable), watermark, examined))
@@ -85,12 +84,12 @@ async def _examine(state: RunState, mapper: Mapper, batch: Batch, read_at_us: in
     with state.stage("identify"):
         version = versions(frame, job.source_object.version, read_at_us)
         rows = examine.identify(frame, job.source_object.key, version)
-        first = examine.first_of_key(rows, state.seen.contains(rows["hash"]))
     with state.stage("map"):
         compiled, mapped = await mapper.apply(frame)
     mapped = _without_faulty(mapped, batch.faults)
     with state.stage("compare"):
         rows = rows.hstack(await state.known.view(rows["key"], rows["hash"]))
+        first = examine.first_of_key(rows)
     with state.stage("fingerprint"):
         considered = examine.consider(rows, first, mapped, compiled.key)
     with state.stage("compare"):

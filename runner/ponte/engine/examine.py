@@ -68,10 +68,10 @@ def identify(frame: pl.DataFrame, key_fields: Sequence[str], versions: pl.Series
     return named.select("row", "key", hash_text(pl.col("key")).alias("hash"), "version")
 
 
-def first_of_key(rows: pl.DataFrame, seen: pl.Series) -> pl.Series:
+def first_of_key(rows: pl.DataFrame) -> pl.Series:
     """Which rows are the first of their key in this reading; `seen` marks keys of earlier batches."""
-    first = rows.select(pl.col("hash").is_first_distinct() & pl.col("key").is_not_null()).to_series()
-    return first & ~seen.fill_null(value=False)
+    is_first = pl.col("hash").is_first_distinct() & pl.col("key").is_not_null() & ~pl.col("seen")
+    return rows.select(is_first.alias("first")).to_series()
 
 
 def consider(rows: pl.DataFrame, first: pl.Series, mapped: Mapped, natural_key: Sequence[str]) -> Considered:

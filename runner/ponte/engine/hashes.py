@@ -10,11 +10,11 @@ import polars as pl
 
 def positions(sorted_hashes: pl.Series, wanted: pl.Series) -> pl.Series:
     """Index of each wanted hash in a sorted series, null where it is not there."""
-    if sorted_hashes.is_empty():
-        return pl.Series("position", [None] * len(wanted), dtype=pl.UInt32)
+    if sorted_hashes.is_empty() or wanted.is_empty():
+        return pl.Series("position", [None], dtype=pl.UInt32).new_from_index(0, len(wanted))
     found = sorted_hashes.search_sorted(wanted, side="left").clip(upper_bound=len(sorted_hashes) - 1)
-    hit = sorted_hashes.gather(found) == wanted
-    return pl.select(pl.when(hit).then(found)).to_series().cast(pl.UInt32).alias("position")
+    is_hit = sorted_hashes.gather(found) == wanted
+    return pl.select(pl.when(is_hit).then(found)).to_series().cast(pl.UInt32).alias("position")
 
 
 class HashSet:
@@ -25,16 +25,16 @@ class HashSet:
 
     def contains(self, hashes: pl.Series) -> pl.Series:
         """Which of the hashes are in the set."""
-        hit = pl.Series("seen", [False], dtype=pl.Boolean).new_from_index(0, len(hashes))
+        is_in = pl.Series("seen", [False], dtype=pl.Boolean).new_from_index(0, len(hashes))
         for level in self._levels:
-            hit = hit | positions(level, hashes).is_not_null()
-        return hit
+            is_in = is_in | positions(level, hashes).is_not_null()
+        return is_in
 
     def add(self, hashes: pl.Series) -> None:
-        """Adds hashes."""
-        if hashes.is_empty():
+        """Adds hashes; nulls are none."""
+        level = hashes.drop_nulls().sort()
+        if level.is_empty():
             return
-        level = hashes.sort()
         while self._levels and len(self._levels[-1]) <= len(level):
             level = pl.concat([self._levels.pop(), level]).sort()
         self._levels.append(level)

@@ -1,4 +1,7 @@
-"""What the ledger knows of a batch's keys: from memory when all is read, from the ledger when little is."""
+"""What the ledger knows of a batch's keys, and which keys this reading has brought already.
+
+From memory when all is read, from the ledger itself when little is.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,11 @@ import polars as pl
 
 from ponte.engine.canonical import hash_text
 from ponte.engine.hashes import HashSet, positions
-from ponte.engine.ledger_port import KNOWN_SCHEMA, Ledger, Scope
+from ponte.engine.ledger_port import Ledger, Scope
 
 VIEW_SCHEMA = pl.Schema(
     {
+        "seen": pl.Boolean,  # an earlier batch of this reading brought the key
         "exists": pl.Boolean,  # the ledger has a row of the key, be it a tombstone
         "live": pl.Boolean,  # the target is known to have the record
         "known": pl.UInt128,  # fingerprint delivered last; null: not known
@@ -21,10 +25,14 @@ VIEW_SCHEMA = pl.Schema(
 
 
 class Known(Protocol):
-    """What the ledger knows."""
+    """What the ledger knows, and what this reading has seen."""
 
     async def view(self, keys: pl.Series, hashes: pl.Series) -> pl.DataFrame:
-        """VIEW_SCHEMA, row by row beside the keys (canonical text) and their hashes."""
+        """VIEW_SCHEMA, row by row beside a batch's keys (canonical text) and hashes; from now on they are seen."""
+        ...
+
+    def has_seen(self, hashes: pl.Series) -> pl.Series:
+        """Which of the keys this reading has brought."""
         ...
 
     async def taken(self, keys: pl.Series, naturals: pl.DataFrame) -> pl.Series:
@@ -37,14 +45,15 @@ class Known(Protocol):
 
 
 class IndexedKnown:
-    """All records of the scope in memory, as sorted hashes."""
+    """All records of the scope in memory, as sorted hashes (KNOWN_SCHEMA)."""
 
     def __init__(self, known: pl.DataFrame) -> None:
         self._known = known
+        self._is_seen = pl.Series("seen", [False], dtype=pl.Boolean).new_from_index(0, known.height)
+        self._new = HashSet()
         self._holders: pl.DataFrame | None = None
         self._has_naturals = known["natural"].null_count() < known.height
-        self._created = HashSet()
-        self._seen: list[pl.Series] = []
+        self._delivered = HashSet()
 
     @property
     def live_count(self) -> int:
@@ -54,37 +63,40 @@ class IndexedKnown:
     async def view(self, keys: pl.Series, hashes: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - hashes are enough
         """See `Known.view`."""
         found = positions(self._known["key"], hashes)
-        self._seen.append(found.drop_nulls())
-        row = pl.DataFrame(found).with_columns(
-            self._known[column].gather(found).alias(column) for column in ("key", "natural", "fingerprint", "deleted")
-        )
-        return _view(row)
+        seen = self._seen_at(found, hashes)
+        self._is_seen = self._is_seen.scatter(found.drop_nulls(), values=True)
+        self._new.add(hashes.filter(found.is_null()))
+        return _view(self._known, found, seen)
+
+    def has_seen(self, hashes: pl.Series) -> pl.Series:
+        """See `Known.has_seen`."""
+        return self._seen_at(positions(self._known["key"], hashes), hashes)
+
+    def _seen_at(self, found: pl.Series, hashes: pl.Series) -> pl.Series:
+        of_known = self._is_seen.gather(found).fill_null(value=False)
+        return of_known if not len(self._new) else of_known | self._new.contains(hashes)
 
     async def taken(self, keys: pl.Series, naturals: pl.DataFrame) -> pl.Series:
         """See `Known.taken`."""
         own = keys.to_frame("key").select(hash_text(pl.col("key")))["key"]
         wanted = naturals["hash"]
-        in_run = self._created.contains(wanted)
+        in_run = self._delivered.contains(wanted)
         if not self._has_naturals and bool((own == wanted).all()):
             return in_run
         if self._holders is None:
-            holders = self._known.filter(~pl.col("deleted")).select(
-                "key", pl.coalesce("natural", "key").alias("natural")
-            )
-            self._holders = holders.sort("natural")
+            live = self._known.filter(~pl.col("deleted"))
+            self._holders = live.select("key", pl.coalesce("natural", "key").alias("natural")).sort("natural")
         found = positions(self._holders["natural"], wanted)
         holder = self._holders["key"].gather(found)
         return (found.is_not_null() & (holder != own).fill_null(value=False)) | in_run
 
     def delivered(self, naturals: pl.Series) -> None:
         """See `Known.delivered`."""
-        self._created.add(naturals)
+        self._delivered.add(naturals)
 
     def unseen(self) -> pl.Series:
         """Hashes of live records that no batch brought."""
-        seen = pl.concat(self._seen).unique() if self._seen else pl.Series([], dtype=pl.UInt32)
-        rows = self._known.with_row_index("position").filter(~pl.col("deleted"))
-        return rows.join(seen.to_frame("position"), on="position", how="anti", maintain_order="left")["key"]
+        return self._known["key"].filter(~self._is_seen & ~self._known["deleted"])
 
 
 class QueriedKnown:
@@ -93,20 +105,24 @@ class QueriedKnown:
     def __init__(self, ledger: Ledger, scope: Scope) -> None:
         self._ledger = ledger
         self._scope = scope
+        self._seen = HashSet()
 
     async def view(self, keys: pl.Series, hashes: pl.Series) -> pl.DataFrame:
         """See `Known.view`."""
         details = await self._ledger.details(self._scope, keys.drop_nulls())
-        rows = details.select(
+        known = details.select(
             hash_text(pl.col("key")).alias("key"),
             hash_text(pl.col("natural_key")).alias("natural"),
             "fingerprint",
             "deleted",
-        ).select(KNOWN_SCHEMA.names())
-        known = rows.sort("key")
-        found = positions(known["key"], hashes)
-        columns = ("key", "natural", "fingerprint", "deleted")
-        return _view(pl.DataFrame(found).with_columns(known[column].gather(found).alias(column) for column in columns))
+        ).sort("key")
+        seen = self._seen.contains(hashes)
+        self._seen.add(hashes)
+        return _view(known, positions(known["key"], hashes), seen)
+
+    def has_seen(self, hashes: pl.Series) -> pl.Series:
+        """See `Known.has_seen`."""
+        return self._seen.contains(hashes)
 
     async def taken(self, keys: pl.Series, naturals: pl.DataFrame) -> pl.Series:
         """See `Known.taken`."""
@@ -119,10 +135,15 @@ class QueriedKnown:
         """See `Known.delivered`: the ledger itself is asked, batch by batch."""
 
 
-def _view(row: pl.DataFrame) -> pl.DataFrame:
+def _view(known: pl.DataFrame, found: pl.Series, seen: pl.Series) -> pl.DataFrame:
+    row = pl.DataFrame({"position": found, "seen": seen}).with_columns(
+        known[column].gather(found).alias(column) for column in ("key", "natural", "fingerprint", "deleted")
+    )
+    exists = pl.col("position").is_not_null()
     return row.select(
-        pl.col("position").is_not_null().alias("exists"),
-        (pl.col("position").is_not_null() & ~pl.col("deleted").fill_null(value=False)).alias("live"),
+        "seen",
+        exists.alias("exists"),
+        (exists & ~pl.col("deleted").fill_null(value=False)).alias("live"),
         pl.col("fingerprint").alias("known"),
         pl.coalesce("natural", "key").alias("holds"),
     )

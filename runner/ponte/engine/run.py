@@ -13,7 +13,7 @@ from ponte.engine import close
 from ponte.engine.batches import Mapper, process
 from ponte.engine.canonical import hash_text, join_key
 from ponte.engine.job import Job, Order, Ports
-from ponte.engine.known import IndexedKnown
+from ponte.engine.known import IndexedKnown, QueriedKnown
 from ponte.engine.ledger_port import Commit, Ending
 from ponte.engine.opening import Opened, open_run
 from ponte.engine.ports import Batch, Read
@@ -166,16 +166,17 @@ async def _read_again(state: RunState, mapper: Mapper) -> None:
     if state.order.read == "changes":
         waiting = state.open_rejects.filter(pl.col("state").is_in(["open", "deferred"]))["key"]
         hashes = waiting.to_frame("key").select(hash_text(pl.col("key")))["key"]
-        wanted.append(waiting.filter(~state.seen.contains(hashes)))
+        wanted.append(waiting.filter(~state.known.has_seen(hashes)))
     keys = pl.concat([pl.Series("key", [], dtype=pl.String), *wanted]).unique(maintain_order=True)
     state.again = []
     if keys.is_empty():
         return
     read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
-    state.seen = type(state.seen)()
+    reading, state.known = state.known, QueriedKnown(state.ports.ledger, state.writer.scope)
     read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
     async for batch in _timed(state, read):
         await process(state, mapper, batch, read_at_us, None)
+    state.known = reading
 
 
 def _judge_wholeness(state: RunState, reading: _Reading) -> None:
@@ -201,7 +202,7 @@ async def _remove_by_key(state: RunState, read_at_us: int) -> pl.DataFrame | Non
     """Ordered keys that the source does not have, or that are left out now, are removed by the same policy."""
     wanted = pl.Series("key", [join_key(fields) for fields in state.order.keys], dtype=pl.String)
     hashes = wanted.to_frame("key").select(hash_text(pl.col("key")))["key"]
-    missing = wanted.filter(~state.seen.contains(hashes))
+    missing = wanted.filter(~state.known.has_seen(hashes))
     if missing.len():
         state.notes.append(f"{missing.len()} of {wanted.len()} keys are not in the source")
     if state.job.deletes.policy == "ignore":
@@ -236,7 +237,7 @@ async def _close_forgotten_rejects(state: RunState, reading: _Reading) -> None:
     keys = state.open_rejects["key"]
     hashes = keys.to_frame("key").select(hash_text(pl.col("key")))["key"]
     again = pl.concat([pl.Series("key", [], dtype=pl.String), *state.rejected])
-    done = keys.filter(~state.seen.contains(hashes) & ~keys.is_in(again.implode()))
+    done = keys.filter(~state.known.has_seen(hashes) & ~keys.is_in(again.implode()))
     if done.len():
         state.closed_rejects += done.len()
         await state.ports.ledger.commit(state.writer, Commit(result=state.result(), closed=done))

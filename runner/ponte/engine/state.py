@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from ponte.engine.hashes import HashSet
 from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
@@ -25,7 +24,6 @@ class RunState:
     """One run.
 
     Attributes:
-        seen: hashes of the source keys that this reading brought.
         doubts: claims of others that are not settled, by CLAIM_SCHEMA.
         open_rejects: rejects that were open when the run began, by OPEN_REJECT_SCHEMA.
         again: keys (text) that another writer had when we came; they are read once more.
@@ -44,7 +42,6 @@ class RunState:
     doubts: pl.DataFrame
     open_rejects: pl.DataFrame
     account: Account = field(default_factory=Account)
-    seen: HashSet = field(default_factory=HashSet)
     again: list[pl.Series] = field(default_factory=list)
     left: list[pl.DataFrame] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
