@@ -4,7 +4,7 @@ from __future__ import annotations
 
 OK = 0
 FAULTS_FOUND = 1
-"""`test`, `doctor`, `ledger check`: the program worked and found something wrong."""
+"""`test`, `verify`, `doctor`, `ledger check`: the program worked and found something wrong."""
 CHANGES_FOUND = 2
 """`plan --exit-code`: there are changes."""
 USAGE = 64

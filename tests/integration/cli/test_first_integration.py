@@ -81,6 +81,36 @@ def test_a_plan_tells_and_writes_nothing(ponte: Ponte, tmp_path: Path) -> None:
     assert ponte("plan", "products", "--exit-code").returncode == 0
 
 
+def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    ponte("run", "products")
+    aligned = ponte("verify", "products")
+    with closing(sqlite3.connect(tmp_path / "integration" / "data" / "shop.db")) as shop, shop:
+        shop.execute("UPDATE products SET price = 1 WHERE sku = '0000001'")
+        shop.execute("DELETE FROM products WHERE sku = '0000002'")
+        shop.execute("INSERT INTO products VALUES ('9', 'mine', 1, 1)")
+
+    found = ponte("verify", "products")
+    mended = ponte("run", "products", "--write", "all")
+
+    assert aligned.returncode == 0
+    assert aligned.stdout.splitlines() == [
+        "products: equal 3 · different 0 · missing 0 · extra 0 · unknown 1",
+        "Both sides hold the same.",
+    ]
+    assert found.returncode == 1
+    assert [" ".join(line.split()) for line in found.stdout.splitlines()] == [
+        "products: equal 1 · different 1 · missing 1 · extra 1 · unknown 1",
+        "different 0000001",
+        "missing 0000002",
+        "extra 9",
+        "Next: ponte run products --write all delivers what differs or is missing.",
+    ]
+    assert mended.returncode == 0, mended.stderr
+    assert products(tmp_path)["0000001"][1] == 12.9
+    assert "0000002" in products(tmp_path)
+
+
 def test_results_can_be_had_as_one_json_document(ponte: Ponte) -> None:
     ponte("init")
 

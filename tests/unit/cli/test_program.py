@@ -14,7 +14,7 @@ from ponte.cli.main import build_program, run_program
 from ponte.errors import ConfigurationError, Interrupted, PonteError, RejectThreshold, StateError, TransientError
 
 COMMANDS = [
-    ["init"], ["validate"], ["test"], ["doctor"], ["schema"], ["run"], ["plan"], ["runs"], ["erase"],
+    ["init"], ["validate"], ["test"], ["doctor"], ["schema"], ["run"], ["plan"], ["verify"], ["runs"], ["erase"],
     ["rejects", "list"], ["rejects", "show"], ["rejects", "retry"], ["rejects", "skip"],
     ["ledger", "info"], ["ledger", "check"], ["ledger", "backup"], ["ledger", "export"], ["ledger", "import"],
     ["ledger", "rebuild"], ["ledger", "prune"],

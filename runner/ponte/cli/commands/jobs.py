@@ -1,4 +1,4 @@
-"""Commands that run jobs and tell what they did: run, plan, runs."""
+"""Commands about jobs: run, plan, verify, runs."""
 # ruff: noqa: PLC0415 - what the commands need is heavy and imported only when one runs
 
 from __future__ import annotations
@@ -123,6 +123,27 @@ Exit: 0 done (rejects are listed), 65 too many rejects, 75 try again later, 76 s
         from ponte.cli.actions.plan import plan_job
 
         plan_job(job, reading, common, show_all=everything, tells_changes=exit_code)
+
+    @program.command(
+        epilog="""Examples:
+
+\b
+  ponte verify products                   what others changed in the target, by key and field
+  ponte verify products --all -o json
+
+Exit: 0 both sides hold the same, 1 they do not."""
+    )
+    @expand
+    def verify(
+        job: Job,
+        common: Common,
+        *,
+        everything: Annotated[bool, typer.Option("--all", help="Show every difference, not only the first.")] = False,
+    ) -> None:
+        """Compare both sides of a job, writing nothing."""
+        from ponte.cli.actions.verify import verify_job
+
+        verify_job(job, common, show_all=everything)
 
     @program.command(
         epilog="""Examples:

@@ -1,0 +1,32 @@
+"""What a comparison of both sides found: counts, then each record that is not the same."""
+
+from __future__ import annotations
+
+from ponte.cli.render.text import count, escape, flow, table
+from ponte.engine.canonical import split_key
+from ponte.engine.verify import Difference, Verification
+
+_VERDICTS = ("equal", "different", "missing", "extra", "unknown")
+
+
+def verification_lines(found: Verification, *, most: int | None, width: int | None = None) -> list[str]:
+    """The lines that `ponte verify` prints; `most` is how many differences are shown, None for all that were named."""
+    counts = [f"{verdict} {count(getattr(found, verdict))}" for verdict in _VERDICTS]
+    lines = flow([f"{found.job}: {counts[0]}", *counts[1:]], indent="   ", width=width)
+    shown = found.differences if most is None else found.differences[:most]
+    lines += table([_row(difference) for difference in shown], width=width)
+    total = found.different + found.missing + found.extra
+    if (hidden := total - len(shown)) > 0:
+        lines.append(f"… {count(hidden)} more" + (f": ponte verify {found.job} --all" if most is not None else ""))
+    if found.is_aligned:
+        return [*lines, "Both sides hold the same."]
+    return [*lines, f"Next: ponte run {found.job} --write all delivers what differs or is missing."]
+
+
+def shown_key(canonical: str) -> str:
+    """A canonical key as people write it; fields of a key of several stand apart."""
+    return escape(" / ".join(split_key(canonical)))
+
+
+def _row(difference: Difference) -> tuple[str, ...]:
+    return (difference.verdict, shown_key(difference.natural_key), escape(", ".join(difference.fields)))
