@@ -18,14 +18,28 @@ _HALF = 2**64
 
 
 class Database(Protocol):
-    """One connection. Not thread-safe; its owner calls it from one thread at a time."""
+    """One connection. Not thread-safe; its owner calls it from one thread at a time.
+
+    Attributes:
+        kind: sqlite or postgresql.
+        for_update: ends a SELECT whose rows are to stay as they are until the transaction ends; empty where a write
+            transaction is alone anyway.
+    """
+
+    kind: str
+    for_update: str
 
     def transaction(self) -> AbstractContextManager[None]:
         """A write transaction: commits at the end, rolls back on an exception.
 
         Raises:
-            TransientError: the database is locked, gone or refused to serialise; nothing was written.
+            TransientError: the database is locked, gone or refused to serialise. Nothing was written, or, where the
+                reason is LedgerCommitUnknown, all of it or nothing.
         """
+        ...
+
+    def reading(self) -> AbstractContextManager[None]:
+        """A transaction that only reads, and stages what it looks for; it does not wait for writers."""
         ...
 
     def query(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> pl.DataFrame:
@@ -41,7 +55,7 @@ class Database(Protocol):
         ...
 
     def append(self, table: str, frame: pl.DataFrame) -> None:
-        """Adds rows to a table in bulk; a key that exists is an error."""
+        """Adds rows to a table in bulk. Raises StateError where a key exists."""
         ...
 
     def stage(self, name: str, frame: pl.DataFrame) -> None:
@@ -49,7 +63,7 @@ class Database(Protocol):
         ...
 
     def script(self, sql: str) -> None:
-        """Runs several statements without values, in one transaction."""
+        """Runs several statements without values, in one transaction that no other script runs beside."""
         ...
 
     def now_us(self) -> int:

@@ -59,7 +59,7 @@ class StoredLedger:
 
     async def details(self, scope: Scope, keys: pl.Series) -> pl.DataFrame:
         """See `Ledger.details`."""
-        return await self._in_transaction(lambda: records.details(self._db, scope, keys))
+        return await self._reading(lambda: records.details(self._db, scope, keys))
 
     async def details_of_hashes(self, scope: Scope, hashes: pl.Series) -> pl.DataFrame:
         """See `Ledger.details_of_hashes`."""
@@ -67,11 +67,11 @@ class StoredLedger:
 
     async def holders(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
         """See `Ledger.holders`."""
-        return await self._in_transaction(lambda: records.holders(self._db, scope, naturals))
+        return await self._reading(lambda: records.holders(self._db, scope, naturals))
 
     async def doubts(self, writer: Writer) -> pl.DataFrame:
         """See `Ledger.doubts`."""
-        return await self._call(lambda: claims.others(self._db, writer, self._db.now_us())[1])
+        return await self._call(lambda: claims.doubts(self._db, writer, self._db.now_us()))
 
     async def open_rejects(self, scope: Scope) -> pl.DataFrame:
         """See `Ledger.open_rejects`."""
@@ -87,17 +87,17 @@ class StoredLedger:
 
     async def finish(self, writer: Writer, ending: Ending) -> None:
         """See `Ledger.finish`."""
-        await self._in_transaction(lambda: runs.finish(self._db, writer, ending))
+        await self._in_transaction(lambda: self._finish(writer, ending))
 
     async def target_ids(self, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
         """See `Ledger.target_ids`."""
-        return await self._in_transaction(lambda: records.target_ids(self._db, scope, naturals))
+        return await self._reading(lambda: records.target_ids(self._db, scope, naturals))
 
     async def resolve(
         self, system: str, object_name: str, by: Literal["sourceKey", "naturalKey"], keys: pl.Series
     ) -> pl.DataFrame:
         """See `Ledger.resolve`."""
-        return await self._in_transaction(lambda: lookups.resolve(self._db, system, object_name, by, keys))
+        return await self._reading(lambda: lookups.resolve(self._db, system, object_name, by, keys))
 
     async def succeeded(self, job: str) -> bool:
         """See `Ledger.succeeded`."""
@@ -120,28 +120,30 @@ class StoredLedger:
         await self._call(self._db.close)
 
     def _claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
-        now = self._db.now_us()
-        until = now + int(live_s * 1e6)
-        scopes.hold(self._db, writer, until)
-        live, doubtful = claims.others(self._db, writer, now)
-        lost = rows.join(live, on="key", how="semi")["key"]
-        outside = scopes.outside_commits(self._db, writer.scope)
-        if outside != writer.outside_commits or not writer.is_leased:
-            lost = pl.concat([lost, records.newer(self._db, writer.scope, rows.select("key", "version"))]).unique()
+        db = self._db
+        until = db.now_us() + int(live_s * 1e6)
+        is_alone = scopes.hold(db, writer, until)
+        contest = claims.contest(db, writer, rows, db.now_us())
+        older = rows.filter(pl.col("operation") != "create") if is_alone else rows
+        newer = records.newer(db, writer.scope, older.select("key", "version"))
+        lost = pl.concat([contest.lost, newer]).unique()
         kept = rows.filter(~pl.col("key").is_in(lost.implode()))
-        claim = claims.add(self._db, writer, kept, until)
-        return Grant(claim, lost, kept.join(doubtful, on="key", how="semi")["key"])
+        claim = claims.add(db, writer, kept, until)
+        return Grant(claim, lost, contest.doubtful.filter(~contest.doubtful.is_in(lost.implode())))
 
     def _commit(self, writer: Writer, commit: Commit) -> None:
         db, scope = self._db, writer.scope
-        scopes.hold(db, writer)
+        is_alone = scopes.hold(db, writer)
         if commit.claim is not None:
             claims.settle_own(db, writer, commit.claim, commit.unknown)
-        if not writer.is_leased:
-            db.execute("UPDATE ponte_scopes SET outside_commits = outside_commits + 1 WHERE id = $1", (scope.id,))
         claims.settle_others(db, scope, commit.settled, db.now_us())
-        records.add(db, scope, commit.added)
-        records.change(db, scope, commit.changed)
+        if is_alone:
+            records.append(db, scope, commit.added)
+            records.change(db, scope, commit.changed)
+        else:
+            records.put(db, scope, pl.concat([commit.added, commit.changed]))
+        if not writer.is_leased:
+            scopes.count_outside_commit(db, scope.id)
         records.remove(db, scope, commit.removed)
         records.keep_ids(db, scope, commit.ids)
         rejects.close(db, scope, writer.run, commit.closed)
@@ -149,6 +151,18 @@ class StoredLedger:
         if commit.watermark is not None:
             db.execute("UPDATE ponte_scopes SET watermark = $2 WHERE id = $1", (scope.id, commit.watermark))
         runs.save(db, writer, commit.result)
+
+    def _finish(self, writer: Writer, ending: Ending) -> None:
+        scopes.hold(self._db, writer)
+        runs.finish(self._db, writer, ending)
+        scopes.release(self._db, writer)
+
+    async def _reading(self, work: Callable[[], T]) -> T:
+        def read() -> T:
+            with self._db.reading():
+                return work()
+
+        return await self._call(read)
 
     async def _in_transaction(self, work: Callable[[], T]) -> T:
         def transact() -> T:

@@ -1,13 +1,15 @@
 """Opening a ledger: an address becomes a connection whose version is checked, or a new ledger is made.
 
-A new ledger is made by the statements in `schema/`, generated from the tables; an older one must be migrated first
-(`ponte ledger migrate`, which imports SQLAlchemy and Alembic; this module imports neither).
+A new ledger is made by the statements in `schema/`, generated from the tables. An older one is migrated first, which
+alone imports SQLAlchemy and Alembic. A newer one is used as it is, unless it says that this code is too old for it.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,7 +23,10 @@ from ponte.ledger.ledger import StoredLedger
 from ponte.ledger.sqlite import SqliteDatabase
 
 SCHEMA_VERSION = 1
+MIN_READER = 1
+_COUNT = pl.Schema({"n": pl.Int64})
 _META = pl.Schema({"schema_version": pl.Int64, "min_reader": pl.Int64})
+_SQLITE = "sqlite:///"
 
 
 def open_ledger(url: str) -> StoredLedger:
@@ -31,76 +36,145 @@ def open_ledger(url: str) -> StoredLedger:
         url: sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE (from a Secret or the environment).
 
     Raises:
-        ConfigurationError: the address makes no sense, a driver is missing, or it is on a network file system.
+        ConfigurationError: the address makes no sense, a driver is missing, it is on a network file system, or it is
+            another program's database.
         CredentialsRefused: the database refused the login.
         StateError: the ledger is damaged, or its tables need newer code.
         TransientError: it cannot be reached now.
     """
+    return StoredLedger(open_database(url), process_identity(), process_is_gone)
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    """The ledger's database for as long as an operation of a person takes. Raises as `open_ledger`."""
+    db = open_database(url)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def open_database(url: str) -> Database:
+    """A connection to a ledger whose tables are as this code needs them. Raises as `open_ledger`."""
     db = connect(url)
     try:
-        _check_version(db, url)
+        is_older = _prepare(db, url)
     except BaseException:
         db.close()
         raise
-    return StoredLedger(db, process_identity(), process_is_gone)
+    if not is_older:
+        return db
+    db.close()
+    from ponte.ledger.migration import migrate  # noqa: PLC0415 - only an older ledger needs SQLAlchemy and Alembic
+
+    migrate(url)
+    return connect(url)
 
 
 def connect(url: str) -> Database:
     """A connection to the database of that address, whatever is in it."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite":
-        return SqliteDatabase(Path(url.removeprefix("sqlite:///")))
-    if parts.scheme in ("postgresql", "postgres"):
-        from ponte.ledger.postgres import PostgresDatabase  # noqa: PLC0415 - its driver is an extra
+    kind = dialect(url)
+    if kind == "sqlite":
+        return SqliteDatabase(sqlite_path(url))
+    from ponte.ledger.postgres import PostgresDatabase  # noqa: PLC0415 - its driver is an extra
 
-        return PostgresDatabase(url, shown=f"{parts.scheme}://{parts.hostname or ''}{parts.path}")
-    raise ConfigurationError(
-        f"The ledger's address has the scheme {parts.scheme!r}. Use sqlite:///PATH or postgresql://HOST/DATABASE.",
-        reason="LedgerAddress",
-    )
+    return PostgresDatabase(url, shown=shown(url))
 
 
 def dialect(url: str) -> str:
-    """Which of the two databases an address names: sqlite or postgresql."""
-    return "sqlite" if url.startswith("sqlite:") else "postgresql"
+    """Which of the two databases an address names: sqlite or postgresql.
+
+    Raises:
+        ConfigurationError: neither.
+    """
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        return "sqlite"
+    if scheme in ("postgresql", "postgres"):
+        return "postgresql"
+    raise _misunderstood(f"has the scheme {scheme!r}" if "://" in url else "has no scheme")
 
 
-def _check_version(db: Database, url: str) -> None:
-    found = _version(db, dialect(url))
+def sqlite_path(url: str) -> Path:
+    """The file of a sqlite:/// address. Raises ConfigurationError where it names none."""
+    path = url.removeprefix(_SQLITE)
+    if path == url or not path or path.startswith(":memory:"):
+        raise _misunderstood("names no file")
+    return Path(path)
+
+
+def shown(url: str) -> str:
+    """An address without its user and password, for messages."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return "postgresql://..."
+    return "postgresql://..." if "@" in parts.path else f"{parts.scheme}://{host}{parts.path}"
+
+
+def _misunderstood(what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The ledger's address {what}. Use sqlite:///PATH or postgresql://HOST/DATABASE.", reason="LedgerAddress"
+    )
+
+
+def _prepare(db: Database, url: str) -> bool:
+    """Makes the tables of a new ledger and says whether those of an old one are older than this code needs."""
+    found = version(db)
     if found is None:
-        _create(db, dialect(url))
-        found = _version(db, dialect(url))
-    assert found is not None  # noqa: S101 - just made
-    version, min_reader = found
+        _refuse_foreign(db, url)
+        _create(db)
+        found = version(db)
+    if found is None:
+        raise StateError(f"The ledger {shown(url)} could not be made: its version is missing.", reason="LedgerUnusable")
+    schema_version, min_reader = found
     if min_reader > SCHEMA_VERSION:
         raise StateError(
-            f"The ledger's tables have version {version} and need code that knows version {min_reader}; this Ponte "
-            f"knows {SCHEMA_VERSION}. Next: install a newer ponte-sync.",
+            f"The ledger's tables have version {schema_version} and need code that knows version {min_reader}; this "
+            f"Ponte knows {SCHEMA_VERSION}. Nothing was touched. Next: install a newer ponte-sync.",
             reason="LedgerTooNew",
         )
-    if version < SCHEMA_VERSION:
-        raise StateError(
-            f"The ledger's tables have version {version}, this Ponte needs {SCHEMA_VERSION}. Next: ponte ledger migrate",
-            reason="LedgerTooOld",
+    return schema_version < SCHEMA_VERSION
+
+
+def version(db: Database) -> tuple[int, int] | None:
+    """Version of the tables, and the oldest code that may use them; None where there are none."""
+    exists = (
+        "SELECT COUNT(*) AS n FROM sqlite_master WHERE name = 'ponte_meta'"
+        if db.kind == "sqlite"
+        else "SELECT COUNT(to_regclass('ponte_meta')) AS n"
+    )
+    if not db.query(exists, (), _COUNT).item():
+        return None
+    row = db.query("SELECT schema_version, min_reader FROM ponte_meta WHERE id = 1", (), _META)
+    return (int(row["schema_version"][0]), int(row["min_reader"][0])) if row.height else None
+
+
+def _refuse_foreign(db: Database, url: str) -> None:
+    """A PostgreSQL database may hold other things; a SQLite file that does is somebody's, named by mistake."""
+    if db.kind != "sqlite":
+        return
+    strangers = "SELECT COUNT(*) AS n FROM sqlite_master WHERE tbl_name NOT LIKE 'ponte!_%' ESCAPE '!'"
+    if db.query(strangers, (), _COUNT).item():
+        raise ConfigurationError(
+            f"{sqlite_path(url)} is another program's database, not a ledger. Name a file of its own: --ledger "
+            "sqlite:///PATH",
+            reason="LedgerForeign",
         )
 
 
-def _version(db: Database, kind: str) -> tuple[int, int] | None:
-    exists = (
-        "SELECT COUNT(*) AS n FROM sqlite_master WHERE name = 'ponte_meta'"
-        if kind == "sqlite"
-        else "SELECT COUNT(to_regclass('ponte_meta')) AS n"
-    )
-    if not db.query(exists, (), pl.Schema({"n": pl.Int64})).item():
-        return None
-    row = db.query("SELECT schema_version, min_reader FROM ponte_meta WHERE id = 1", (), _META)
-    return row.row(0) if row.height else None
+def _create(db: Database) -> None:
+    """Makes the tables; two processes that do so at once make them once."""
+    script = resources.files("ponte.ledger").joinpath("schema", f"{db.kind}.sql").read_text(encoding="utf-8")
+    db.script(f"{script}\n{stamp()};\n")
 
 
-def _create(db: Database, kind: str) -> None:
-    script = resources.files("ponte.ledger").joinpath("schema", f"{kind}.sql").read_text(encoding="utf-8")
-    stamp = (
-        "INSERT INTO ponte_meta (id, schema_version, min_reader, ledger_id, created_at)"
-        f" VALUES (1, {SCHEMA_VERSION}, 1, '{uuid.uuid4()}', {time.time_ns() // 1000}) ON CONFLICT (id) DO NOTHING"
+def stamp() -> str:
+    """The statement that gives a new ledger its version, identity and erasing key."""
+    return (
+        "INSERT INTO ponte_meta (id, schema_version, min_reader, ledger_id, erase_key, created_at)"
+        f" VALUES (1, {SCHEMA_VERSION}, {MIN_READER}, '{uuid.uuid4()}', '{uuid.uuid4()}',"
+        f" {time.time_ns() // 1000}) ON CONFLICT (id) DO NOTHING"
     )
-    db.script(f"{script}\n{stamp};\n")

@@ -6,6 +6,7 @@ and each statement after it sees what the one before in line committed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
@@ -17,6 +18,7 @@ from ponte.ledger.database import Value
 try:
     import adbc_driver_manager as adbc
     import adbc_driver_postgresql
+    from nanoarrow import c_array_stream
 except ImportError as error:
     raise ConfigurationError(
         "A PostgreSQL ledger needs drivers that are not installed. Next: pip install 'ponte-sync[postgresql]'",
@@ -33,7 +35,12 @@ _SESSION = (
     f"SET lock_timeout = '{LOCK_TIMEOUT_S}s'",
     "SET idle_in_transaction_session_timeout = 0",
     "SET client_min_messages = error",
+    # Staged keys have no statistics, and they are few against what is kept: they are looked up by index.
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
 )
+_PLACEHOLDER = re.compile(r"\$(\d+)")
+_STREAM_BYTES = str(4 * 1024 * 1024)
 _TRANSIENT_CLASSES = ("08", "40", "53", "55", "57")
 _READ_ONLY = "25006"
 _REFUSED = ("28000", "28P01")
@@ -68,11 +75,11 @@ class PostgresDatabase:
         except adbc.Error as error:
             self._database.close()
             if "server" not in str(error) and "host name" not in str(error):
-                raise ConfigurationError(  # noqa: B904 - the driver's text may quote a part of the password
+                raise ConfigurationError(
                     f"The address of the ledger {self._shown} cannot be understood. Characters with a meaning in "
                     "addresses (@ : / ? # %) must be percent-encoded in user and password.",
                     reason="LedgerAddress",
-                ) from None
+                ) from None  # the driver's text may quote a part of the password
             raise
         connection.set_autocommit(False)
         return connection
@@ -121,8 +128,18 @@ class PostgresDatabase:
         return frame.select(pl.col(column).cast(dtype) for column, dtype in schema.items())
 
     def stream(self, sql: str, values: Sequence[Value], schema: pl.Schema) -> Iterator[pl.DataFrame]:
-        """See `Database.stream`: Arrow is compact enough to come in one part."""
-        yield self.query(sql, values, schema)
+        """See `Database.stream`: the driver's batches, as they come.
+
+        The driver streams only by COPY, which takes no values: they must be integers and are written into the text.
+        """
+        literal = _PLACEHOLDER.sub(lambda place: str(int(values[int(place[1]) - 1] or 0)), sql)
+        with self._translated(), self._statement(literal, ()) as statement:
+            statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _STREAM_BYTES})
+            handle, _ = statement.execute_query()
+            for part in c_array_stream(handle):
+                yield pl.DataFrame(part).select(pl.col(column).cast(dtype) for column, dtype in schema.items())
+        if not self._open:
+            self._connection.rollback()
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         """See `Database.execute`."""

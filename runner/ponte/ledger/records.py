@@ -6,11 +6,14 @@ import polars as pl
 
 from ponte.engine.canonical import hash_text
 from ponte.engine.ledger_port import DETAIL_SCHEMA, ID_SCHEMA, KNOWN_SCHEMA, Scope
+from ponte.errors import StateError
 from ponte.ledger.database import Database, join_hash, split_hash
 
-_PRINT = {"print_hi": pl.Int64, "print_lo": pl.Int64, "deleted_at": pl.Int64}
-_KNOWN = pl.Schema({"key": pl.String, "natural_key": pl.String, **_PRINT})
-_DETAIL = pl.Schema({**_KNOWN, "version": pl.Int64})
+_KNOWN = pl.Schema(
+    {"key": pl.String, "natural_key": pl.String, "print_hi": pl.Int64, "print_lo": pl.Int64, "deleted_at": pl.Int64}
+)
+_DETAIL = pl.Schema([*_KNOWN.items(), ("version", pl.Int64())])
+_VALUES = ("natural_key", "print_hi", "print_lo", "version")
 _KEY = pl.Schema({"key": pl.String})
 
 
@@ -83,21 +86,49 @@ def newer(db: Database, scope: Scope, rows: pl.DataFrame) -> pl.Series:
     return found["key"]
 
 
-def add(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
-    """Adds records (RECORD_SCHEMA) that the ledger has no row of."""
+def append(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
+    """Adds records (RECORD_SCHEMA) of which the ledger certainly has no row; the quick way."""
     if rows.height:
         db.append("ponte_records", _stored(rows).with_columns(pl.lit(scope.id, dtype=pl.Int64).alias("scope")))
 
 
 def change(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
-    """Changes records (RECORD_SCHEMA); what has a newer version stays."""
+    """Changes records (RECORD_SCHEMA) of which the ledger certainly has a row that is not newer; the quick way.
+
+    A tombstone gives way whatever its version: what was just delivered is there.
+
+    Raises:
+        StateError: it has not; the transaction must not commit, or a delivery would be forgotten.
+    """
     if not rows.height:
         return
     db.stage("ponte_staged", _stored(rows))
-    assigned = ", ".join(f"{column} = s.{column}" for column in ("natural_key", "print_hi", "print_lo", "version"))
-    db.execute(
+    assigned = ", ".join(f"{column} = s.{column}" for column in _VALUES)
+    changed = db.execute(
         f"UPDATE ponte_records AS r SET {assigned}, deleted_at = NULL FROM ponte_staged s"
-        " WHERE r.scope = $1 AND r.key = s.key AND r.version <= s.version",
+        " WHERE r.scope = $1 AND r.key = s.key AND (r.version <= s.version OR r.deleted_at IS NOT NULL)",
+        (scope.id,),
+    )
+    if changed != rows.height:
+        raise StateError(
+            f"The ledger's state {scope.identity.state_id!r} lacks {rows.height - changed:,} of {rows.height:,} "
+            "records that this run found in it, or has newer ones. Nothing of this chunk is written. "
+            "Next: ponte ledger check",
+            reason="LedgerContradiction",
+        )
+
+
+def put(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
+    """Adds or changes records (RECORD_SCHEMA), whoever else wrote in between; what has a newer version stays."""
+    if not rows.height:
+        return
+    db.stage("ponte_staged", _stored(rows))
+    columns = ", ".join(_VALUES)
+    assigned = ", ".join(f"{column} = excluded.{column}" for column in _VALUES)
+    db.execute(
+        f"INSERT INTO ponte_records (scope, key, {columns}) SELECT $1, key, {columns} FROM ponte_staged WHERE true"
+        f" ON CONFLICT (scope, key) DO UPDATE SET {assigned}, deleted_at = NULL"
+        " WHERE ponte_records.version <= excluded.version",
         (scope.id,),
     )
 

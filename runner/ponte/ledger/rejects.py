@@ -7,6 +7,7 @@ import polars as pl
 from ponte.engine.ledger_port import OPEN_REJECT_SCHEMA, Scope
 from ponte.ledger.database import Database
 
+_RENEWED = ("stage", "reason", "field", "message", "faults", "last_seen", "last_run")
 _OPEN_STATES = "('open', 'deferred', 'ambiguous', 'skipped')"
 TOP_REASONS = 8
 
@@ -24,22 +25,26 @@ def record(db: Database, scope: Scope, run: str, rows: pl.DataFrame) -> None:
     """Writes rejects (REJECT_SCHEMA): new ones open, known ones count one attempt more; skipped ones stay skipped."""
     if not rows.height:
         return
-    db.stage("ponte_staged", rows)
-    now = db.now_us()
+    db.stage("ponte_staged", rows.unique("key", keep="first", maintain_order=True).with_columns(_storable("message")))
+    unless_closed = ", ".join(
+        f"{column} = CASE r.state WHEN 'closed' THEN excluded.{column} ELSE r.{column} END"
+        for column in ("first_seen", "first_run")
+    )
+    renewed = ", ".join(f"{column} = excluded.{column}" for column in _RENEWED)
     db.execute(
-        "INSERT INTO ponte_rejects (scope, key, stage, reason, field, message, faults, state,"
+        "INSERT INTO ponte_rejects AS r (scope, key, stage, reason, field, message, faults, state,"
         " first_seen, last_seen, first_run, last_run, attempts)"
         " SELECT $1, key, stage, reason, field, message, faults, state, $2, $2, $3, $3, 1"
-        " FROM ponte_staged WHERE true"
-        " ON CONFLICT (scope, key) DO UPDATE SET stage = excluded.stage, reason = excluded.reason,"
-        " field = excluded.field, message = excluded.message, faults = excluded.faults,"
-        " last_seen = excluded.last_seen, last_run = excluded.last_run,"
-        " attempts = CASE ponte_rejects.state WHEN 'closed' THEN 1 ELSE ponte_rejects.attempts + 1 END,"
-        " first_seen = CASE ponte_rejects.state WHEN 'closed' THEN excluded.first_seen ELSE ponte_rejects.first_seen END,"
-        " first_run = CASE ponte_rejects.state WHEN 'closed' THEN excluded.first_run ELSE ponte_rejects.first_run END,"
-        " state = CASE ponte_rejects.state WHEN 'skipped' THEN 'skipped' ELSE excluded.state END",
-        (scope.id, now, run),
+        f" FROM ponte_staged WHERE true ON CONFLICT (scope, key) DO UPDATE SET {renewed}, {unless_closed},"
+        " attempts = CASE r.state WHEN 'closed' THEN 1 ELSE r.attempts + 1 END,"
+        " state = CASE r.state WHEN 'skipped' THEN 'skipped' ELSE excluded.state END",
+        (scope.id, db.now_us(), run),
     )
+
+
+def _storable(column: str) -> pl.Expr:
+    """PostgreSQL stores no NUL: a message that quotes one shows its symbol."""
+    return pl.col(column).str.replace_all("\0", "\u2400", literal=True)
 
 
 def close(db: Database, scope: Scope, run: str, keys: pl.Series) -> None:
@@ -63,7 +68,8 @@ def levels(db: Database, scope: Scope, run: str) -> tuple[int, int, list[tuple[s
         pl.Schema({"new": pl.Int64, "open": pl.Int64}),
     )
     reasons = db.query(
-        "SELECT reason, field, COUNT(*) AS records FROM ponte_rejects WHERE scope = $1 AND state IN ('open', 'ambiguous')"
+        "SELECT reason, field, COUNT(*) AS records FROM ponte_rejects"
+        " WHERE scope = $1 AND state IN ('open', 'ambiguous')"
         f" GROUP BY reason, field ORDER BY records DESC, reason, field LIMIT {TOP_REASONS}",
         (scope.id,),
         pl.Schema({"reason": pl.String, "field": pl.String, "records": pl.Int64}),

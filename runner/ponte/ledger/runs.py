@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 
 import polars as pl
 
-from ponte.engine.ledger_port import Ending, Writer
-from ponte.ledger import scopes
+from ponte.engine.ledger_port import Ending, Scope, Writer
 from ponte.ledger.database import Database
-from ponte_api.result import RunResult
+from ponte_api.result import RunError, RunResult
 
 _RUN = pl.Schema({"result": pl.String})
 
@@ -19,8 +19,8 @@ def save(db: Database, writer: Writer, result: RunResult, pending: pl.DataFrame 
     ended = None if result.ended_at is None else str(int(result.ended_at.timestamp() * 1e6))
     db.execute(
         "INSERT INTO ponte_runs (run, scope, job, epoch, phase, started_at, ended_at, result)"
-        " VALUES ($1, $2, $3, $4, $5, $6, CAST($7 AS BIGINT), $8)"
-        " ON CONFLICT (run) DO UPDATE SET phase = excluded.phase, ended_at = excluded.ended_at, result = excluded.result",
+        " VALUES ($1, $2, $3, $4, $5, $6, CAST($7 AS BIGINT), $8) ON CONFLICT (run) DO UPDATE"
+        " SET phase = excluded.phase, ended_at = excluded.ended_at, result = excluded.result",
         (
             result.run,
             writer.scope.id,
@@ -39,7 +39,7 @@ def save(db: Database, writer: Writer, result: RunResult, pending: pl.DataFrame 
 
 
 def finish(db: Database, writer: Writer, ending: Ending) -> None:
-    """Writes how a run ended and gives the lease back, inside a transaction."""
+    """Writes how a run ended, inside a transaction."""
     save(db, writer, ending.result, ending.pending)
     if ending.mapping_fingerprint is not None:
         db.execute(
@@ -48,7 +48,28 @@ def finish(db: Database, writer: Writer, ending: Ending) -> None:
         )
     if ending.has_succeeded:
         db.execute("UPDATE ponte_scopes SET last_success_at = $2 WHERE id = $1", (writer.scope.id, db.now_us()))
-    scopes.release(db, writer)
+
+
+def end_dead(db: Database, scope: Scope, epoch: int, now: int) -> None:
+    """Writes of a run whose lease has passed on that it died, inside a transaction."""
+    rows = db.query(
+        "SELECT result FROM ponte_runs WHERE scope = $1 AND epoch = $2 AND ended_at IS NULL", (scope.id, epoch), _RUN
+    )
+    for (text,) in rows.iter_rows():
+        last = RunResult.model_validate_json(text)
+        message = "It stopped without a word: killed, or its machine was lost. The next run settles what was under way."
+        died = last.model_copy(
+            update={
+                "phase": "Failed",
+                "reason": "RunDied",
+                "ended_at": datetime.fromtimestamp(now / 1e6, UTC),
+                "error": RunError(reason="RunDied", message=message, exit_code=70),
+            }
+        )
+        db.execute(
+            "UPDATE ponte_runs SET phase = 'Failed', ended_at = $2, result = $3 WHERE run = $1",
+            (last.run, now, died.model_dump_json(by_alias=True, exclude_defaults=True)),
+        )
 
 
 def recent(db: Database, job: str | None, limit: int) -> list[RunResult]:

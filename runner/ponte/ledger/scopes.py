@@ -1,4 +1,8 @@
-"""Scopes (a job's place in the ledger), their epochs and leases."""
+"""Scopes (a job's place in the ledger), their epochs and leases.
+
+The scope's row is the fence: whoever claims, commits or takes over locks it first, so that writers of one scope come
+one after the other on both databases, and a writer that was overtaken finds out before it has written anything.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,11 @@ from typing import Any
 import polars as pl
 
 from ponte.engine.ledger_port import Busy, Scope, ScopeIdentity, Writer
-from ponte.errors import StateError
+from ponte.errors import StateError, TransientError
+from ponte.ledger import runs
 from ponte.ledger.database import Database
+
+CLOCK_TOLERANCE_S = 60
 
 _SCOPE = pl.Schema(
     {
@@ -30,6 +37,7 @@ _LEASE = pl.Schema(
         "lease_epoch": pl.Int64,
         "lease_holder": pl.String,
         "lease_until": pl.Int64,
+        "last_success_at": pl.Int64,
     }
 )
 
@@ -41,27 +49,29 @@ def open_scope(db: Database, identity: ScopeIdentity) -> Scope:
         StateError: the state was delivered to another target; its fingerprints say nothing about this one.
     """
     with db.transaction():
-        row = _read(db, identity.state_id)
-        if row is None:
-            db.execute(
-                "INSERT INTO ponte_scopes (state_id, job, source_system, source_object, target_system, target_object,"
-                " outside_commits, epoch) VALUES ($1, $2, $3, $4, $5, $6, 0, 0)",
-                (identity.state_id, identity.job, *identity.source, *identity.target),
-            )
-            row = _read(db, identity.state_id)
-        else:
-            db.execute("UPDATE ponte_scopes SET job = $2 WHERE id = $1", (row["id"], identity.job))
-    assert row is not None  # noqa: S101 - just inserted
-    return _scope(identity, row)
+        db.execute(
+            "INSERT INTO ponte_scopes (state_id, job, source_system, source_object, target_system, target_object,"
+            " outside_commits, epoch) VALUES ($1, $2, $3, $4, $5, $6, 0, 0) ON CONFLICT (state_id) DO NOTHING",
+            (identity.state_id, identity.job, *identity.source, *identity.target),
+        )
+        found = find_scope(db, identity)
+        if found is None:
+            raise StateError(f"The ledger lost the state {identity.state_id!r} while it was opened: ponte ledger check")
+        db.execute("UPDATE ponte_scopes SET job = $2 WHERE id = $1 AND job <> $2", (found.id, identity.job))
+    return found
 
 
 def find_scope(db: Database, identity: ScopeIdentity) -> Scope | None:
-    """The scope of a state id if there is one; raises as `open_scope`."""
-    row = _read(db, identity.state_id)
-    return None if row is None else _scope(identity, row)
+    """The scope of a state id, or None where nothing was ever delivered under it.
 
-
-def _scope(identity: ScopeIdentity, row: dict[str, Any]) -> Scope:
+    Raises:
+        StateError: as `open_scope`.
+    """
+    columns = ", ".join(_SCOPE)
+    rows = db.query(f"SELECT {columns} FROM ponte_scopes WHERE state_id = $1", (identity.state_id,), _SCOPE)
+    if not rows.height:
+        return None
+    row = rows.row(0, named=True)
     _refuse_other_ends(identity, row)
     return Scope(
         id=row["id"],
@@ -70,11 +80,6 @@ def _scope(identity: ScopeIdentity, row: dict[str, Any]) -> Scope:
         watermark=row["watermark"],
         has_succeeded=row["last_success_at"] is not None,
     )
-
-
-def _read(db: Database, state_id: str) -> dict[str, Any] | None:
-    frame = db.query(f"SELECT {', '.join(_SCOPE)} FROM ponte_scopes WHERE state_id = $1", (state_id,), _SCOPE)
-    return frame.row(0, named=True) if frame.height else None
 
 
 def _refuse_other_ends(identity: ScopeIdentity, row: dict[str, Any]) -> None:
@@ -93,19 +98,21 @@ def acquire(
 ) -> Writer | Busy:
     """A new epoch, with the lease where `lease_s` is given.
 
-    A lease that ran out, or whose holder is certainly gone, passes on; its claims are then in doubt.
+    A lease that ran out, or whose holder is certainly gone, passes on: its claims are then in doubt and its run has
+    ended.
+
+    Raises:
+        TransientError: this clock is behind what the ledger has seen; read times would pass for old versions.
     """
     with db.transaction():
+        row = _locked(db, scope.id)
         now = db.now_us()
-        row = _lease(db, scope.id)
+        _refuse_earlier_clock(scope, now, row["last_success_at"])
         if lease_s is not None and row["lease_epoch"] is not None:
             remaining = (row["lease_until"] - now) / 1e6
             if remaining > 0 and not is_gone(row["lease_holder"]):
                 return Busy(row["lease_holder"], row["lease_epoch"], remaining)
-            db.execute(
-                "UPDATE ponte_claims SET live_until = $3 WHERE scope = $1 AND epoch = $2",
-                (scope.id, row["lease_epoch"], now),
-            )
+            _take_over(db, scope, row["lease_epoch"], now)
         epoch = row["epoch"] + 1
         db.execute("UPDATE ponte_scopes SET epoch = $2 WHERE id = $1", (scope.id, epoch))
         if lease_s is not None:
@@ -116,25 +123,55 @@ def acquire(
     return Writer(scope, run, epoch, lease_s is not None, row["outside_commits"])
 
 
-def hold(db: Database, writer: Writer, until_us: int | None = None) -> None:
-    """Proves inside a transaction that the writer still holds its lease, and locks it; renews it where `until_us` is given."""
-    if not writer.is_leased:
-        return
-    touched = db.execute(
-        "UPDATE ponte_scopes SET lease_until = COALESCE(CAST($3 AS BIGINT), lease_until)"
-        " WHERE id = $1 AND lease_epoch = $2",
-        (writer.scope.id, writer.epoch, None if until_us is None else str(until_us)),
+def _take_over(db: Database, scope: Scope, epoch: int, now: int) -> None:
+    db.execute(
+        "UPDATE ponte_claims SET live_until = $3 WHERE scope = $1 AND epoch = $2 AND live_until > $3",
+        (scope.id, epoch, now),
     )
-    if touched != 1:
+    runs.end_dead(db, scope, epoch, now)
+
+
+def _refuse_earlier_clock(scope: Scope, now: int, last_success_at: int | None) -> None:
+    behind_s = ((last_success_at or 0) - now) / 1e6
+    if behind_s > CLOCK_TOLERANCE_S:
+        raise TransientError(
+            f"SyncJob {scope.identity.job}: the clock is {behind_s:,.0f} s behind the job's last success in the "
+            "ledger. What is read now would pass for older than what was delivered. Next: set the clock right.",
+            reason="ClockWentBack",
+            retry_after=behind_s,
+        )
+
+
+def hold(db: Database, writer: Writer, until_us: int = 0) -> bool:
+    """Locks the scope inside a transaction and proves that the writer may still write.
+
+    Args:
+        db: the ledger, in a transaction.
+        writer: a writer with a lease must still have it; one without has only its claims to be judged by.
+        until_us: a lease that ends earlier is prolonged to it; it is never shortened.
+
+    Returns:
+        whether the writer is alone: it has the lease, and nobody without one wrote since it was opened.
+
+    Raises:
+        StateError: another run has taken over; nothing may be written.
+    """
+    row = _locked(db, writer.scope.id)
+    if not writer.is_leased:
+        return False
+    if row["lease_epoch"] != writer.epoch:
         raise StateError(
             f"Run {writer.run} of SyncJob {writer.scope.identity.job} lost its lease: another run has taken over. "
             "Nothing more is written by this one; the other run settles what was under way.",
             reason="LeaseLost",
         )
+    if until_us > row["lease_until"]:
+        db.execute("UPDATE ponte_scopes SET lease_until = $2 WHERE id = $1", (writer.scope.id, until_us))
+    return bool(row["outside_commits"] == writer.outside_commits)
 
 
 def renew(db: Database, writer: Writer, lease_s: float) -> None:
-    """Keeps the lease for `lease_s` from now."""
+    """Keeps the lease for at least `lease_s` from now."""
     with db.transaction():
         hold(db, writer, db.now_us() + int(lease_s * 1e6))
 
@@ -148,12 +185,16 @@ def release(db: Database, writer: Writer) -> None:
     )
 
 
-def outside_commits(db: Database, scope: Scope) -> int:
-    """How many commits were made without the lease."""
-    return int(_lease(db, scope.id)["outside_commits"])
+def count_outside_commit(db: Database, scope_id: int) -> None:
+    """Tells a run that holds the lease that what it knows by heart is no longer all there is."""
+    db.execute("UPDATE ponte_scopes SET outside_commits = outside_commits + 1 WHERE id = $1", (scope_id,))
 
 
-def _lease(db: Database, scope_id: int) -> dict[str, Any]:
-    return db.query(f"SELECT {', '.join(_LEASE)} FROM ponte_scopes WHERE id = $1", (scope_id,), _LEASE).row(
-        0, named=True
-    )
+def _locked(db: Database, scope_id: int) -> dict[str, Any]:
+    rows = db.query(f"SELECT {', '.join(_LEASE)} FROM ponte_scopes WHERE id = $1{db.for_update}", (scope_id,), _LEASE)
+    if not rows.height:
+        raise StateError(
+            f"The ledger has no scope {scope_id} any more: it was replaced while this run went on. Run the job again.",
+            reason="ScopeVanished",
+        )
+    return rows.row(0, named=True)

@@ -23,9 +23,6 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_VERSION = 1
-MIN_READER = 1
-
 metadata = MetaData()
 
 KeyText = Text().with_variant(Text(collation="C"), "postgresql")
@@ -37,6 +34,7 @@ Table(
     Column("schema_version", Integer, nullable=False, comment="version of these tables"),
     Column("min_reader", Integer, nullable=False, comment="oldest code that may use them"),
     Column("ledger_id", Text, nullable=False, comment="identity of this ledger"),
+    Column("erase_key", Text, nullable=False, comment="secret under the marks of erased keys"),
     Column("created_at", BigInteger, nullable=False),
 )
 
@@ -139,4 +137,14 @@ Table(
     Column("result", Text, nullable=False, comment="RunResult as JSON"),
     Column("pending", LargeBinary, comment="AwaitingApproval: the operations, Arrow IPC"),
     Index("ponte_runs_scope", "scope", "started_at"),
+)
+
+Table(
+    "ponte_erased",
+    metadata,
+    Column("scope", BigInteger, nullable=False),
+    Column("mark", Text, nullable=False, comment="keyed hash of an erased source key"),
+    Column("erased_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("scope", "mark"),
+    sqlite_with_rowid=False,
 )

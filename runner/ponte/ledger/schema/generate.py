@@ -8,13 +8,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from ponte.ledger.tables import metadata
 
 _HEAD = "-- Generated from ponte/ledger/tables.py by `make generate`. Do not edit.\n"
+
+
+_DIALECTS: tuple[tuple[str, Dialect], ...] = (
+    ("sqlite", SQLiteDialect()),
+    ("postgresql", PGDialect()),  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its constructor untyped
+)
 
 
 def schema(dialect: Dialect) -> str:
@@ -31,7 +38,7 @@ def schema(dialect: Dialect) -> str:
 def main() -> int:
     """Writes the files, or with --check names those that are stale and exits 1."""
     stale = []
-    for name, dialect in (("sqlite", sqlite.dialect()), ("postgresql", postgresql.dialect())):
+    for name, dialect in _DIALECTS:
         path = Path(__file__).with_name(f"{name}.sql")
         text = schema(dialect)
         if not path.exists() or path.read_text(encoding="utf-8") != text:

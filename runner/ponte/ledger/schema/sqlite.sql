@@ -8,6 +8,13 @@ CREATE TABLE IF NOT EXISTS ponte_claims (
 	keys BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS ponte_claims_scope ON ponte_claims (scope);
+CREATE TABLE IF NOT EXISTS ponte_erased (
+	scope BIGINT NOT NULL,
+	mark TEXT NOT NULL,
+	erased_at BIGINT NOT NULL,
+	PRIMARY KEY (scope, mark)
+)
+ WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS ponte_ids (
 	system TEXT NOT NULL,
 	object TEXT NOT NULL,
@@ -21,6 +28,7 @@ CREATE TABLE IF NOT EXISTS ponte_meta (
 	schema_version INTEGER NOT NULL,
 	min_reader INTEGER NOT NULL,
 	ledger_id TEXT NOT NULL,
+	erase_key TEXT NOT NULL,
 	created_at BIGINT NOT NULL,
 	PRIMARY KEY (id)
 );

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ponte.engine.ledger_port import Busy, Commit, Ending, Ledger, Scope, Writer
+from ponte.engine.ledger_port import Busy, Commit, Ending, Ledger, Scope, ScopeIdentity, Writer
 from ponte.errors import StateError
 from ponte.testing.contract.ledger import (
     GONE,
@@ -39,10 +39,13 @@ class LedgerScopes(LedgerContract):
 
         assert one.id != other.id
 
-    @pytest.mark.parametrize("end", ["source", "target"])
-    async def test_a_state_is_not_given_to_a_job_between_other_ends(self, end: str, ledger: Ledger) -> None:
+    @pytest.mark.parametrize(
+        "moved",
+        [replace(IDENTITY, source=("elsewhere", "ARTICOLI")), replace(IDENTITY, target=("shop", "customers"))],
+        ids=["source", "target"],
+    )
+    async def test_a_state_is_not_given_to_a_job_between_other_ends(self, moved: ScopeIdentity, ledger: Ledger) -> None:
         await ledger.open_scope(IDENTITY)
-        moved = replace(IDENTITY, **{end: ("elsewhere", "products")})
 
         with pytest.raises(StateError, match="products"):
             await ledger.open_scope(moved)
