@@ -48,7 +48,7 @@ def trial(pytester: pytest.Pytester, repository: Path) -> pytest.Pytester:
     """An empty test folder with the ground rules of this one."""
     pytester.makeini(f"""
         [pytest]
-        pythonpath = {repository / "tests"}
+        pythonpath = '{repository / "tests"}'
         markers = needs(name): see the real one
         asyncio_default_fixture_loop_scope = function
     """)
