@@ -97,7 +97,7 @@ def dns(monkeypatch):
     """What the resolver says, by name; several answers are given one after the other."""
     answers: dict[str, list[list[str]]] = {}
 
-    async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
+    async def getaddrinfo(self, host, port, **_):
         if host not in answers:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         found = answers[host].pop(0) if len(answers[host]) > 1 else answers[host][0]

@@ -231,7 +231,7 @@ def test_dates_and_times_go_out_by_iso_8601():
         {
             "day": [date(2026, 11, 23)],
             "utc": [datetime(2026, 11, 23, 8, 30, tzinfo=UTC)],
-            "local": [datetime(2026, 11, 23, 8, 30, 0, 250_000)],
+            "local": [datetime(2026, 11, 23, 8, 30, 0, 250_000)],  # noqa: DTZ001 - without a zone on purpose
         }
     )
 

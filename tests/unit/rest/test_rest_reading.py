@@ -296,13 +296,15 @@ async def test_elements_that_are_no_objects_are_unreadable_and_the_rest_is_read(
     assert batch.faults.to_dicts()[0]["reason"] == "NotANumber"
 
 
-async def test_needed_columns_stand_in_every_batch(server, open_system):
-    server.answer = lambda seen: Reply(json=[{"sku": "a"}])
+async def test_the_columns_asked_for_stand_in_every_batch_also_where_no_record_has_them(server, open_system):
+    server.answer = lambda seen: Reply(json=[{"sku": "a", "more": 1}])
     source = open_system(cursor={"field": "changed"}, version="version").source("products")
 
     (batch,) = await read_all(source, columns=("sku", "name"))
+    (whole,) = await read_all(source)
 
-    assert {"sku", "name", "changed", "version"} <= set(batch.frame.columns)
+    assert batch.frame.rows(named=True) == [{"sku": "a", "name": None}]
+    assert set(whole.frame.columns) == {"sku", "more", "changed", "version"}
 
 
 async def test_changes_are_asked_for_by_parameter_and_checked_again(server, open_system):

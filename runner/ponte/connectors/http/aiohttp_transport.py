@@ -48,11 +48,11 @@ class AiohttpTransport:
 
     Args:
         guard: judges every address.
-        context: TLS settings.
+        context: TLS settings; None where no address is https.
         most_bytes: largest answer, after decompression.
     """
 
-    def __init__(self, guard: Guard, context: ssl.SSLContext, most_bytes: int = MOST_ANSWER_BYTES) -> None:
+    def __init__(self, guard: Guard, context: ssl.SSLContext | None, most_bytes: int = MOST_ANSWER_BYTES) -> None:
         self._guard = guard
         self._context = context
         self._most_bytes = most_bytes
@@ -86,7 +86,7 @@ class AiohttpTransport:
         if self._session is None:
             connector = aiohttp.TCPConnector(
                 resolver=_GuardedResolver(self._guard),
-                ssl=self._context,
+                ssl=self._context or True,
                 limit=0,
                 keepalive_timeout=_KEEPALIVE_S,
                 ttl_dns_cache=30,

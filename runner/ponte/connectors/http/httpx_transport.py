@@ -17,9 +17,9 @@ _MOST_BYTES = 1024 * 1024
 class HttpxTransport:
     """`Transport` by httpx. It connects to the very address that the guard judged; TLS still checks the name."""
 
-    def __init__(self, guard: Guard, context: ssl.SSLContext) -> None:
+    def __init__(self, guard: Guard, context: ssl.SSLContext | None) -> None:
         self._guard = guard
-        self._client = httpx.AsyncClient(verify=context, trust_env=False, follow_redirects=False)
+        self._client = httpx.AsyncClient(verify=context or True, trust_env=False, follow_redirects=False)
 
     async def send(self, request: Request, timeout_s: float) -> Response:
         """See `Transport`."""

@@ -134,7 +134,7 @@ class Lookup:
 
 
 def is_same_value(value: Any, text: str) -> bool:
-    """Whether a decoded JSON value is what a key's text says; 12.50 and 12.5 are one number, 012 and 12 are two codes."""
+    """Whether a decoded JSON value is what a key's text says; 12.50 and 12.5 are one number, 012 and 12 two codes."""
     if isinstance(value, bool):
         return text == ("true" if value else "false")
     if isinstance(value, int | Decimal):

@@ -117,13 +117,13 @@ class RestSource:
         version = [spec.version] if spec.version else []
         tops = [path.partition(".")[0] for path in (*spec.key, *cursor, *version)]
         try:
-            framed = frame_records(gathered.elements, spec.fields, [*tops, *(read.columns or ())])
+            framed = frame_records(gathered.elements, spec.fields, read.columns or tops)
         except JsonError as error:
             raise ConfigurationError(
                 f"{self._where()}: {error.message}. Check list.records.", reason=error.reason
             ) from error
         return Batch(
-            frame=framed.frame,
+            frame=framed.frame if read.columns is None else framed.frame.select(read.columns),
             faults=framed.faults if framed.faults.height else None,
             unreadable=tuple(
                 Unreadable(
