@@ -12,7 +12,6 @@ from decimal import Decimal
 import polars as pl
 
 from ponte.engine.canonical import hash_text, key_text, split_key
-from ponte.engine.deliver import CLAIM_MARGIN_S
 from ponte.engine.hashes import HashSet
 from ponte.engine.known import IndexedKnown
 from ponte.engine.ledger_port import CLAIM_SCHEMA, REJECT_SCHEMA, REMOVED_SCHEMA, Commit
@@ -20,7 +19,7 @@ from ponte.engine.ports import Delivery, Operation, Read
 from ponte.engine.reading import keys_frame
 from ponte.engine.rejecting import rejects_of
 from ponte.engine.retry import retried
-from ponte.engine.settle import idempotency_keys, unknown_answers
+from ponte.engine.settle import idempotency_keys, one_each, unknown_answers
 from ponte.engine.state import RunState
 
 # Columns of what is to be removed: key, natural_key (full text), version, why (vanished or left)
@@ -102,15 +101,15 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
     operation: Operation = "delete" if state.job.deletes.policy == "delete" else "update"
     claimed = rows.select("key", "natural_key", pl.lit(operation).alias("operation"), "version")
     await ports.failpoint("claim-delete.before")
-    live_s = max(ports.lease_s, ports.target.capabilities.timeout_s + CLAIM_MARGIN_S)
+    live_s = state.begin_claim()
     grant = await ports.ledger.claim(state.writer, claimed.match_to_schema(CLAIM_SCHEMA), live_s)
     await ports.failpoint("claim-delete.after")
     rows = rows.filter(~pl.col("key").is_in(grant.lost.implode()))
     delivery = await _delivery(state, rows, operation, key)
     await ports.failpoint("delete.before")
     with state.stage("deliver"):
-        answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_stop)
-        answers = await unknown_answers(state, delivery, answers)
+        answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)
+        answers = await unknown_answers(state, delivery, one_each(answers, delivery))
     await ports.failpoint("delete.after")
     answered = rows.with_row_index("row").join(answers, on="row", how="left", maintain_order="left")
     await _commit(state, answered, grant.claim)

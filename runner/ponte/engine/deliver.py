@@ -20,8 +20,7 @@ from ponte.engine.settle import ANSWERED_SCHEMA
 from ponte.engine.state import RunState
 from ponte.errors import PonteError
 
-CLAIM_MARGIN_S = 30.0
-_NO_ID = pl.lit(None, dtype=pl.String)
+SENT = ("create", "update")
 _AMBIGUOUS = ("AmbiguousCreate", "AmbiguousMatch")
 
 
@@ -35,7 +34,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Records of one operation: `work` as in `examine.Examined`, `records` row by row beside it."""
+    """Records of one operation: `work` as in `Examined` but counted here, `records` beside it."""
 
     operation: Operation
     work: pl.DataFrame
@@ -65,10 +64,10 @@ def chunks_of(work: pl.DataFrame, records: pl.DataFrame, size: int, shape: Shape
     operations: tuple[Operation, ...] = ("create", "update")
     for operation in operations:
         mask = work["outcome"] == operation
-        chosen = Chunk(operation, work.filter(mask), records.filter(mask), shape)
+        chosen, beside = work.filter(mask).drop("row"), records.filter(mask)
         chunks += [
-            Chunk(operation, chosen.work.slice(start, size), chosen.records.slice(start, size), shape)
-            for start in range(0, chosen.work.height, size)
+            Chunk(operation, chosen.slice(start, size).with_row_index("row"), beside.slice(start, size), shape)
+            for start in range(0, chosen.height, size)
         ]
     return chunks
 
@@ -76,57 +75,74 @@ def chunks_of(work: pl.DataFrame, records: pl.DataFrame, size: int, shape: Shape
 async def deliver(state: RunState, chunk: Chunk) -> None:
     """Delivers one chunk and commits what came of it.
 
+    Looking up comes before claiming, so that a claim means: this very operation may have been sent.
+
     Raises:
-        TransientError: the target cannot be reached; where nothing of the chunk was applied its claim is given back.
+        TransientError: the target cannot be reached; what was answered is committed, the rest is given back.
         StateError: another run has taken over.
     """
     state.check_stop()
-    chunk, claim = await _claim(state, chunk)
-    if chunk.work.is_empty():
-        await state.ports.ledger.commit(state.writer, Commit(claim=claim, result=state.result()))
-        return
     verdicts = await settle.judge(state, chunk.operation, chunk.work, chunk.records, chunk.shape.key)
-    parts = [settle.answers_without_sending(verdicts)]
-    updates = verdicts.filter(pl.col("verdict") == "update")
-    creates = verdicts.filter(pl.col("verdict") == "create")
+    claim = None
+    if verdicts["verdict"].is_in(SENT).any():
+        verdicts, claim = await _claim(state, chunk, verdicts)
+    answered = [settle.answers_without_sending(verdicts)]
     try:
-        if updates.height:
-            answers = await _send(state, chunk, updates, "update")
-            gone = answers.filter(_is_gone(state))
-            parts.append(answers.join(gone, on="row", how="anti"))
-            creates = pl.concat([creates, updates.join(gone, on="row", how="semi").with_columns(target_id=_NO_ID)])
-        if creates.height:
-            parts.append(await _send(state, chunk, creates, "create"))
+        await _send_all(state, chunk, verdicts, answered)
     except PonteError:
-        if len(parts) == 1:
-            await state.ports.ledger.commit(state.writer, Commit(claim=claim, result=state.result()))
+        await _commit(state, chunk, claim, pl.concat(answered).sort("row"))
         raise
-    await _commit(state, chunk, claim, pl.concat(parts).sort("row"))
+    await _commit(state, chunk, claim, pl.concat(answered).sort("row"))
 
 
-def _is_gone(state: RunState) -> pl.Expr:
-    """Records that somebody else removed from the target: they are created anew, where the job may create."""
-    return (pl.col("reason") == "NotFound").fill_null(value=False) & pl.lit("create" in state.job.operations)
-
-
-async def _claim(state: RunState, chunk: Chunk) -> tuple[Chunk, int]:
+async def _claim(state: RunState, chunk: Chunk, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, int]:
+    """Claims what is to be sent; gives the verdicts without those that another writer has."""
     ports = state.ports
-    rows = chunk.work.select("key", unless_same("natural_key"), pl.lit(chunk.operation).alias("operation"), "version")
+    sent = chunk.work[verdicts.filter(pl.col("verdict").is_in(SENT))["row"]]
+    rows = sent.select("key", unless_same("natural_key"), pl.lit(chunk.operation).alias("operation"), "version")
     await ports.failpoint("claim.before")
-    live_s = max(ports.lease_s, ports.target.capabilities.timeout_s + CLAIM_MARGIN_S)
+    live_s = state.begin_claim()
     with state.stage("claim"):
         grant = await ports.ledger.claim(state.writer, rows.match_to_schema(CLAIM_SCHEMA), live_s)
     await ports.failpoint("claim.after")
     if not grant.lost.is_empty():
-        lost = chunk.work["key"].is_in(grant.lost.implode())
-        state.again.append(grant.lost)
-        state.count(superseded=int(lost.sum()))
-        chunk = chunk.only(~lost)
+        lost = sent.filter(pl.col("key").is_in(grant.lost.implode()))
+        state.lose(lost.select("key", "version"))
+        verdicts = verdicts.filter(~pl.col("row").is_in(lost["row"].implode()))
     if not grant.doubtful.is_empty():
-        is_doubtful = pl.col("is_doubtful") | pl.col("key").is_in(grant.doubtful.implode())
-        work = chunk.work.with_columns(is_doubtful.alias("is_doubtful"))
-        chunk = Chunk(chunk.operation, work, chunk.records, chunk.shape)
-    return chunk, grant.claim
+        verdicts = await _judge_doubtful(state, chunk, verdicts, grant.doubtful)
+    return verdicts, grant.claim
+
+
+async def _judge_doubtful(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
+    """Judges once more what turned out to have an older claim that was never settled, now that its time is over."""
+    await state.ports.clock.sleep(state.ports.target.capabilities.settle_s)
+    is_doubtful = chunk.work["key"].is_in(keys.implode())
+    claimed = chunk.work.filter(is_doubtful).with_columns(unless_same("natural_key"), operation=pl.lit(chunk.operation))
+    state.doubts = pl.concat([state.doubts, claimed.select(CLAIM_SCHEMA.names())])
+    doubtful = chunk.only(is_doubtful)
+    work = doubtful.work.with_columns(pl.lit(value=True).alias("is_doubtful"))
+    judged = await settle.judge(state, chunk.operation, work, doubtful.records, chunk.shape.key)
+    again = judged.with_columns(doubtful.work["row"].gather(judged["row"]).alias("row"))
+    return pl.concat([verdicts.join(again, on="row", how="anti"), again.select(verdicts.columns)]).sort("row")
+
+
+async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answered: list[pl.DataFrame]) -> None:
+    """Sends updates, then creates; what somebody else removed from the target is created anew where the job may."""
+    updates = verdicts.filter(pl.col("verdict") == "update")
+    creates = verdicts.filter(pl.col("verdict") == "create")
+    if updates.height:
+        answers = await _send(state, chunk, updates, "update")
+        is_gone = (pl.col("reason") == "NotFound").fill_null(value=False) & pl.lit("create" in state.job.operations)
+        answered.append(answers.filter(~is_gone))
+        lost = updates.join(answers.filter(is_gone), on="row", how="semi", maintain_order="left")
+        gone = await settle.locate(state, lost, chunk.records, chunk.shape.key)
+        moved = gone.filter(pl.col("verdict") == "update")
+        if moved.height:
+            answered.append(await _send(state, chunk, moved, "update"))
+        creates = pl.concat([creates, gone.filter(pl.col("verdict") == "create")])
+    if creates.height:
+        answered.append(await _send(state, chunk, creates, "create"))
 
 
 async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Operation) -> pl.DataFrame:
@@ -134,9 +150,9 @@ async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Op
     delivery = chunk.delivery(state, rows, operation)
     await ports.failpoint("deliver.before")
     with state.stage("deliver"):
-        answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_stop)
+        answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)
         await ports.failpoint("deliver.after")
-        answers = await settle.unknown_answers(state, delivery, answers)
+        answers = await settle.unknown_answers(state, delivery, settle.one_each(answers, delivery))
     return answers.select(
         rows["row"].gather(answers["row"]).alias("row"),
         pl.col("outcome").cast(pl.String).alias("answer"),
@@ -148,9 +164,13 @@ async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Op
     )
 
 
-async def _commit(state: RunState, chunk: Chunk, claim: int, answered: pl.DataFrame) -> None:
+async def _commit(state: RunState, chunk: Chunk, claim: int | None, answered: pl.DataFrame) -> None:
+    """Commits what was answered; what was not sent is given back with the claim."""
     ports = state.ports
-    rows = chunk.work.drop("row").with_row_index("row").join(answered, on="row", how="left", maintain_order="left")
+    rows = chunk.work.join(answered, on="row", how="inner", maintain_order="left")
+    if claim is None and not rows.height:
+        return
+    was_doubtful = pl.col("key").is_in(state.doubts["key"].implode())
     done = rows.filter(pl.col("answer") == "done")
     failed = rows.filter(pl.col("answer").ne_missing("done"))
     written = done.filter(pl.col("done_as") != "skip")
@@ -168,7 +188,7 @@ async def _commit(state: RunState, chunk: Chunk, claim: int, answered: pl.DataFr
         result=state.result(),
         claim=claim,
         unknown=failed.filter(pl.col("answer").ne_missing("rejected"))["key"],
-        settled=rows.filter(pl.col("is_doubtful") & pl.col("answer").is_in(["done", "rejected"]))["key"],
+        settled=rows.filter(was_doubtful & pl.col("answer").is_in(["done", "rejected"]))["key"],
         added=stored.filter(~pl.col("exists")).select(RECORD_SCHEMA.names()),
         changed=stored.filter("exists").select(RECORD_SCHEMA.names()),
         ids=written.filter(pl.col("target_id").is_not_null()).select(ID_SCHEMA.names()),

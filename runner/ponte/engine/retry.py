@@ -14,13 +14,16 @@ DELAYS_S = (0.5, 1.0, 2.0, 4.0)
 LONGEST_WAIT_S = 60.0
 
 
-async def retried(work: Callable[[], Awaitable[T]], clock: Clock, check_stop: Callable[[], None]) -> T:
+async def retried(work: Callable[[], Awaitable[T]], clock: Clock, check: Callable[[], None]) -> T:
     """The result of the work, tried again after a TransientError, as often as there are delays.
+
+    `check` is called before each try and raises where there may be none.
 
     Raises:
         TransientError: the last one, after all tries, or at once where the other side asks for a longer wait.
     """
     for delay in DELAYS_S:
+        check()
         try:
             return await work()
         except TransientError as error:
@@ -28,5 +31,5 @@ async def retried(work: Callable[[], Awaitable[T]], clock: Clock, check_stop: Ca
             if wait > LONGEST_WAIT_S:
                 raise
         await clock.sleep(wait)
-        check_stop()
+    check()
     return await work()

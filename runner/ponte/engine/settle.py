@@ -9,9 +9,11 @@ from __future__ import annotations
 import polars as pl
 
 from ponte.engine.canonical import hash_text
-from ponte.engine.ports import Delivery, Operation, TargetCapabilities
+from ponte.engine.job import Job
+from ponte.engine.ports import ANSWER_SCHEMA, Delivery, Operation, TargetCapabilities
 from ponte.engine.retry import DELAYS_S, retried
 from ponte.engine.state import RunState
+from ponte.errors import TransientError
 
 ANSWERED_SCHEMA = pl.Schema(
     {
@@ -40,20 +42,36 @@ async def judge(
     ids = await _known_ids(state, operation, work)
     rows = work.select("is_doubtful", target_id=ids).with_row_index("row").with_columns(verdict=pl.lit(operation))
     capabilities = state.ports.target.capabilities
-    if not _must_look(capabilities, operation, state.job.on_existing):
+    if not _must_look(capabilities, operation, state.job):
         stuck = pl.col("is_doubtful") & pl.lit(operation == "create" and not _may_repeat(capabilities))
         return rows.with_columns(pl.when(stuck).then(pl.lit("AmbiguousCreate")).otherwise("verdict").alias("verdict"))
     asked = rows.filter(pl.col("target_id").is_null())["row"]
     found = await _find(state, records[asked], key, asked)
-    return _verdicts(rows, found, operation, state.job.on_existing)
+    return _verdicts(rows, found, operation, state.job)
 
 
-def _must_look(capabilities: TargetCapabilities, operation: Operation, on_existing: str) -> bool:
+def _must_look(capabilities: TargetCapabilities, operation: Operation, job: Job) -> bool:
     if not capabilities.finds:
         return False
     if operation == "create":
-        return not capabilities.upserts or on_existing != "adopt"
+        return not capabilities.upserts or _existing(job) != "update"
     return capabilities.gives_ids
+
+
+def _existing(job: Job) -> str:
+    """What becomes of a record that the target has and the ledger does not know."""
+    adopted = "update" if "update" in job.operations else "skip"
+    return {"adopt": adopted, "skip": "skip", "fail": "AlreadyExists"}[job.on_existing]
+
+
+async def locate(state: RunState, rows: pl.DataFrame, records: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
+    """Verdicts whose ids lead nowhere, judged anew: the record is elsewhere by now, or must be created."""
+    lost = rows.with_columns(pl.lit("create").alias("verdict"), pl.lit(None, dtype=pl.String).alias("target_id"))
+    capabilities = state.ports.target.capabilities
+    if not rows.height or capabilities.upserts or not capabilities.finds:
+        return lost
+    found = await _find(state, records[rows["row"]], key, rows["row"])
+    return _verdicts(lost, found, "update", state.job).select(rows.columns)
 
 
 def _may_repeat(capabilities: TargetCapabilities) -> bool:
@@ -76,19 +94,18 @@ async def _find(state: RunState, records: pl.DataFrame, key: tuple[str, ...], ro
     return named.group_by("row").agg(pl.len().alias("matches"), pl.col("target_id").first().alias("found_id"))
 
 
-def _verdicts(rows: pl.DataFrame, found: pl.DataFrame, operation: Operation, on_existing: str) -> pl.DataFrame:
+def _verdicts(rows: pl.DataFrame, found: pl.DataFrame, operation: Operation, job: Job) -> pl.DataFrame:
     joined = rows.join(found, on="row", how="left", maintain_order="left")
-    existing = {"adopt": "update", "skip": "skip", "fail": "AlreadyExists"}[on_existing]
     verdict = (
         pl.when(pl.col("target_id").is_not_null())
         .then(pl.lit("update"))
         .when(pl.col("matches").is_null())
-        .then(pl.lit("create"))
+        .then(pl.lit("create" if "create" in job.operations else "NotFound"))
         .when(pl.col("matches") > 1)
         .then(pl.lit("AmbiguousMatch"))
         .when(pl.col("is_doubtful") | pl.lit(operation == "update"))
         .then(pl.lit("update"))
-        .otherwise(pl.lit(existing))
+        .otherwise(pl.lit(_existing(job)))
     )
     return joined.select(
         "row", "is_doubtful", verdict.alias("verdict"), pl.coalesce("target_id", "found_id").alias("target_id")
@@ -120,7 +137,13 @@ async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataF
         if rows.is_empty() or not _may_ask(capabilities, delivery.operation):
             break
         await state.ports.clock.sleep(max(delay, capabilities.settle_s))
-        newer = await _ask_again(state, part_of(delivery, rows), rows)
+        if not state.may_send():
+            break
+        try:
+            part = part_of(delivery, rows)
+            newer = one_each(await _ask_again(state, part), part, rows)
+        except TransientError:
+            continue
         answers = pl.concat([answers.filter(~pl.col("row").is_in(newer["row"].implode())), newer]).sort("row")
     reason = "AmbiguousCreate" if delivery.operation == "create" and not _may_ask(capabilities, "create") else None
     stays = pl.col("outcome") == "unknown"
@@ -135,27 +158,51 @@ def _may_ask(capabilities: TargetCapabilities, operation: Operation) -> bool:
     return operation != "create" or _may_repeat(capabilities) or capabilities.finds
 
 
-async def _ask_again(state: RunState, delivery: Delivery, rows: pl.Series) -> pl.DataFrame:
+async def _ask_again(state: RunState, delivery: Delivery) -> pl.DataFrame:
+    """Answers of the same delivery, sent again; creates that must not be repeated are looked up first."""
     target = state.ports.target
-    if delivery.operation == "create" and not _may_repeat(target.capabilities):
-        found = (await target.find(key_fields(delivery.frame, delivery.key))).unique("row", keep="first").sort("row")
-        arrived = found.select(
-            rows.gather(found["row"]).alias("row"),
-            pl.lit("done").alias("outcome"),
-            "target_id",
-            *(pl.lit(None, dtype=pl.String).alias(name) for name in ("field", "reason", "message")),
-        )
-        lost = pl.int_range(len(rows), dtype=pl.UInt32, eager=True)
-        lost = lost.filter(~lost.is_in(found["row"].implode()))
-        sent = await target.deliver(part_of(delivery, lost)) if len(lost) else None
-        parts = (
-            [arrived]
-            if sent is None
-            else [arrived, sent.with_columns(rows.gather(lost).gather(sent["row"]).alias("row"))]
-        )
-        return pl.concat([part.with_columns(pl.col("outcome").cast(_OUTCOME)) for part in parts])
-    sent = await target.deliver(delivery)
-    return sent.with_columns(rows.gather(sent["row"]).alias("row"))
+    if delivery.operation != "create" or _may_repeat(target.capabilities):
+        return await target.deliver(delivery)
+    found = await target.find(key_fields(delivery.frame, delivery.key))
+    arrived = found.group_by("row", maintain_order=True).agg(pl.len().alias("matches"), pl.col("target_id").first())
+    is_single = pl.col("matches") == 1
+    answers = arrived.select(
+        "row",
+        pl.when(is_single).then(pl.lit("done")).otherwise(pl.lit("rejected")).cast(_OUTCOME).alias("outcome"),
+        "target_id",
+        pl.lit(None, dtype=pl.String).alias("field"),
+        pl.when(~is_single).then(pl.lit("AmbiguousMatch")).alias("reason"),
+        pl.when(~is_single).then(pl.lit(_VERDICTS["AmbiguousMatch"])).alias("message"),
+    )
+    every = pl.int_range(delivery.frame.height, dtype=pl.UInt32, eager=True)
+    lost = every.filter(~every.is_in(arrived["row"].implode()))
+    if lost.is_empty():
+        return answers
+    sent = one_each(await target.deliver(part_of(delivery, lost)), part_of(delivery, lost), lost)
+    return pl.concat([answers, sent])
+
+
+def one_each(answers: pl.DataFrame, delivery: Delivery, rows: pl.Series | None = None) -> pl.DataFrame:
+    """ANSWER_SCHEMA with exactly one answer for each row sent: the first one counts, a missing one is unknown.
+
+    Args:
+        answers: what the target said; `row` counts within the delivery.
+        delivery: what was sent.
+        rows: what to call the rows instead.
+    """
+    sent = pl.int_range(delivery.frame.height, dtype=pl.UInt32, eager=True).alias("row").to_frame()
+    first = answers.unique("row", keep="first")
+    if answers.height == sent.height == first.height and answers["outcome"].null_count() == 0:
+        joined = answers
+    else:
+        joined = sent.join(first, on="row", how="left", maintain_order="left").with_columns(
+            pl.when(pl.col("outcome").is_null()).then(pl.lit("NoAnswer")).otherwise("reason").alias("reason"),
+            pl.when(pl.col("outcome").is_null())
+            .then(pl.lit("the target gave no answer for this record")).otherwise("message").alias("message"),
+            pl.col("outcome").fill_null("unknown"),
+        )  # fmt: skip
+    plain = joined.select(ANSWER_SCHEMA.names()).cast({"outcome": _OUTCOME})
+    return plain if rows is None else plain.with_columns(rows.gather(plain["row"]).alias("row"))
 
 
 _OUTCOME = pl.Enum(["done", "rejected", "unknown"])

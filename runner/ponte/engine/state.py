@@ -13,10 +13,12 @@ import polars as pl
 from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
-from ponte.errors import Interrupted
+from ponte.errors import Interrupted, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
 
 CHECKPOINT_INTERVAL = timedelta(seconds=1)
+CLAIM_MARGIN_S = 30.0
+"""How much longer than one call of the target a claim lives: time for retries."""
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class RunState:
         doubts: claims of others that are not settled, by CLAIM_SCHEMA.
         open_rejects: rejects that were open when the run began, by OPEN_REJECT_SCHEMA.
         again: keys (text) that another writer had when we came; they are read once more.
+        send_until: no call of the target may start later: it must be over before the claim and the lease are.
         left: known records that `where` or the audience now leaves out: columns key, version.
         rejected: keys (text) that this run rejected or deferred.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
@@ -56,6 +59,7 @@ class RunState:
     watermark: str | None = None
     sequence: int = 0
     checkpoint_at: datetime | None = None
+    send_until: datetime | None = None
 
     @property
     def shortcomings(self) -> list[str]:
@@ -92,6 +96,39 @@ class RunState:
         self.new_rejects += fresh.height
         self.rejected.append(rejects["key"])
         self.closed_rejects += len(closed)
+
+    def begin_claim(self) -> float:
+        """Seconds that a claim made now lives; from now on calls of the target are judged by it."""
+        timeout_s = self.ports.target.capabilities.timeout_s
+        live_s = max(self.ports.lease_s, timeout_s + CLAIM_MARGIN_S)
+        self.send_until = self.ports.clock.now() + timedelta(seconds=live_s - timeout_s)
+        return live_s
+
+    def may_send(self) -> bool:
+        """Whether a call of the target may start: nobody asked to stop, and it would be over before the claim is."""
+        is_in_time = self.send_until is None or self.ports.clock.now() <= self.send_until
+        return is_in_time and not self.ports.is_stopping()
+
+    def check_sending(self) -> None:
+        """Raises where no call of the target may start; called before each.
+
+        Raises:
+            Interrupted: a stop signal came.
+            TransientError: the claim runs out, after a pause of the process or many tries; another run may take over.
+        """
+        self.check_stop()
+        if not self.may_send():
+            raise TransientError(
+                f"SyncJob {self.job.name}: too much time went by since these records were claimed for "
+                f"{self.job.target_system}/{self.job.target_object} to send them safely. Nothing of them was sent; the "
+                "next run goes on.",
+                reason="ClaimRanOut",
+            )
+
+    def lose(self, rows: pl.DataFrame) -> None:
+        """Notes records (columns key, version) that another writer has or has delivered newer."""
+        self.again.append(rows["key"])
+        self.count(superseded=rows.height)
 
     def check_stop(self) -> None:
         """Raises Interrupted when a stop signal came: called before each new operation."""

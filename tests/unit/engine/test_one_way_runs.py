@@ -162,9 +162,7 @@ async def test_fewer_records_than_announced_delete_nothing(world: MakeWorld) -> 
 
 async def test_fewer_records_than_expected_delete_nothing(world: MakeWorld) -> None:
     made = world(*TEN)
-    expecting = made.job.source_object.model_copy(
-        update={"expect": type("E", (), {"min_records": 10})()}
-    )
+    expecting = made.job.source_object.model_copy(update={"expect": type("E", (), {"min_records": 10})()})
     made.change(source_object=expecting)
     await made.run()
     made.source.remove("04")
@@ -220,7 +218,12 @@ async def test_deactivate_writes_the_fields_and_lets_the_record_stand(world: Mak
 
 async def test_write_all_heals_what_somebody_changed_or_deleted_at_the_target(world: MakeWorld) -> None:
     for capabilities in (UPSERTS, GIVES_IDS):
-        made = world(*TEN, capabilities=capabilities, state_id=f"s{capabilities.upserts}", target_object=f"t{capabilities.upserts}")
+        made = world(
+            *TEN,
+            capabilities=capabilities,
+            state_id=f"s{capabilities.upserts}",
+            target_object=f"t{capabilities.upserts}",
+        )
         await made.run()
         first, second = list(made.target.records)[:2]
         made.target.records[first]["name"] = "edited"
@@ -247,7 +250,12 @@ async def test_the_size_of_a_batch_changes_neither_target_nor_account(world: Mak
     accounts = []
     for size in (1, 3, 1000):
         made = world(
-            *TEN, article("no", web="N"), article("bad", name=None), batch_size=size, state_id=f"s{size}", target_object=f"t{size}"
+            *TEN,
+            article("no", web="N"),
+            article("bad", name=None),
+            batch_size=size,
+            state_id=f"s{size}",
+            target_object=f"t{size}",
         )
         await made.run()
         made.source.put(article("05", price="7.00"), article("06", web="N"))

@@ -147,7 +147,9 @@ def _place(row: Record) -> tuple[int, str]:
 
 def frame_of(rows: list[Record]) -> pl.DataFrame:
     text = dict.fromkeys(FIELDS[:-1], pl.String)
-    return pl.DataFrame([[row[name] for name in FIELDS] for row in rows], schema={**text, "changed": pl.Int64}, orient="row")
+    return pl.DataFrame(
+        [[row[name] for name in FIELDS] for row in rows], schema={**text, "changed": pl.Int64}, orient="row"
+    )
 
 
 UPSERTS = TargetCapabilities(
@@ -222,9 +224,7 @@ class ScriptedTarget:
             self.outages -= 1
             raise TransientError("the target is away")
         self.calls.append((delivery.operation, delivery.frame["sku"].to_list()))
-        rows = zip(
-            delivery.frame.iter_rows(named=True), delivery.target_ids, delivery.idempotency_keys, strict=True
-        )
+        rows = zip(delivery.frame.iter_rows(named=True), delivery.target_ids, delivery.idempotency_keys, strict=True)
         answers = [{"row": row, **self._answer(delivery.operation, *record)} for row, record in enumerate(rows)]
         return pl.DataFrame(answers, schema=ANSWER_SCHEMA)
 

@@ -1,0 +1,252 @@
+"""Answers that never come, come late or come twice: nothing is lost and nothing is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import polars as pl
+import pytest
+from unit.engine.world import (
+    BLIND,
+    BLIND_UPSERTS,
+    GIVES_IDS,
+    TAKES_KEYS,
+    UPSERTS,
+    Crash,
+    World,
+    article,
+)
+
+from ponte.engine.ports import Delivery, TargetCapabilities
+from ponte.engine.run import RunFailed
+
+MakeWorld = Callable[..., World]
+THREE = [article("a"), article("b"), article("c")]
+KNOWING = [UPSERTS, GIVES_IDS, BLIND_UPSERTS, TAKES_KEYS]
+
+
+@pytest.mark.parametrize("capabilities", KNOWING)
+@pytest.mark.parametrize("how", ["lose", "drop"])
+async def test_a_create_without_an_answer_is_settled_in_the_same_run(
+    world: MakeWorld, capabilities: TargetCapabilities, how: str
+) -> None:
+    made = world(*THREE, capabilities=capabilities)
+    getattr(made.target, how).add("b")
+
+    result = await made.run()
+
+    made.assert_in_step()
+    assert result.account.created == 3
+    assert made.target.made("b") == 1
+    assert (made.claims(), made.rejects()) == (0, {})
+
+
+async def test_a_create_that_comes_to_light_late_is_waited_for_and_not_sent_twice(world: MakeWorld) -> None:
+    made = world(*THREE, capabilities=GIVES_IDS)
+    made.target.delay.add("b")
+
+    await made.run()
+
+    made.assert_in_step()
+    assert max(made.clock.slept) >= GIVES_IDS.settle_s
+
+
+@pytest.mark.parametrize("how", ["lose", "drop"])
+async def test_an_unknown_create_at_a_blind_target_stops_for_a_person_and_is_never_sent_again(
+    world: MakeWorld, how: str
+) -> None:
+    made = world(*THREE, capabilities=BLIND)
+    getattr(made.target, how).add("b")
+
+    first = await made.run()
+    made.target.calls.clear()
+    second = await made.run()
+    third = await made.run()
+
+    assert [run.account.rejected for run in (first, second, third)] == [1, 1, 1]
+    assert made.rejects() == {"b": "AmbiguousCreate"}
+    assert made.target.calls == []
+    assert made.claims() == 1
+
+
+async def test_an_update_without_an_answer_is_sent_again(world: MakeWorld) -> None:
+    for capabilities in (UPSERTS, GIVES_IDS, BLIND):
+        name = f"{capabilities.upserts}-{capabilities.finds}"
+        made = world(*THREE, capabilities=capabilities, state_id=name, target_object=name)
+        await made.run()
+        made.source.put(article("b", price="5.00"))
+        made.target.lose.add("b")
+
+        await made.run()
+
+        made.assert_in_step()
+        assert made.claims() == 0
+
+
+async def test_a_value_that_timed_out_but_was_written_is_not_taken_for_unchanged_when_it_goes_back(
+    world: MakeWorld,
+) -> None:
+    made = world(*THREE, capabilities=replace(UPSERTS))
+    await made.run()
+    made.source.put(article("b", price="5.00"))
+    assert await made.crash("deliver.after")
+    assert made.target.by_sku()["b"]["price"] != THREE[1]["price"]
+    made.source.put(article("b"))
+
+    result = await made.run()
+
+    assert result.account.updated == 1
+    made.assert_in_step()
+    assert made.claims() == 0
+
+
+async def test_an_outage_while_settling_does_not_forget_what_was_acknowledged(world: MakeWorld) -> None:
+    made = world(*THREE, capabilities=GIVES_IDS)
+    made.target.lose.add("b")
+
+    def away(delivery: Delivery) -> None:
+        made.target.find_outages = 99
+
+    made.target.before = away
+
+    first = await made.run()
+    assert (first.account.created, first.account.rejected) == (2, 1)
+    assert made.claims() == 1
+
+    made.target.find_outages = 0
+    made.target.before = lambda delivery: None
+    second = await made.run()
+
+    made.assert_in_step()
+    assert second.account.unchanged == 2
+    assert (made.claims(), made.rejects()) == (0, {})
+
+
+async def test_what_was_acknowledged_before_an_outage_is_committed_and_the_rest_given_back(world: MakeWorld) -> None:
+    made = world(*THREE, capabilities=GIVES_IDS)
+    made.target.add({"sku": "a", "name": "old", "price": None})
+
+    def away(delivery: Delivery) -> None:
+        made.target.outages = 99 if delivery.operation == "create" else 0
+
+    made.target.before = away
+
+    with pytest.raises(RunFailed) as failed:
+        await made.run()
+
+    assert failed.value.exit_code == 75
+    assert failed.value.result.account.updated == 1
+    assert made.rows("SELECT key FROM ponte_records") == [("1:a",)]
+    assert made.claims() == 0
+
+
+async def test_short_outages_are_waited_for(world: MakeWorld) -> None:
+    made = world(*THREE)
+    made.target.outages = 3
+
+    result = await made.run()
+
+    assert result.account.created == 3
+    assert made.clock.slept == [0.5, 1.0, 2.0]
+
+
+async def test_an_answer_given_twice_counts_once_and_a_missing_one_is_unknown(world: MakeWorld) -> None:
+    made = world(*THREE, capabilities=GIVES_IDS)
+    answer = made.target.deliver
+    calls = [0]
+
+    async def careless(delivery: Delivery) -> pl.DataFrame:
+        calls[0] += 1
+        answers = await answer(delivery)
+        if calls[0] > 1:
+            return answers
+        return pl.concat([answers.slice(0, 1), answers.slice(0, 2)])
+
+    made.target.deliver = careless  # type: ignore[method-assign]
+
+    result = await made.run()
+
+    made.assert_in_step()
+    assert result.account.created == 3
+
+
+async def test_a_record_that_moved_at_the_target_is_found_again_and_not_doubled(world: MakeWorld) -> None:
+    made = world(*THREE, capabilities=GIVES_IDS)
+    await made.run()
+    own = next(own for own, record in made.target.records.items() if record["sku"] == "b")
+    made.target.add(made.target.records.pop(own))
+    made.source.put(article("b", price="5.00"))
+
+    result = await made.run()
+
+    assert result.account.updated == 1
+    made.assert_in_step()
+
+
+async def test_a_crash_between_claim_and_delivery_overwrites_nothing_that_on_existing_protects(
+    world: MakeWorld,
+) -> None:
+    for on_existing in ("skip", "fail"):
+        made = world(
+            *THREE, capabilities=GIVES_IDS, on_existing=on_existing, state_id=on_existing, target_object=on_existing
+        )
+        made.target.add({"sku": "b", "name": "theirs", "price": None})
+        for point in ("claim.before", "claim.after", "deliver.before", "deliver.after"):
+            assert await made.crash(point) or point == "deliver.after"
+
+        result = await made.run()
+
+        assert made.target.by_sku()["b"]["name"] == "theirs"
+        assert result.account.skipped == (on_existing == "skip")
+        assert made.rejects() == ({} if on_existing == "skip" else {"b": "AlreadyExists"})
+
+
+async def test_a_run_that_wakes_up_after_its_time_sends_nothing_more(world: MakeWorld) -> None:
+    made = world(*THREE)
+
+    async def sleeps_long(name: str) -> None:
+        if name == "deliver.before":
+            await made.clock.sleep(3600)
+
+    with pytest.raises(RunFailed) as failed:
+        await made.run(failpoint=sleeps_long)
+
+    assert failed.value.reason == "ClaimRanOut"
+    assert made.target.effects == []
+
+
+@pytest.mark.parametrize("capabilities", [*KNOWING, BLIND])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "claim.before",
+        "claim.after",
+        "deliver.before",
+        "deliver.after",
+        "commit.before",
+        "commit.after",
+        "finish.before",
+    ],
+)
+async def test_after_a_crash_at_any_point_the_next_run_loses_and_doubles_nothing(
+    world: MakeWorld, capabilities: TargetCapabilities, point: str
+) -> None:
+    made = world(*THREE, capabilities=capabilities, batch_size=2)
+    with pytest.raises(Crash):
+        await made.run(failpoint=_crash(point))
+
+    await made.run()
+
+    assert all(made.target.made(sku) <= 1 for sku in "abc")
+    if capabilities is not BLIND or point in ("claim.before", "commit.after", "finish.before"):
+        made.assert_in_step()
+        assert (made.claims(), made.rejects()) == (0, {})
+    else:
+        assert made.rejects() == {"a": "AmbiguousCreate", "b": "AmbiguousCreate"}
+
+
+def _crash(point: str):  # noqa: ANN202 - short for the world's
+    from unit.engine.world import crash_at
+
+    return crash_at(point)
