@@ -6,8 +6,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import polars as pl
 
-from ponte.errors import ConfigurationError
 from ponte.mapping.faults import Detail, Label, Problem
+from ponte.mapping.places import RuleError, located
 from ponte.mapping.regexes import check_regex
 from ponte_api.mapping import Converted
 
@@ -23,8 +23,9 @@ def bounds(rule: Converted, done: pl.Expr, dtype: pl.DataType, label: Label) -> 
     problems: list[Problem] = []
     if rule.pattern is not None:
         if not isinstance(dtype, pl.String):
-            raise ConfigurationError("pattern is for text")
-        check_regex(rule.pattern)
+            raise RuleError("pattern", "pattern is for text")
+        with located("pattern"):
+            check_regex(rule.pattern)
         says = label.says(f"does not match {rule.pattern}")
         problems.append(_problem(~done.str.contains(f"^(?:{rule.pattern})$"), "PatternMismatch", says))
     if rule.min is not None:
@@ -48,4 +49,4 @@ def _bound(text: str, dtype: pl.DataType, rounding: str) -> pl.Expr:
         return pl.lit(float(number), dtype=pl.Float64)
     if isinstance(dtype, pl.Decimal):
         return pl.lit(number)
-    raise ConfigurationError("min and max are for numbers; give the field a type")
+    raise RuleError("min", "min and max are for numbers; give the field a type")

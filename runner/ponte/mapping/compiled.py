@@ -69,6 +69,7 @@ class CompiledMapping:
         program: the rules.
         where: over the source.
         audience: over the target.
+        absent: declared fields that the source's frames lack.
         shown: columns of the mapped frame, without fields that only checks and the audience read.
     """
 
@@ -82,6 +83,7 @@ class CompiledMapping:
     program: Program
     where: Expression | None
     audience: AudienceFilter | None
+    absent: tuple[str, ...]
     shown: Mapping[str, pl.Expr]
 
     def lookup_values(self, frame: pl.DataFrame) -> dict[LookupRef, pl.Series]:
@@ -114,7 +116,8 @@ class CompiledMapping:
             name = missing[0]
             message = f"field {name} was {self.source_schema[name]} and came as {frame.schema.get(name) or 'nothing'}"
             raise ConfigurationError(message, reason="SchemaDrift")
-        return frame.with_row_index(ROW)
+        nothing = [pl.lit(None).alias(name) for name in self.absent if name not in frame.columns]
+        return frame.with_row_index(ROW).with_columns(nothing)
 
     def _apply_or_halve(self, frame: pl.DataFrame, found: Found) -> Mapped:
         try:

@@ -9,14 +9,14 @@ import polars as pl
 from ponte.errors import ConfigurationError
 from ponte.mapping import paths
 from ponte.mapping.compiled import AudienceFilter, CompiledMapping
+from ponte.mapping.places import RuleError, located
 from ponte.mapping.program import (
     Program,
-    RuleError,
     compile_condition,
     compile_program,
-    located,
+    masked_targets,
     sensitive_sources,
-    sources_of,
+    sources_or_none,
     target_scope,
 )
 from ponte.mapping.run import waits
@@ -56,6 +56,7 @@ def compile_mapping(
     if spec.where is not None:
         with located("where"):
             where, _ = compile_condition(spec.where, scope, f"{INTERNAL}where.")
+    masked = masked_targets((rule for _, rule in rules), scope)
     shown = _shown(program, spec, chosen)
     empty = pl.DataFrame(schema={one.column("value"): one.dtype for one in program.fields})
     return CompiledMapping(
@@ -63,12 +64,13 @@ def compile_mapping(
         key=tuple(spec.key),
         columns=_columns(spec, rules, schema),
         omit_null=frozenset(_paths_where(rules, lambda rule: rule.on_null == "omit")),
-        sensitive=frozenset(_paths_where(rules, lambda rule: rule.sensitive is not None)) | scope.masked,
+        sensitive=frozenset(_paths_where(rules, lambda rule: rule.sensitive is not None)) | masked | scope.masked,
         json_fields=frozenset(_paths_where(rules, lambda rule: rule.type == "json")),
         source_schema=schema,
         program=program,
         where=where,
-        audience=_audience_filter(chosen, program, rules),
+        audience=_audience_filter(chosen, program, masked),
+        absent=tuple(name for name in scope.schema or () if name not in schema),
         shown=shown,
     )
 
@@ -161,10 +163,9 @@ def _shown(program: Program, spec: MappingSpec, audience: Audience | None) -> di
     )
 
 
-def _audience_filter(audience: Audience | None, program: Program, rules: Sequence[Placed]) -> AudienceFilter | None:
+def _audience_filter(audience: Audience | None, program: Program, masked: frozenset[str]) -> AudienceFilter | None:
     if audience is None or audience.where is None:
         return None
-    masked = frozenset(rule.to for _, rule in rules if rule.sensitive is not None)
     with located(f"audiences[{audience.name}].where"):
         read = names_in(audience.where)
         condition, _ = compile_condition(audience.where, target_scope(program.fields, masked), f"{INTERNAL}audience.")
@@ -174,7 +175,7 @@ def _audience_filter(audience: Audience | None, program: Program, rules: Sequenc
 def _columns(spec: MappingSpec, rules: Sequence[Placed], schema: pl.Schema) -> tuple[str, ...]:
     read = [*names_in(spec.where or "TRUE")]
     for _, rule in rules:
-        read += sources_of(rule)
+        read += sources_or_none(rule)
         read += [one.from_ for one in (rule.currency, rule.unit) if one is not None and one.from_ is not None]
     tops = dict.fromkeys(paths.top_of(path, schema) for path in read)
     return tuple(name for name in tops if name in schema)

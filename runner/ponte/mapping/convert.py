@@ -6,11 +6,11 @@ import json
 
 import polars as pl
 
-from ponte.errors import ConfigurationError
 from ponte.mapping import dates, numbers
 from ponte.mapping.conversion import Conversion, Trouble, lost
 from ponte.mapping.forms import Form
 from ponte.mapping.kinds import Kind, kind_of
+from ponte.mapping.places import RuleError
 
 _ALWAYS = pl.lit(value=True)
 _DATED = {"date", "datetime"}
@@ -68,7 +68,7 @@ def _from_typed(value: pl.Expr, source: pl.DataType, kind: Kind, form: Form) -> 
         return dates.from_number(value, kind, form)
     if kind.name == "boolean" and given.name in {"boolean", "integer", "decimal"}:
         return _truth(value, given)
-    raise ConfigurationError(f"a {given} ({source}) cannot become a {kind}")
+    raise RuleError("type", f"a {given} ({source}) cannot become a {kind}")
 
 
 def _truth(value: pl.Expr, given: Kind) -> Conversion:
@@ -89,7 +89,7 @@ def _from_text(text: pl.Expr, kind: Kind, form: Form) -> Conversion:
 def _boolean(text: pl.Expr, form: Form) -> Conversion:
     words = (form.format or "true|false").split("|")
     if len(words) != 2 or words[0] == words[1]:
-        raise ConfigurationError(f"format {form.format}: a boolean has the words for true and false as yes|no")
+        raise RuleError("format", f"format {form.format}: a boolean has the words for true and false as yes|no")
     told = text if form.format else text.str.to_lowercase()
     is_true, is_false = told == words[0], told == words[1]
     bad = ~(is_true | is_false)
@@ -101,7 +101,7 @@ def _boolean(text: pl.Expr, form: Form) -> Conversion:
 def to_text(value: pl.Expr, source: pl.DataType) -> Conversion:
     """The canonical text of a value: digits with a point, true and false, ISO 8601."""
     if isinstance(source, pl.Binary):
-        text = value.cast(pl.String, strict=False)
+        text = value.map_batches(_decode_all, return_dtype=pl.String, is_elementwise=True)
         return Conversion(text, lost(value), (Trouble(_ALWAYS, "NotConvertible", "holds bytes that are no text"),))
     if isinstance(source, pl.Datetime):
         ending = "Z" if source.time_zone is not None else ""
@@ -110,6 +110,17 @@ def to_text(value: pl.Expr, source: pl.DataType) -> Conversion:
     if isinstance(source, pl.Struct | pl.List | pl.Array):
         return _to_json(value, source)
     return Conversion(value.cast(pl.String), None, ())
+
+
+def _decode_all(values: pl.Series) -> pl.Series:
+    return pl.Series(values.name, [_decode(value) for value in values], dtype=pl.String)
+
+
+def _decode(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _to_json(value: pl.Expr, source: pl.DataType) -> Conversion:
@@ -122,7 +133,7 @@ def _to_json(value: pl.Expr, source: pl.DataType) -> Conversion:
         wrapped = pl.struct(v=value).struct.json_encode()
         body = wrapped.str.strip_prefix('{"v":').str.strip_suffix("}")
         return Conversion(pl.when(value.is_not_null()).then(body), None, ())
-    raise ConfigurationError(f"a {kind_of(source)} ({source}) cannot become json")
+    raise RuleError("type", f"a {kind_of(source)} ({source}) cannot become json")
 
 
 def _is_no_json(values: pl.Series) -> pl.Series:

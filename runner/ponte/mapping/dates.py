@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ponte.errors import ConfigurationError
 from ponte.mapping.conversion import Conversion, Trouble
 from ponte.mapping.forms import Form
 from ponte.mapping.kinds import Kind
+from ponte.mapping.places import RuleError
 
 EPOCHS = {"epochSeconds": 1_000_000, "epochMillis": 1_000}
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999  # microseconds of the years 1 and 9999, UTC
@@ -63,7 +63,7 @@ def check_zone(name: str | None) -> None:
     try:
         zoneinfo.ZoneInfo(name)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise ConfigurationError(f"timeZone {name} is not known; use a name such as Europe/Rome") from error
+        raise RuleError("timeZone", f"timeZone {name} is not known; use a name such as Europe/Rome") from error
 
 
 def from_text(text: pl.Expr, kind: Kind, form: Form) -> Conversion:
@@ -102,8 +102,9 @@ def _read_pattern(pattern: str) -> _Pattern:
             directive, digits = _TOKENS[token]
             used.add(token)
         elif token[0].isalpha():
-            raise ConfigurationError(
-                f"format {pattern}: {token} is not known; use yyyy MM dd HH mm ss SSS, epochSeconds or epochMillis"
+            raise RuleError(
+                "format",
+                f"format {pattern}: {token} is not known; use yyyy MM dd HH mm ss SSS, epochSeconds or epochMillis",
             )
         else:
             literal = token[1:-1] if token[0] == "'" else token
@@ -111,7 +112,7 @@ def _read_pattern(pattern: str) -> _Pattern:
         polars += directive
         regex += digits
     if not {"yyyy", "MM", "dd"} <= used:
-        raise ConfigurationError(f"format {pattern}: a date has yyyy, MM and dd")
+        raise RuleError("format", f"format {pattern}: a date has yyyy, MM and dd")
     return _Pattern(polars, f"^{regex}$")
 
 
@@ -181,7 +182,7 @@ def _from_epoch_text(text: pl.Expr, kind: Kind, form: Form) -> Conversion:
 def from_number(value: pl.Expr, kind: Kind, form: Form) -> Conversion:
     """Whole seconds or milliseconds since 1970 as date or datetime, UTC."""
     if form.format not in EPOCHS:
-        raise ConfigurationError(f"a number becomes a {kind} by format epochSeconds or epochMillis")
+        raise RuleError("format", f"a number becomes a {kind} by format epochSeconds or epochMillis")
     factor = EPOCHS[form.format]
     whole = value.cast(pl.Int64, strict=False)
     fits = whole.is_between(-(-_FIRST // factor), _LAST // factor) & (whole == value)

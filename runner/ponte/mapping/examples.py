@@ -14,7 +14,7 @@ from ponte.errors import ConfigurationError
 from ponte.mapping import paths
 from ponte.mapping.compiled import CompiledMapping, Mapped
 from ponte.mapping.compiler import audience_of, compile_mapping, needed
-from ponte.mapping.program import sources_of
+from ponte.mapping.program import sources_or_none
 from ponte.mapping.sql.expression import names_in
 from ponte_api.mapping import MappingSpec, MappingTest
 from ponte_api.sync_source import DeclaredField
@@ -66,7 +66,7 @@ def _frame(spec: MappingSpec, test: MappingTest) -> pl.DataFrame:
     given = {name: _exact(value) for name, value in test.given.items()}
     read = list(names_in(spec.where or "TRUE"))
     for _, rule in needed(spec, audience_of(spec, test.audience)):
-        read += sources_of(rule)
+        read += sources_or_none(rule)
         read += [one.from_ for one in (rule.currency, rule.unit) if one is not None and one.from_ is not None]
     absent = {paths.top_of(path) for path in read if path not in given} - set(given)
     try:

@@ -17,11 +17,12 @@ from ponte.mapping.bounds import bounds
 from ponte.mapping.constants import constants, literal
 from ponte.mapping.conversion import Conversion
 from ponte.mapping.convert import convert, target_type, to_text
-from ponte.mapping.faults import Detail, Label, Problem
+from ponte.mapping.faults import Detail, Label, Problem, show
 from ponte.mapping.forms import Form
 from ponte.mapping.kinds import kind_of, parse_kind
 from ponte.mapping.lists import listed
 from ponte.mapping.lookups import LookupRef
+from ponte.mapping.places import RuleError, located
 from ponte.mapping.regexes import check_regex
 from ponte.mapping.scope import Scope, teller
 from ponte.mapping.sql.expression import compile_sql, names_in
@@ -117,25 +118,28 @@ def origin_of(rule: Converted, name: str, scope: Scope) -> Origin:
     if len(given) != 1:
         raise ConfigurationError(f"set exactly one of from, sql and value (found {len(given)})")
     if rule.from_ is not None:
-        raw, dtype = paths.resolve(rule.from_, scope.schema)
+        with located("from"):
+            raw, dtype = paths.resolve(rule.from_, scope.schema)
         return Origin(raw, dtype, scope.label(rule.from_, is_hidden=rule.sensitive is not None))
     if rule.sql is not None:
-        return _computed(rule, rule.sql, name, scope)
+        with located("sql"):
+            return _computed(rule, rule.sql, name, scope)
     assert rule.value is not None  # noqa: S101 - one of the three is set
     kind = parse_kind(rule.type) if rule.type else None
     form = form_of(rule, scope)
     dtype = pl.String() if kind is None else target_type(kind, pl.String(), form)
-    fixed = constants([rule.value], kind, form, dtype)
+    with located("value"):
+        fixed = constants([rule.value], kind, form, dtype)
     return Origin(literal(fixed), dtype, Label(rule.to))
 
 
 def _computed(rule: Converted, sql: str, name: str, scope: Scope) -> Origin:
-    labels = {path: scope.label(path, is_hidden=rule.sensitive is not None) for path in names_in(sql)}
+    read = names_in(sql)
+    labels = {path: scope.label(path, is_hidden=rule.sensitive is not None) for path in read}
     made = compile_sql(sql, scope, f"{name}.sql", teller(sql, labels))
-    label = (
-        Label(f'sql "{sql}"') if rule.sensitive else Label(f'sql "{sql}"', to_text(made.value, made.type.polars).value)
-    )
-    return Origin(made.value, made.type.polars, label, made.levels, made.problems)
+    is_hidden = rule.sensitive is not None or any(scope.is_masked(path) for path in read)
+    value = None if is_hidden else to_text(made.value, made.type.polars).value
+    return Origin(made.value, made.type.polars, Label(f'sql "{show(sql)}"', value), made.levels, made.problems)
 
 
 def compile_value(rule: Converted, name: str, scope: Scope) -> FieldPlan:
@@ -156,16 +160,23 @@ class _Steps:
         self.rule, self.name, self.origin, self.form = rule, name, origin, form
         self.label = origin.label
         self.kind = parse_kind(rule.type) if rule.type else None
-        self.dtype = origin.dtype if self.kind is None else target_type(self.kind, origin.dtype, form)
+        self.dtype = self._type()
         self.text = self._cleaned()
         self.given = pl.col(f"{name}.raw" if self.text is None else f"{name}.text")
+
+    def _type(self) -> pl.DataType:
+        if self.kind is not None:
+            return target_type(self.kind, self.origin.dtype, self.form)
+        has_constants = self.rule.default is not None or bool(self.rule.values)
+        return pl.String() if has_constants and isinstance(self.origin.dtype, pl.Null) else self.origin.dtype
 
     def plan(self) -> FieldPlan:
         """The field without a look-up."""
         made = self._made()
         value = made.value
         if self.rule.default is not None:
-            fallback = literal(constants([self.rule.default], self.kind, self.form, self.dtype))
+            with located("default"):
+                fallback = literal(constants([self.rule.default], self.kind, self.form, self.dtype))
             value = pl.when(self.given.is_null()).then(fallback).otherwise(value)
         value, too_long = self._cut(value)
         done = pl.col(f"{self.name}.value")
@@ -178,7 +189,7 @@ class _Steps:
         rule = self.rule
         assert rule.lookup is not None  # noqa: S101 - called for rules with a look-up
         if rule.values or rule.default is not None or rule.max_length is not None or rule.format or rule.locale:
-            raise ConfigurationError("a look-up goes without values, default, maxLength, format and locale")
+            raise RuleError("lookup", "a look-up goes without values, default, maxLength, format and locale")
         self.dtype = pl.String() if self.kind is None else target_type(self.kind, pl.String(), self.form)
         found = pl.col(f"{self.name}.id")
         made = Conversion(found, None, ()) if self.kind is None else convert(found, pl.String(), self.kind, self.form)
@@ -213,7 +224,8 @@ class _Steps:
         if rule.trim:
             text = text.str.strip_chars()
         for one in rule.replace:
-            check_regex(one.pattern)
+            with located("replace"):
+                check_regex(one.pattern)
             text = text.str.replace_all(one.pattern, one.by)
         if rule.case:
             text = text.str.to_uppercase() if rule.case == "upper" else text.str.to_lowercase()
@@ -231,14 +243,15 @@ class _Steps:
             plain = convert(self.given, self.origin.dtype, self.kind, self.form)
         if not self.rule.values:
             if self.rule.otherwise is not None:
-                raise ConfigurationError("otherwise goes with values")
+                raise RuleError("otherwise", "otherwise goes with values")
             return plain
         text = to_text(self.given, self.origin.dtype).value
 
         def typed(texts: list[str | None]) -> pl.Series:
             return constants(texts, self.kind, self.form, self.dtype)
 
-        return listed(self.rule, text, plain, typed)
+        with located("values"):
+            return listed(self.rule, text, plain, typed)
 
     def _required(self, done: pl.Expr) -> tuple[Problem, ...]:
         if not self.rule.required:
@@ -251,10 +264,10 @@ class _Steps:
         longest = self.rule.max_length
         if longest is None:
             if self.rule.on_too_long is not None:
-                raise ConfigurationError("onTooLong goes with maxLength")
+                raise RuleError("onTooLong", "onTooLong goes with maxLength")
             return value, ()
         if not isinstance(self.dtype, pl.String):
-            raise ConfigurationError("maxLength is for text")
+            raise RuleError("maxLength", "maxLength is for text")
         if self.rule.on_too_long == "truncate":
             return value.str.slice(0, longest), ()
         says = self.label.says(f"is longer than {longest} characters")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ponte.errors import ConfigurationError
+from ponte.mapping.places import RuleError
 from ponte_api.mapping import Rounding
 
 
@@ -58,5 +58,5 @@ def marks_of(locale: str | None) -> Marks:
     name = locale.casefold().replace("_", "-")
     found = _MARKS.get(name) or _MARKS.get(name.partition("-")[0])
     if found is None:
-        raise ConfigurationError(f"locale {locale} is not known; use one of {', '.join(sorted(_MARKS))}")
+        raise RuleError("locale", f"locale {locale} is not known; use one of {', '.join(sorted(_MARKS))}")
     return found

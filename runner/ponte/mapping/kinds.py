@@ -44,9 +44,7 @@ def parse_kind(text: str) -> Kind:
     if found := _DECIMAL.match(text):
         precision, scale = int(found[1]), int(found[2])
         if not 1 <= precision <= MAX_PRECISION or scale > precision:
-            raise ConfigurationError(
-                f"type {text}: a decimal has 1 to 38 digits, of which as many as you like behind the point"
-            )
+            raise ConfigurationError(f"type {text}: a decimal has 1 to 38 digits, those behind the point among them")
         return Kind("decimal", precision, scale)
     return Kind(text)
 

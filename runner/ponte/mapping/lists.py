@@ -29,7 +29,7 @@ def listed(rule: Converted, text: pl.Expr, plain: Conversion, typed: Typed) -> C
     """
     froms = [pair.from_ for pair in rule.values]
     if twice := {one for one in froms if froms.count(one) > 1}:
-        raise ConfigurationError(f'values: "{min(twice)}" is listed twice')
+        raise ConfigurationError(f'"{min(twice)}" is listed twice')
     targets = typed([pair.to for pair in rule.values])
     becomes = text.replace_strict(froms, targets, default=None, return_dtype=targets.dtype)
     is_listed = text.is_in(froms)

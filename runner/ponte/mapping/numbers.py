@@ -11,10 +11,10 @@ from decimal import Decimal
 
 import polars as pl
 
-from ponte.errors import ConfigurationError
 from ponte.mapping.conversion import Conversion, Fails, Trouble, lost
 from ponte.mapping.forms import Form, Marks, marks_of
 from ponte.mapping.kinds import MAX_PRECISION, Kind
+from ponte.mapping.places import RuleError
 from ponte_api.mapping import Rounding
 
 MAX_ROUNDED_PRECISION = MAX_PRECISION - 2
@@ -23,7 +23,9 @@ MAX_ROUNDED_PRECISION = MAX_PRECISION - 2
 def from_text(text: pl.Expr, kind: Kind, form: Form) -> Conversion:
     """Text as integer, decimal or float."""
     if form.format not in {None, "trailingMinus"}:
-        raise ConfigurationError(f"format {form.format} is not for numbers; use trailingMinus, or locale for the marks")
+        raise RuleError(
+            "format", f"format {form.format} is not for numbers; use trailingMinus, or locale for the marks"
+        )
     shape = _Shape(marks_of(form.locale), trailing_minus=form.format == "trailingMinus")
     plain = shape.plain(text)
     if kind.name == "float":
@@ -108,7 +110,7 @@ def _or(bad: pl.Expr, fails: Fails) -> Fails:
 
 def _refuse_wide_rounding(kind: Kind) -> None:
     if kind.name == "decimal" and kind.precision > MAX_ROUNDED_PRECISION:
-        raise ConfigurationError(f"round works up to decimal({MAX_ROUNDED_PRECISION},s); {kind} is wider")
+        raise RuleError("round", f"round works up to decimal({MAX_ROUNDED_PRECISION},s); {kind} is wider")
 
 
 def _sticky(plain: pl.Expr, scale: int) -> pl.Expr:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -13,6 +12,7 @@ from ponte.errors import ConfigurationError
 from ponte.mapping import paths
 from ponte.mapping.faults import Detail, Problem
 from ponte.mapping.fields import FieldPlan, Origin, compile_value, origin_of
+from ponte.mapping.places import RuleError, located
 from ponte.mapping.scope import INTERNAL, Scope, TargetScope, teller
 from ponte.mapping.sql.emitter import Tell
 from ponte.mapping.sql.expression import Expression, compile_sql, names_in
@@ -22,31 +22,6 @@ _ALWAYS = pl.lit(value=True)
 _CURRENCY = re.compile("[A-Z]{3}")
 Placed = tuple[str, Converted]
 """A rule with its place in the Mapping, such as `fields[3]`."""
-
-
-class RuleError(ConfigurationError):
-    """A rule that cannot work, with its place in the Mapping.
-
-    Args:
-        path: such as `fields[3].sql`.
-        message: what is wrong with it.
-    """
-
-    def __init__(self, path: str, message: str, reason: str | None = None) -> None:
-        super().__init__(f"{path}: {message}", reason=reason)
-        self.path = path
-        self.bare = message
-
-
-@contextmanager
-def located(path: str) -> Iterator[None]:
-    """Adds the place of a rule to what is wrong with it."""
-    try:
-        yield
-    except RuleError as error:
-        raise RuleError(f"{path}.{error.path}", error.bare, error.reason) from error
-    except ConfigurationError as error:
-        raise RuleError(path, error.message, error.reason) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +80,7 @@ def compile_program(rules: Sequence[Placed], scope: Scope) -> Program:
         with located(place):
             fields.append(_compile(rule, f"{INTERNAL}{number}", scope))
     fields = list(_tied(fields, rules))
-    checks = tuple(_checks(rules, fields))
+    checks = tuple(_checks(rules, fields, masked_targets((rule for _, rule in rules), scope)))
     empty = pl.DataFrame(schema={one.column("value"): one.dtype for one in fields})
     program = Program(tuple(fields), checks, pl.Schema())
     return replace(program, schema=empty.select(**program.nested()).schema)
@@ -150,13 +125,33 @@ def _tied(fields: Sequence[FieldPlan], rules: Sequence[Placed]) -> Iterator[Fiel
 def sensitive_sources(rules: Iterable[Converted], schema: pl.Schema | None) -> frozenset[str]:
     """Top-level fields of the source that feed sensitive fields."""
     return frozenset(
-        paths.top_of(path, schema) for rule in rules if rule.sensitive is not None for path in sources_of(rule)
+        paths.top_of(path, schema) for rule in rules if rule.sensitive is not None for path in sources_or_none(rule)
     )
+
+
+def masked_targets(rules: Iterable[Converted], scope: Scope) -> frozenset[str]:
+    """Fields of the target that are sensitive, or made of what is."""
+    return frozenset(
+        rule.to
+        for rule in rules
+        if rule.sensitive is not None or any(scope.is_masked(path) for path in sources_or_none(rule))
+    )
+
+
+def sources_or_none(rule: Converted) -> tuple[str, ...]:
+    """The fields of the source that a rule reads; none of a rule that is refused where it is compiled."""
+    try:
+        return sources_of(rule)
+    except ConfigurationError:
+        return ()
 
 
 def sources_of(rule: Converted) -> tuple[str, ...]:
     """The fields of the source that a rule reads."""
-    return names_in(rule.sql) if rule.sql is not None else (rule.from_,) if rule.from_ is not None else ()
+    if rule.sql is not None:
+        with located("sql"):
+            return names_in(rule.sql)
+    return (rule.from_,) if rule.from_ is not None else ()
 
 
 def _compile(rule: Converted, name: str, scope: Scope) -> FieldPlan:
@@ -184,7 +179,7 @@ def _element_scope(origin: Origin, scope: Scope, rule: Converted) -> Scope:
     if isinstance(origin.dtype, pl.Null):
         return Scope(None)
     if not isinstance(origin.dtype, pl.List):
-        raise ConfigurationError(f"each needs a list; {origin.label.name} is {origin.dtype}")
+        raise RuleError("each", f"each needs a list; {origin.label.name} is {origin.dtype}")
     inner = origin.dtype.inner
     is_masked = rule.sensitive is not None or (rule.from_ is not None and scope.is_masked(rule.from_))
     if isinstance(inner, pl.Struct):
@@ -194,8 +189,7 @@ def _element_scope(origin: Origin, scope: Scope, rule: Converted) -> Scope:
     return Scope(schema, masked=frozenset(schema) if is_masked else frozenset())
 
 
-def _checks(rules: Sequence[Placed], fields: Sequence[FieldPlan]) -> Iterator[Check]:
-    masked = frozenset(rule.to for _, rule in rules if rule.sensitive is not None)
+def _checks(rules: Sequence[Placed], fields: Sequence[FieldPlan], masked: frozenset[str]) -> Iterator[Check]:
     scope = target_scope(fields, masked)
     for (place, rule), plan in zip(rules, fields, strict=True):
         if rule.check is None:

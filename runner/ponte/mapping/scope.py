@@ -87,17 +87,20 @@ class TargetScope:
 
     def label(self, path: str, *, is_hidden: bool = False) -> Label:
         """How the value at a path is named in messages."""
-        column, dtype = self.fields[path]
-        return Label(path) if is_hidden or path in self.masked else Label(path, to_text(pl.col(column), dtype).value)
+        value, dtype = self._find(path)
+        return Label(path) if is_hidden or path in self.masked else Label(path, to_text(value, dtype).value)
 
     def read(self, path: str, steps: Steps) -> Value:
         """The field in an expression."""
+        value, dtype = self._find(path)
+        return read_typed(path, value, dtype, steps, self.label(path))
+
+    def _find(self, path: str) -> tuple[pl.Expr, pl.DataType]:
         if path not in self.fields:
-            raise ConfigurationError(
-                f"there is no target field {path}{paths.nearest(path, self.fields)}", reason="UnknownField"
-            )
+            near = paths.nearest(path, self.fields)
+            raise ConfigurationError(f"there is no target field {path}{near}", reason="UnknownField")
         column, dtype = self.fields[path]
-        return read_typed(path, pl.col(column), dtype, steps, self.label(path))
+        return pl.col(column), dtype
 
 
 def read_typed(path: str, value: pl.Expr, dtype: pl.DataType, steps: Steps, label: Label) -> Value:

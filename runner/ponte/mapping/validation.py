@@ -13,11 +13,11 @@ from ponte.mapping.convert import target_type
 from ponte.mapping.fields import FieldPlan
 from ponte.mapping.forms import Form
 from ponte.mapping.kinds import parse_kind
+from ponte.mapping.places import RuleError
 from ponte.mapping.program import (
-    RuleError,
     compile_condition,
     compile_program,
-    sources_of,
+    sources_or_none,
     target_scope,
 )
 from ponte.mapping.scope import INTERNAL, Scope, TargetScope
@@ -79,12 +79,8 @@ def _typed(field: DeclaredField) -> pl.DataType:
 
 
 def _read_by(rule: Converted) -> tuple[str, ...]:
-    try:
-        read = sources_of(rule)
-    except ConfigurationError:
-        return ()
     measures = (rule.currency, rule.unit)
-    return (*read, *(one.from_ for one in measures if one is not None and one.from_ is not None))
+    return (*sources_or_none(rule), *(one.from_ for one in measures if one is not None and one.from_ is not None))
 
 
 def _names_or_none(sql: str | None) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ ROUNDING = {
 WHITE = "".join(chr(code) for code in range(0x110000) if chr(code).isspace() and code not in range(0x1C, 0x20))
 
 
-class Fault(Exception):
+class Fault(Exception):  # noqa: N818 - DESIGN calls it a fault
     """The record has a fault."""
 
     def __init__(self, reason: str) -> None:
@@ -223,7 +223,7 @@ def _datetime(text: str, form: str | None, zone: str | None) -> dt.datetime:
                 raise Fault("NotConvertible")
             micro = int(fraction[:6].ljust(6, "0"))
     try:
-        moment = dt.datetime(year, month, day, hour, minute, second, micro)
+        moment = dt.datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001 - local time is the subject
         return _placed(moment, rest, zone)
     except (ValueError, OverflowError):
         raise Fault("NotConvertible") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from ponte.errors import ConfigurationError
 from ponte.mapping import Mapped, compile_mapping
+from ponte.mapping.sql.functions import FUNCTIONS
 from ponte_api.mapping import MappingSpec
 from ponte_api.sync_source import DeclaredField
 
@@ -48,7 +50,7 @@ ALLOWED = [
     ("1 / 4", Decimal("0.25")),
     ("2 / 3", Decimal("0.666666666667")),
     ("9223372036854775807 + 1", Decimal(9223372036854775808)),
-    ("12345678901234567.89 * 100", Decimal("1234567890123456789")),
+    ("12345678901234567.89 * 100", Decimal(1234567890123456789)),
     ("'a' || 'b' || 1", "ab1"),
     ("'a' || NULL", None),
     ("CONCAT('a', NULL, 'b')", "ab"),
@@ -126,7 +128,17 @@ REFUSED = [
     *("A; DROP TABLE x", "A -- comment", "A /* comment */", "?", ":name", "$1", "A::int", "*", "", "A B", "1.2.3"),
     *("CAST(A AS FLOAT)", "CAST(A AS DOUBLE)", "CAST(A AS JSON)", "CAST(A AS DECIMAL)", "A % 2", "A ^ 2", "A LIKE A"),
     *("1 < 2 < 3", "'a' + 1", "'a' = 1", "UPPER()", "SUBSTR('abc', A)", "CASE END", "NOT 1", "A AND TRUE", "'open"),
-    *("A REGEXP '.*'", "A SIMILAR TO 'x'", "A ILIKE 'x'", "UNNEST(A)", "EXPLODE(A)", "X'00'", "1e400", "0x10", "SELECT"),
+    *(
+        "A REGEXP '.*'",
+        "A SIMILAR TO 'x'",
+        "A ILIKE 'x'",
+        "UNNEST(A)",
+        "EXPLODE(A)",
+        "X'00'",
+        "1e400",
+        "0x10",
+        "SELECT",
+    ),
     *("(" * 60 + "1" + ")" * 60, "+".join(["1"] * 300), "9" * 39),
 ]
 
@@ -138,10 +150,6 @@ def test_what_is_not_in_the_list_is_refused_before_a_record_is_read(sql: str) ->
 
 
 def test_every_function_of_the_list_is_tested_and_documented() -> None:
-    from pathlib import Path
-
-    from ponte.mapping.sql.functions import FUNCTIONS
-
     page = (Path(__file__).parents[3] / "docs/guide/mapping.md").read_text("utf-8")
     for name in FUNCTIONS:
         assert any(f"{name}(" in sql for sql, _ in ALLOWED), name
@@ -245,7 +253,9 @@ def _numeric(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
             lambda part: f"CASE WHEN {part[0]} IN ({part[1]}, {part[2]}) IS NOT TRUE THEN 1 ELSE 2 END"
         ),
         st.tuples(inner, inner, inner).map(
-            lambda part: f"CASE WHEN {part[0]} NOT BETWEEN {part[1]} AND {part[2]} THEN 1 WHEN {part[0]} IS NULL THEN 3 END"
+            lambda part: (
+                f"CASE WHEN {part[0]} NOT BETWEEN {part[1]} AND {part[2]} THEN 1 WHEN {part[0]} IS NULL THEN 3 END"
+            )
         ),
     )
 
@@ -301,11 +311,13 @@ def test_a_discount_is_exact_to_the_cent(rows: list[tuple[Decimal, Decimal]]) ->
     assert mapped.frame["x"].to_list() == exact
 
 
+_PIECES = ["A", "1", "(", ")", "CASE", "WHEN", "THEN", "END", "AND", "NOT", "IN", "'x'", ",", "+", "-", "LIKE"]
+_GARBAGE = st.text(max_size=40) | st.lists(st.sampled_from(_PIECES)).map(" ".join)
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=40) | st.lists(st.sampled_from("A 1 ( ) CASE WHEN THEN END AND NOT IN 'x' , + - LIKE".split())).map(" ".join))
+@given(_GARBAGE.filter(bool))
 def test_any_text_either_compiles_or_is_refused_as_a_configuration_error(sql: str) -> None:
-    if not sql:
-        return
     try:
         compiled = compile_mapping(_spec(sql), pl.Schema({"A": pl.Int64}))
     except ConfigurationError:

@@ -20,6 +20,7 @@ from ponte.mapping.convert import convert
 from ponte.mapping.faults import Detail
 from ponte.mapping.forms import Form
 from ponte.mapping.kinds import MAX_PRECISION, Kind, parse_kind
+from ponte.mapping.places import RuleError
 from ponte.mapping.sql import arithmetic, tree
 from ponte.mapping.sql.values import BOOLEAN, NOTHING, TEXT, SqlType, Steps, Value
 
@@ -205,7 +206,10 @@ class Emitter:
         if value.type.kind == "nothing":
             type_ = sql_type(kind)
             return Value(value.expr.cast(type_.polars), type_, value.bad, value.level)
-        done = convert(value.expr, value.type.polars, kind, Form())
+        try:
+            done = convert(value.expr, value.type.polars, kind, Form())
+        except RuleError as error:
+            raise ConfigurationError(f"{where}: {error.bare}", reason="RefusedExpression") from error
         return self._converted(done, sql_type(kind, has_zone=value.type.has_zone), value, where)
 
     def _converted(self, done: Conversion, type_: SqlType, value: Value, where: str) -> Value:
