@@ -40,6 +40,7 @@ class Common:
         typer.Option(
             "-f",
             "--file",
+            metavar="PATH",
             help="Folder or file with manifests; repeatable, later ones replace earlier ones. "
             "[default: ./integration, or . where it holds manifests]",
             show_default=False,
@@ -48,6 +49,7 @@ class Common:
     secrets: Annotated[
         Path | None,
         typer.Option(
+            metavar="DIR",
             help="Folder of secrets and settings: NAME/KEY is a file. [default: the environment]",
             envvar="PONTE_SECRETS",
             show_default=False,
@@ -57,6 +59,7 @@ class Common:
     ledger: Annotated[
         str | None,
         typer.Option(
+            metavar="URL",
             help="Ledger: sqlite:///PATH or postgresql://HOST/DATABASE. "
             "[default: .ponte/ledger.db beside the folder of the manifests]",
             envvar="PONTE_LEDGER",

@@ -55,7 +55,8 @@ def _next_steps(folder: Path, written: list[Path]) -> list[str]:
     return [
         *(f"  {file}" for file in written),
         "",
-        "Five articles of an export into the table of a shop; one of them is wrong on purpose. Next:",
+        "Five articles of an export go into a shop's table; one is wrong on purpose.",
+        "Next:",
         f"  ponte validate{where}",
         f"  ponte test{where}",
         f"  ponte plan products{where}",
