@@ -176,7 +176,6 @@ class Composer:
             if not isinstance(node, MapNode):
                 self.faults.append((line, "<< takes a map, such as *anchor"))
                 continue
-            self._grow(len(node.entries), line)
             for name, entry in node.entries.items():
                 entries.setdefault(name, entry)
 

@@ -121,3 +121,28 @@ def test_a_status_carries_levels_and_top_reasons_only():
     status = SyncRunStatus.of(result)
     assert (status.written, status.new_rejects, status.open_rejects, len(status.reasons)) == (7, 3, 9, 5)
     assert len(status.message) == 1024
+
+
+def plain_result(message: str, notes: list[str]) -> RunResult:
+    return RunResult(
+        run="r", job="j", action="sync", read_mode="all", phase="Failed", reason="Failed",
+        started_at=datetime(2026, 11, 23, tzinfo=UTC), notes=notes,
+        error=RunError(reason="Unavailable", message=message, exit_code=75),
+    )  # fmt: skip
+
+
+def test_no_more_notes_go_than_must():
+    notes = [f"note {number} {'x' * 90}" for number in range(60)]
+    kept = RunResult.model_validate_json(plain_result("away", notes).short()).notes
+    assert kept == notes[: len(kept)]
+    assert len(RunResult.model_validate_json(plain_result("away", kept).short()).notes) == len(kept)
+    assert (
+        len(plain_result("away", notes[: len(kept) + 1]).model_dump_json(by_alias=True, exclude_defaults=True)) > 4096
+    )
+
+
+def test_4096_bytes_fit_and_4097_do_not():
+    rest = len(plain_result("", []).short().encode())
+    fitting, too_long = "x" * (4096 - rest), "x" * (4097 - rest)
+    assert len(plain_result(fitting, []).short().encode()) == 4096
+    assert RunResult.model_validate_json(plain_result(too_long, []).short()).error.message == "x" * (len(too_long) // 2)
