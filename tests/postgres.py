@@ -11,7 +11,8 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
@@ -84,7 +85,7 @@ def _call(*command: str | Path) -> None:
     )
 
 
-def _start_installed(folder: Path) -> Iterator[PostgresServer]:
+def _start_installed(folder: Path, settings: Sequence[str]) -> Iterator[PostgresServer]:
     programs = _programs()
     assert programs is not None
     account = _account()
@@ -94,7 +95,7 @@ def _start_installed(folder: Path) -> Iterator[PostgresServer]:
     _call(
         programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
     )
-    options = " ".join(f"-c {setting}" for setting in (*SETTINGS, "listen_addresses=''"))
+    options = " ".join(f"-c {setting}" for setting in (*settings, "listen_addresses=''"))
     _call(programs / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", f"-k {folder} {options}", "start")
     try:
         yield PostgresServer(folder, data, programs)
@@ -111,21 +112,31 @@ def _start_wheel(folder: Path) -> Iterator[PostgresServer]:
         server.cleanup()
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A server for the tests of this process. Its folder has a short path: that of a socket may have 107 bytes."""
+@contextmanager
+def started(settings: Sequence[str]) -> Iterator[PostgresServer]:
+    """A server with these settings. Its folder has a short path: that of a socket may have 107 bytes.
+
+    The wheel's server takes no settings: it keeps its own.
+    """
     folder = Path(mkdtemp(prefix="ponte-pg-"))
     folder.chmod(0o755)
-    servers = _start_installed(folder) if _can_install() else _start_wheel(folder)
+    servers = _start_installed(folder, settings) if _can_install() else _start_wheel(folder)
     server = next(servers)
     try:
         if getpass.getuser() != "postgres":
             server.run(f'CREATE ROLE "{getpass.getuser()}" SUPERUSER LOGIN', user="postgres")
-        server.run(f"CREATE DATABASE {TEMPLATE}")
         yield server
     finally:
         next(servers, None)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A server for the tests of this process: quick, and careless of power cuts."""
+    with started(SETTINGS) as server:
+        server.run(f"CREATE DATABASE {TEMPLATE}")
+        yield server
 
 
 @pytest.fixture

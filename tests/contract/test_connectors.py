@@ -80,10 +80,8 @@ def _values(record: Record) -> list[Any]:
 
 
 def _sqlite_values(record: Record) -> list[Any]:
-    plain = {"price": lambda v: str(v), "active": int, "day": lambda v: v.isoformat(), "changed": lambda v: str(v)}
-    return [
-        v if v is None else plain.get(name, lambda x: x)(v) for name, v in zip(FIELDS, _values(record), strict=True)
-    ]
+    stored = {"price": str, "active": int, "day": str, "changed": str}
+    return [v if v is None or n not in stored else stored[n](v) for n, v in record.items()]
 
 
 def _make_sqlite(path: Path, records: list[Record], constraint: str = "") -> None:

@@ -21,6 +21,7 @@ _DATA = {
     "23P01": ("CheckFailed", "the record breaks an exclusion constraint of the target"),
     "21000": ("DuplicateTargetKey", "two records of one chunk have the same key"),
 }
+_LOGIN_MARKS = ("password", "authentication", "role", "pg_hba.conf")  # of errors before a SQLSTATE can be had
 LOST = "ConnectionLost"
 _LOST_CLASSES = {"", "08", "57"}
 _TRANSIENT = {"40", "53", "57", "58", "08", "55"}
@@ -59,8 +60,10 @@ def _translate_data(code: str, primary: str, constraint: str | None, column: str
 
 
 def _translate_state(code: str, label: str, primary: str) -> PonteError:
-    if code[:2] == "28" or "password" in primary or "authentication" in primary:
+    if code[:2] == "28" or (not code and any(mark in primary for mark in _LOGIN_MARKS)):
         return CredentialsRefused(f"{label}: the login was refused. Check user name and password.")
+    if not code and primary.startswith("database ") and primary.endswith(" does not exist"):
+        return ConfigurationError(f"{label}: {primary}.", reason="DatabaseMissing")
     if code[:2] in _LOST_CLASSES and code != "57014":  # 57014: the statement took too long; the connection stands
         return TransientError(f"{label}: {primary or 'the database cannot be reached'}.", reason=LOST)
     if code[:2] in _TRANSIENT:

@@ -102,11 +102,14 @@ class PartTable:
     def delete(self, header: Merge, staged: Stage | None, first: int, end: int) -> str:
         """Deletes the parts of the staged records, but for those that are staged themselves."""
         quote = header.dialect.quote
-        tied = " AND ".join(f"t.{quote(pair.part)} = s.{quote(pair.record)}" for pair in self.part.on)
-        of_records = f"SELECT 1 FROM {header.stage.sql} AS s WHERE {rows_between(first, end)} AND {tied}"
+        tied = " AND ".join(f"t.{quote(pair.part)} = h.{quote(pair.record)}" for pair in self.part.on)
+        of_records = (
+            f"SELECT 1 FROM {header.stage.sql} AS s JOIN {header.table.sql} AS h ON {header.matches('h')}"
+            f" WHERE {rows_between(first, end)} AND {tied}"
+        )
         kept = ""
         if staged is not None:
-            same = Merge(header.dialect, self.relation, staged, self.key).matches
+            same = Merge(header.dialect, self.relation, staged, self.key).matches("t")
             kept = f" AND NOT EXISTS (SELECT 1 FROM {staged.sql} AS s WHERE {rows_between(first, end)} AND {same})"
         return f"DELETE FROM {self.relation.sql} AS t WHERE EXISTS ({of_records}){kept}"
 

@@ -276,11 +276,24 @@ class PostgresqlSession:
 
     def _query_relation(self, query: str) -> Relation:
         sql = f"({query.strip().rstrip(';')}\n)"
-        names = self._all(f"SELECT * FROM {sql} AS q LIMIT 0").columns
+        names = self._names(f"SELECT * FROM {sql} AS q")
         types = ", ".join(f"CAST(pg_typeof(q.{self.dialect.quote(n)}) AS text) AS t{i}" for i, n in enumerate(names))
         row = self._all(f"SELECT {types} FROM (SELECT 1) AS one LEFT JOIN {sql} AS q ON false").row(0)
         columns = [_query_column(name, declared) for name, declared in zip(names, row, strict=True)]
         return Relation(sql, f"{self._label}: the query", tuple(columns))
+
+    def _names(self, statement: str) -> list[str]:
+        from nanoarrow import c_schema  # noqa: PLC0415 - belongs to the extra
+
+        with self._statement() as prepared:
+            prepared.set_sql_query(statement)
+            names = [child.name for child in c_schema(prepared.execute_schema()).children]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigurationError(
+                f"{self._label}: the query gives {', '.join(twice)} more than once. Name each apart."
+            )
+        return names
 
     @contextmanager
     def _statement(self) -> Iterator[Any]:
@@ -299,7 +312,7 @@ class PostgresqlSession:
             raise self._error(error) from error
 
     def _error(self, error: Any) -> Exception:
-        details = {key: value.decode("utf-8", "replace") for key, value in error.details or []}
+        details = {_plain(key): _plain(value) for key, value in error.details or []}
         primary = details.get("PG_DIAG_MESSAGE_PRIMARY") or _without_address(str(error))
         return translate(
             error.sqlstate,
@@ -406,6 +419,10 @@ def _resize(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]
     rest = [part for part in held if part.height]
     if rest:
         yield pl.concat(rest, rechunk=False)
+
+
+def _plain(text: bytes | str) -> str:
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
 
 
 def _without_address(message: str) -> str:

@@ -65,17 +65,17 @@ class Merge:
         sets = ", ".join(self._set(c, self.dialect.staged(c, "s")) for c in self._content)
         if not sets:
             return "SELECT 1"
-        where = f"{rows_between(first, end)} AND {self.matches}"
+        where = f"{rows_between(first, end)} AND {self.matches('t')}"
         return f"UPDATE {self.table.sql} AS t SET {sets} FROM {self.stage.sql} AS s WHERE {where}"
 
     def delete(self, first: int, end: int) -> str:
         """Deletes the rows that have the staged keys."""
-        found = f"SELECT 1 FROM {self.stage.sql} AS s WHERE {rows_between(first, end)} AND {self.matches}"
+        found = f"SELECT 1 FROM {self.stage.sql} AS s WHERE {rows_between(first, end)} AND {self.matches('t')}"
         return f"DELETE FROM {self.table.sql} AS t WHERE EXISTS ({found})"
 
     def missing(self) -> str:
         """The row numbers of staged keys that the table does not have."""
-        found = f"SELECT 1 FROM {self.table.sql} AS t WHERE {self.matches}"
+        found = f"SELECT 1 FROM {self.table.sql} AS t WHERE {self.matches('t')}"
         return (
             f"SELECT CAST(s.row_number AS integer) AS row_number FROM {self.stage.sql} AS s WHERE NOT EXISTS ({found})"
         )
@@ -84,11 +84,10 @@ class Merge:
     def _content(self) -> tuple[Column, ...]:
         return tuple(column for column in self.stage.columns if column.name not in self.key)
 
-    @property
-    def matches(self) -> str:
-        """The condition that a row of the table `t` has the key of the staged row `s`."""
+    def matches(self, of: str) -> str:
+        """The condition that a row of the table, by its alias, has the key of the staged row `s`."""
         columns = (column for column in self.stage.columns if column.name in self.key)
-        return " AND ".join(f"t.{self.dialect.quote(c.name)} = {self.dialect.staged(c, 's')}" for c in columns)
+        return " AND ".join(f"{of}.{self.dialect.quote(c.name)} = {self.dialect.staged(c, 's')}" for c in columns)
 
     def _set(self, column: Column, value: str) -> str:
         name = self.dialect.quote(column.name)

@@ -100,6 +100,8 @@ class Writer:
         self, delivery: Delivery, merge: Merge, parts: list[tuple[PartTable, Stage | None]], first: int, end: int
     ) -> None:
         if delivery.operation == "delete":
+            for table in self.parts:
+                self.session.execute(table.delete(merge, None, first, end))
             self.session.execute(merge.delete(first, end))
             return
         self.session.execute(merge.insert(first, end) if delivery.operation == "create" else merge.update(first, end))

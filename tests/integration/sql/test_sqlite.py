@@ -1,0 +1,246 @@
+"""SQLite as it is: values that are not what their column declares, times as text, locks, odd names."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ponte.engine.ports import Batch, Delivery, Read, System
+from ponte.errors import ConfigurationError
+
+Make = Callable[..., System]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    """A new database file."""
+    path = tmp_path / "er'p %20 é.db"
+    sqlite3.connect(path).close()
+    return path
+
+
+def execute(path: Path, *statements: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            rows = connection.execute(statement).fetchall()
+    return rows
+
+
+async def read(system: System, request: Read | None = None) -> list[Batch]:
+    return [batch async for batch in system.source("t").read(request or Read("all", 100))]
+
+
+def deliver(operation: Any, frame: pl.DataFrame, key: tuple[str, ...], **options: Any) -> Delivery:
+    nothing = pl.Series([None] * frame.height, dtype=pl.String)
+    return Delivery(operation, frame, key, nothing, nothing, **options)
+
+
+async def test_money_in_binary_fractions_is_read_as_the_decimal_that_was_meant(
+    database: Path, make_system: Make
+) -> None:
+    execute(
+        database,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, price NUMERIC, exact DECIMAL(12,2))",
+        "INSERT INTO t VALUES (1, 12.5, 9.8), (2, 0.1, 100), (3, 1e-7, 1234567890.12), (4, NULL, -0.01)",
+    )
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "key": ["id"]})
+
+    (batch,) = await read(system)
+
+    assert batch.frame["price"].to_list() == [Decimal("12.5"), Decimal("0.1"), Decimal("0.0000001"), None]
+    assert batch.frame["exact"].to_list() == [
+        Decimal("9.8"),
+        Decimal(100),
+        Decimal("1234567890.12"),
+        Decimal("-0.01"),
+    ]
+
+
+async def test_a_value_that_is_not_what_its_column_declares_is_a_fault_and_not_silently_empty(
+    database: Path, make_system: Make
+) -> None:
+    execute(
+        database,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, price NUMERIC, ok BOOLEAN, r REAL)",
+        "INSERT INTO t VALUES (1, 5, 1.5, 1, 0.5), (2, 'five', '12,5O', 7, 'x'), (3, 2.5, 'NaN', 0, 1)",
+    )
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t"})
+
+    (batch,) = await read(system)
+
+    assert batch.faults is not None
+    assert batch.faults.select("row", "field").rows() == [
+        (1, "n"),
+        (1, "price"),
+        (1, "ok"),
+        (1, "r"),
+        (2, "n"),
+        (2, "price"),
+    ]
+    assert batch.frame.row(0) == (1, 5, Decimal("1.5"), True, 0.5)
+
+
+async def test_a_decimal_with_more_digits_than_sqlite_keeps_is_refused(database: Path, make_system: Make) -> None:
+    execute(database, "CREATE TABLE t (id INTEGER PRIMARY KEY, price NUMERIC)")
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t"})
+    frame = pl.DataFrame({"id": [1, 2], "price": ["12345678901234567.89", "1234567890123.45"]}).with_columns(
+        pl.col("price").cast(pl.Decimal(38, 2))
+    )
+
+    answers = await system.target("t").deliver(deliver("create", frame, ("id",)))
+
+    assert answers["outcome"].to_list() == ["rejected", "done"]
+    assert execute(database, "SELECT printf('%.2f', price) FROM t") == [("1234567890123.45",)]
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    numbers=st.lists(
+        st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**11), max_value=10**11), min_size=1
+    )
+)
+async def test_every_amount_survives_the_way_in_and_out(
+    database: Path, make_system: Make, numbers: list[Decimal]
+) -> None:
+    execute(database, "DROP TABLE IF EXISTS t", "CREATE TABLE t (id INTEGER PRIMARY KEY, n NUMERIC)")
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "key": ["id"]})
+    frame = pl.DataFrame({"id": range(len(numbers)), "n": numbers}, schema={"id": pl.Int64, "n": pl.Decimal(38, 3)})
+
+    await system.target("t").deliver(deliver("create", frame, ("id",)))
+    (batch,) = await read(system, Read("all", 1000))
+    await system.close()
+
+    assert batch.faults is None
+    assert batch.frame["n"].to_list() == numbers
+
+
+@pytest.mark.parametrize(
+    "lower", ["2026-11-23 10:15:00", "2026-11-23T10:15:00", "2026-11-23T10:15:00Z", "2026-11-23 10:15:00.000+00:00"]
+)
+async def test_times_are_compared_whatever_form_their_text_has(database: Path, make_system: Make, lower: str) -> None:
+    forms = [
+        "2026-11-23 10:14:59.999",
+        "2026-11-23 10:15:00",
+        "2026-11-23T10:15:00",
+        "2026-11-23T10:15:00.000Z",
+        "2026-11-23 10:15:00.5",
+    ]
+    execute(database, "CREATE TABLE t (id INTEGER PRIMARY KEY, changed DATETIME)")
+    for number, form in enumerate(forms):
+        execute(database, f"INSERT INTO t VALUES ({number}, '{form}')")
+    spec = {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "changed"}}
+    system = make_system(f"sqlite:///{database}", spec)
+    upper = await system.source("t").upper_bound()
+
+    batches = await read(system, Read("changes", 100, lower=lower, upper=upper))
+
+    assert [number for batch in batches for number in batch.frame["id"]] == [1, 2, 3, 4]
+
+
+async def test_a_cursor_of_seconds_in_a_time_column_is_a_number(database: Path, make_system: Make) -> None:
+    execute(
+        database,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, changed DATETIME)",
+        "INSERT INTO t VALUES (1, 999999999), (2, 1000000000), (3, 1000000001)",
+    )
+    spec = {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "changed"}}
+    source = make_system(f"sqlite:///{database}", spec).source("t")
+
+    upper = await source.upper_bound()
+    batches = [batch async for batch in source.read(Read("changes", 10, lower="1000000000", upper=upper))]
+
+    assert upper == "1000000001"
+    assert [number for batch in batches for number in batch.frame["id"]] == [2, 3]
+
+
+async def test_times_of_several_zones_are_refused_as_a_cursor(database: Path, make_system: Make) -> None:
+    execute(database, "CREATE TABLE t (id INT, changed TEXT)", "INSERT INTO t VALUES (1, '2026-11-23T10:15:00+02:00')")
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "cursor": {"field": "changed"}})
+
+    with pytest.raises(ConfigurationError, match="UTC"):
+        await system.source("t").upper_bound()
+
+
+async def test_a_query_has_the_types_of_the_columns_it_names(database: Path, make_system: Make) -> None:
+    execute(database, "CREATE TABLE a (id INTEGER, price DECIMAL(9,2))", "INSERT INTO a VALUES (1, 1.10)")
+    query = "SELECT id, price, id || '-x' AS label FROM a -- the last word"
+    system = make_system(f"sqlite:///{database}", {"name": "t", "query": query, "key": ["id"]})
+
+    (batch,) = await read(system)
+
+    assert batch.frame.row(0) == (1, Decimal("1.1"), "1-x")
+
+
+async def test_names_may_hold_anything(database: Path, make_system: Make) -> None:
+    execute(database, 'CREATE TABLE "t; --""x %s" ("k\'ey" TEXT PRIMARY KEY, "se lect?" INTEGER)')
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": 't; --"x %s', "key": ["k'ey"]})
+    frame = pl.DataFrame({"k'ey": ["'; DROP"], "se lect?": [7]})
+
+    await system.target("t").deliver(deliver("create", frame, ("k'ey",)))
+
+    assert [batch.frame.rows() for batch in await read(system)] == [[("'; DROP", 7)]]
+
+
+async def test_each_broken_constraint_names_its_reason(database: Path, make_system: Make) -> None:
+    execute(
+        database,
+        "CREATE TABLE c (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, c INTEGER REFERENCES c, code TEXT UNIQUE, n INTEGER CHECK (n > 0))",
+        "INSERT INTO t VALUES (100, NULL, 'taken', 1)",
+    )
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t"})
+    frame = pl.DataFrame(
+        {"id": [1, 2, 3, 4], "c": [None, 9, None, None], "code": ["a", "b", "taken", "d"], "n": [1, 1, 1, 0]}
+    )
+
+    answers = await system.target("t").deliver(deliver("create", frame, ("id",)))
+
+    assert answers["reason"].to_list() == [None, "ReferenceMissing", "DuplicateAtTarget", "CheckFailed"]
+
+
+async def test_header_and_lines_are_read_and_written_as_one_record(database: Path, make_system: Make) -> None:
+    execute(
+        database,
+        "CREATE TABLE o (id INTEGER PRIMARY KEY, customer TEXT)",
+        "CREATE TABLE l (o INTEGER, pos INTEGER, price NUMERIC, PRIMARY KEY (o, pos))",
+        "INSERT INTO o VALUES (1, 'a'), (2, 'b'), (3, 'c')",
+        "INSERT INTO l VALUES (1, 2, 2.5), (1, 1, 1.5), (3, 1, 3.5)",
+    )
+    parts = [{"name": "lines", "table": "l", "join": [{"part": "o", "record": "id"}], "key": ["pos"]}]
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "o", "key": ["id"], "parts": parts})
+
+    batches = await read(system, Read("all", 2))
+    lists = {row["id"]: row["lines"] for batch in batches for row in batch.frame.iter_rows(named=True)}
+    (whole,) = await read(system)
+    changed = whole.frame.filter(pl.col("id") == 1).with_columns(pl.col("lines").list.head(1))
+    await system.target("t").deliver(deliver("update", changed, ("id",)))
+
+    assert [(line["pos"], line["price"]) for line in lists[1]] == [(1, Decimal("1.5")), (2, Decimal("2.5"))]
+    assert lists[2] == []
+    assert execute(database, "SELECT o, pos FROM l ORDER BY 1, 2") == [(1, 1), (3, 1)]
+
+
+async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path, make_system: Make) -> None:
+    (tmp_path / "x.db").write_bytes(b"no database at all, but long enough to be looked at" * 50)
+
+    for name, words in (("x.db", "no sound SQLite database"), ("missing.db", "no file")):
+        system = make_system(f"sqlite:///{tmp_path}/{name}", {"name": "t", "table": "t"})
+        with pytest.raises(ConfigurationError, match=words):
+            await read(system)
+    assert not (tmp_path / "missing.db").exists()
+
+
+async def test_the_nearest_table_is_named(database: Path, make_system: Make) -> None:
+    execute(database, "CREATE TABLE articoli (id INTEGER)")
+
+    with pytest.raises(ConfigurationError, match="Did you mean 'articoli'"):
+        await read(make_system(f"sqlite:///{database}", {"name": "t", "table": "ARTICOL"}))
