@@ -167,8 +167,9 @@ class _Steps:
     def _type(self) -> pl.DataType:
         if self.kind is not None:
             return target_type(self.kind, self.origin.dtype, self.form)
-        has_constants = self.rule.default is not None or bool(self.rule.values)
-        return pl.String() if has_constants and isinstance(self.origin.dtype, pl.Null) else self.origin.dtype
+        rule = self.rule
+        is_text = rule.default is not None or rule.values or rule.max_length is not None or rule.pattern is not None
+        return pl.String() if is_text and isinstance(self.origin.dtype, pl.Null) else self.origin.dtype
 
     def plan(self) -> FieldPlan:
         """The field without a look-up."""
@@ -238,7 +239,7 @@ class _Steps:
         if self.rule.value is not None:
             return Conversion(self.given, None, ())
         if self.kind is None:
-            plain = Conversion(self.given, None, ())
+            plain = Conversion(self.given.cast(self.dtype), None, ())
         else:
             plain = convert(self.given, self.origin.dtype, self.kind, self.form)
         if not self.rule.values:
