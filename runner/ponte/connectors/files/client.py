@@ -51,10 +51,11 @@ class Folder:
         path = self.file(name)
         with translated(f"{self.label}: {name}"):
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        seen = os.fstat(handle)
+        if not stat.S_ISREG(seen.st_mode):
+            os.close(handle)
+            raise ConfigurationError(f"{self.label}: {name} is no regular file.", reason="NotAFile")
         with os.fdopen(handle, "rb", buffering=0) as stream:
-            seen = os.fstat(handle)
-            if not stat.S_ISREG(seen.st_mode):
-                raise ConfigurationError(f"{self.label}: {name} is no regular file.", reason="NotAFile")
             yield Snapshot(path, stream, _identity(seen), f"{self.label}: {name}")
 
 

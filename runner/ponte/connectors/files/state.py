@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -134,13 +134,19 @@ class StateFile:
     def _encoding(self) -> str:
         return self.spec.json_lines.encoding if self.spec.json_lines else self._csv.encoding
 
+    def _quoting(self, values: Sequence[str]) -> Literal[0, 1, 3]:
+        if not self._csv.quote:
+            return csv.QUOTE_NONE
+        has_return = any("\r" in value for value in values)  # a bare one would be taken for a part of the line end
+        return csv.QUOTE_ALL if has_return else csv.QUOTE_MINIMAL
+
     def _row(self, values: Sequence[str]) -> str:
         out = io.StringIO()
         writer = csv.writer(
             out,
             delimiter=self._csv.delimiter,
             quotechar=self._csv.quote or None,
-            quoting=csv.QUOTE_MINIMAL if self._csv.quote else csv.QUOTE_NONE,
+            quoting=self._quoting(values),
             lineterminator="\n",
         )
         try:

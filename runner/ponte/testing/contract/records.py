@@ -41,6 +41,7 @@ ODD_TEXTS = {
     "quotes": "O'Brien said \"5'' pipe\"; -- DROP TABLE x",
     "percent": "%s %d {0} ${x} \\n \\",
     "lines": "one\ntwo",
+    "returns": "one\rtwo\r\nthree\r",
     "tab and blanks": "\ta  b ",
     "delimiters": "a,b;c|d",
     "formula": "=1+1",
