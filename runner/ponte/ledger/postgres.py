@@ -39,6 +39,7 @@ _SESSION = (
     "SET enable_hashjoin = off",
     "SET enable_mergejoin = off",
 )
+_LARGE_APPEND = 1000
 _PLACEHOLDER = re.compile(r"\$(\d+)")
 _STREAM_BYTES = str(4 * 1024 * 1024)
 _TRANSIENT_CLASSES = ("08", "40", "53", "55", "57")
@@ -61,6 +62,7 @@ class PostgresDatabase:
     def __init__(self, url: str, shown: str) -> None:
         self._shown = shown
         self._open = False
+        self._analyzed: set[str] = set()
         with self._translated():
             driver = adbc_driver_postgresql._driver_path()  # noqa: SLF001 - its public face imports pyarrow
             self._database = adbc.AdbcDatabase(driver=driver, uri=url)
@@ -147,8 +149,15 @@ class PostgresDatabase:
             return int(statement.execute_update())
 
     def append(self, table: str, frame: pl.DataFrame) -> None:
-        """See `Database.append`: COPY."""
+        """See `Database.append`: COPY.
+
+        The first large one is followed by ANALYZE: without statistics the planner takes a scope for a few rows and
+        reads all of it for each key, until autovacuum comes by.
+        """
         self._ingest(table, frame, {"adbc.ingest.mode": "adbc.ingest.mode.append"})
+        if frame.height >= _LARGE_APPEND and table not in self._analyzed:
+            self._analyzed.add(table)
+            self.execute(f"ANALYZE {table}")
 
     def stage(self, name: str, frame: pl.DataFrame) -> None:
         """See `Database.stage`."""
