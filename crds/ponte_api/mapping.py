@@ -22,7 +22,7 @@ from ponte_api.common import (
     exactly_one,
 )
 from ponte_api.conditions import Status
-from ponte_api.sync_source import FieldType
+from ponte_api.objects import FieldType
 
 Rounding = Literal["halfUp", "halfEven", "halfDown", "up", "down", "ceiling", "floor"]
 Sensitivity = Literal["personal", "secret", "commercial"]

@@ -91,7 +91,7 @@ PROBLEM_REASONS = {
     "SourceKeyUndeclared": "The source object has no key.",
     "ReadingNotOffered": "The source cannot be read in this way.",
     "TargetNotReadable": "The target cannot be listed, so it cannot be verified.",
-    "TargetUnreadable": "A part of the target's file cannot be read, so the file is not rewritten: nothing may be lost.",
+    "TargetUnreadable": "A part of the target's file cannot be read, so the file is left as it is.",
     "NotWritable": "The object has no way to be written.",
     "UniqueIndexMissing": "The target's table has no unique index over the natural key.",
     "TableMissing": "There is no such table.",

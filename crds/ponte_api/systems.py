@@ -1,0 +1,261 @@
+"""Systems: how each kind of them is reached, with credentials by reference only."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from ponte_api.common import (
+    CREDENTIALS_IN_URL,
+    PATTERN_MEANINGS,
+    Column,
+    Duration,
+    FieldPath,
+    Model,
+    Name,
+    Rule,
+    Secret,
+    Setting,
+    Text,
+    Union,
+    duration_seconds,
+    has_credentials,
+)
+
+NETWORK_PATTERN = r"^[0-9a-fA-F.:]{2,39}/[0-9]{1,3}$"
+HEADER_PATTERN = r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$"
+PATTERN_MEANINGS.update(
+    {
+        NETWORK_PATTERN: "an address range, such as 10.1.0.0/16 or fd00::/8",
+        HEADER_PATTERN: "the name of a header, such as X-Api-Key",
+    }
+)
+
+HeaderName = Annotated[str, Field(min_length=1, max_length=128, pattern=HEADER_PATTERN)]
+CREDENTIAL_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token")
+DEFAULT_TIMEOUT_S = 30.0
+
+
+def _url_without_credentials(field: str, attribute: str, instead: str) -> Rule:
+    """The rule that a URL written in a manifest carries no login."""
+    cel = CREDENTIALS_IN_URL.replace("\\", "\\\\")
+    return Rule(
+        message=f"{field} must not carry a user name, password or token: {instead}",
+        cel=f"!has(self.{field}.value) || !self.{field}.value.matches('{cel}')",
+        holds=lambda model: not has_credentials(getattr(model, attribute).value or ""),
+    )
+
+
+class BasicAuth(Model):
+    """HTTP basic authentication (RFC 7617)."""
+
+    username: Setting
+    """User name."""
+    password: Secret
+    """Password."""
+
+
+class ApiKeyPlace(Model):
+    """Where an API key goes."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    """Name of the header or parameter."""
+    secret_ref: Secret
+    """The key."""
+
+
+class ApiKeyAuth(Union):
+    """A key sent with each request, in a header or in the query."""
+
+    header: ApiKeyPlace | None = None
+    """Send the key in this header."""
+    query: ApiKeyPlace | None = None
+    """Send the key in this query parameter; it is masked in all logs."""
+
+
+class OAuth2ClientCredentials(Model):
+    """OAuth 2.0 client credentials (RFC 6749, 4.4)."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        _url_without_credentials("tokenUrl", "token_url", "give clientId and clientSecret"),
+    )
+
+    token_url: Setting
+    """Address of the token endpoint. No user name or password in it."""
+    client_id: Setting
+    """Client identifier."""
+    client_secret: Secret
+    """Client secret."""
+    scopes: Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=32)] = []
+    """Scopes asked for."""
+    audience: Text | None = None
+    """Audience parameter, where the server wants one."""
+
+
+class RestAuth(Union):
+    """How requests prove who they are. Leave it out for none."""
+
+    basic: BasicAuth | None = None
+    """User name and password."""
+    bearer: Secret | None = None
+    """A fixed bearer token (RFC 6750)."""
+    api_key: ApiKeyAuth | None = None
+    """A key in a header or in the query."""
+    oauth2: OAuth2ClientCredentials | None = None
+    """A token fetched, kept and renewed by client credentials."""
+
+
+class Tls(Model):
+    """TLS settings; verification is always on."""
+
+    ca: Setting | None = None
+    """PEM of the private certificate authority to trust besides none other."""
+    client_certificate: Setting | None = None
+    """PEM of the client's certificate chain."""
+    client_key: Secret | None = None
+    """PEM of the client's private key."""
+
+
+class PagePagination(Model):
+    """Pages by number."""
+
+    parameter: Column = "page"
+    """Query parameter with the page's number."""
+    size_parameter: Column | None = None
+    """Query parameter with the page's size."""
+    size: Annotated[int, Field(ge=1, le=10000)] = 100
+    """Records per page."""
+    first: Annotated[int, Field(ge=0, le=1)] = 1
+    """Number of the first page."""
+
+
+class OffsetPagination(Model):
+    """Pages by offset and limit."""
+
+    parameter: Column = "offset"
+    """Query parameter with the offset."""
+    limit_parameter: Column = "limit"
+    """Query parameter with the page's size."""
+    limit: Annotated[int, Field(ge=1, le=10000)] = 100
+    """Records per page."""
+
+
+class CursorPagination(Model):
+    """Pages by a token that each answer carries."""
+
+    parameter: Column = "cursor"
+    """Query parameter that takes the token."""
+    next: FieldPath
+    """Path of the next token in the answer; absent or null at the end."""
+    size_parameter: Column | None = None
+    """Query parameter with the page's size."""
+    size: Annotated[int, Field(ge=1, le=10000)] = 100
+    """Records per page."""
+
+
+class LinkPagination(Model):
+    """Pages by links to the next one, from the Link header (RFC 8288) or from the body."""
+
+    next: FieldPath | None = None
+    """Path of the next page's address in the answer; without it the Link header is used."""
+    size_parameter: Column | None = None
+    """Query parameter with the page's size."""
+    size: Annotated[int, Field(ge=1, le=10000)] = 100
+    """Records per page."""
+
+
+class Pagination(Union):
+    """How lists are paged. Leave it out where an answer holds all."""
+
+    page: PagePagination | None = None
+    """By page number."""
+    offset: OffsetPagination | None = None
+    """By offset and limit."""
+    cursor: CursorPagination | None = None
+    """By token."""
+    link: LinkPagination | None = None
+    """By links."""
+
+
+class Header(Model):
+    """One HTTP header."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            message="a header with a credential is read from a Secret: give value.valueFrom.secretRef, or use auth",
+            cel=f"!(self.name.lowerAscii() in {list(CREDENTIAL_HEADERS)}) || "
+            "(has(self.value.valueFrom) && has(self.value.valueFrom.secretRef))",
+            holds=lambda header: (
+                header.name.lower() not in CREDENTIAL_HEADERS
+                or (header.value.value_from is not None and header.value.value_from.secret_ref is not None)
+            ),
+        ),
+    )
+
+    name: HeaderName
+    """Its name."""
+    value: Setting
+    """Its value."""
+
+
+class Rest(Model):
+    """A system with a JSON web API."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (_url_without_credentials("baseUrl", "base_url", "give them in auth"),)
+
+    base_url: Setting
+    """Address that all paths are relative to, such as https://shop.example.com/api. No user name or password in it."""
+    auth: RestAuth | None = None
+    """How requests prove who they are."""
+    pagination: Pagination | None = None
+    """How lists are paged; without it one answer holds all."""
+    headers: Annotated[list[Header], Field(max_length=32)] = []
+    """Headers sent with each request."""
+    tls: Tls | None = None
+    """Private certificate authority, client certificate."""
+    allowed_networks: Annotated[
+        list[Annotated[str, Field(max_length=43, pattern=NETWORK_PATTERN)]], Field(max_length=32)
+    ] = []
+    """Private address ranges (CIDR) that this system may resolve to; public ones are always allowed, others never."""
+    timeout: Duration | None = None
+    """Longest time for one request (default 30s)."""
+
+    @property
+    def resolved_timeout_s(self) -> float:
+        """Longest time for one request, in seconds."""
+        return duration_seconds(self.timeout) if self.timeout else DEFAULT_TIMEOUT_S
+
+
+class SqlSystem(Model):
+    """A SQL database."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        _url_without_credentials("url", "url", "give them as username and password"),
+        Rule(
+            message="password needs username",
+            cel="!has(self.password) || has(self.username)",
+            holds=lambda model: model.password is None or model.username is not None,
+        ),
+    )
+
+    url: Setting
+    """Address: sqlite:///PATH or postgresql://HOST:PORT/DATABASE. No user name or password in it."""
+    username: Setting | None = None
+    """User name."""
+    password: Secret | None = None
+    """Password."""
+
+
+class Files(Model):
+    """A folder of files."""
+
+    path: Setting
+    """The folder. Objects name files below it; nothing outside it is read or written."""
+
+
+class Memory(Model):
+    """Records held in memory, for tests of your own."""
+
+    name: Name = "memory"
+    """Which of the in-memory systems of this process."""
