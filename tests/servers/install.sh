@@ -1,0 +1,32 @@
+#!/bin/sh
+# Installs the two servers that this project did not write and tests its rest connector against, pinned, into
+# ${PONTE_CACHE:-~/.cache/ponte}. Without npm the first is left out. Nothing is started; what is there is kept.
+set -eu
+
+cache="${PONTE_CACHE:-$HOME/.cache/ponte}"
+here="$(cd "$(dirname "$0")" && pwd)"
+python="${PYTHON:-python3}"
+
+json_server="$cache/json-server-0.17.4"
+if [ ! -x "$json_server/node_modules/.bin/json-server" ]; then
+    if command -v npm > /dev/null; then
+        mkdir -p "$json_server"
+        npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix "$json_server" json-server@0.17.4
+    else
+        echo "json-server is left out: npm is not here" >&2
+    fi
+fi
+
+oscar="$cache/oscar-api-3.3.0"
+if [ ! -f "$oscar/template/token" ]; then
+    "$python" -m venv "$oscar"
+    "$oscar/bin/python" -m pip install --quiet --disable-pip-version-check \
+        django-oscar-api==3.3.0 django-oscar==4.2.1 django==5.2.19 djangorestframework==3.18.3
+    rm -rf "$oscar/making"
+    mkdir -p "$oscar/making"
+    (cd "$here/oscar_shop" \
+        && OSCAR_FOLDER="$oscar/making" DJANGO_SETTINGS_MODULE=settings PYTHONDONTWRITEBYTECODE=1 \
+            "$oscar/bin/python" -W ignore prepare.py > "$oscar/making/token")
+    rm -rf "$oscar/template"
+    mv "$oscar/making" "$oscar/template"
+fi
