@@ -252,7 +252,7 @@ async def test_a_target_that_cannot_be_written_is_what_it_was(
     with pytest.raises(TransientError, match="No space left"):
         await make_system().target("a").deliver(deliver("create", pl.DataFrame({"a": ["9"]}), ("a",)))
 
-    assert [path.name for path in drop.glob("*")] == ["a.csv"]
+    assert [entry.name for entry in os.scandir(drop)] == ["a.csv"]
     assert (drop / "a.csv").read_text() == "a,b\n1,x\n"
 
 

@@ -97,7 +97,7 @@ class Shape:
         return f"^{cell}(?:{delimiter}{cell}){{{len(self.names) - 1}}}\\r?$"
 
     def _parse(self, lines: list[str]) -> pl.DataFrame:
-        if len(self.names) == 1 or len(self.options.delimiter.encode()) > 1 or len(self.options.quote.encode()) > 1:
+        if self._is_beyond_polars or lines[0].startswith("\ufeff"):  # which it would take for the mark of a file
             return self.frame_records(_split(lines, self.options))
         return pl.read_csv(
             "\n".join(lines).replace("\r\n", "\n").encode(),
@@ -107,6 +107,12 @@ class Shape:
             quote_char=self.options.quote or None,
             null_values=["", *([self.options.null] if self.options.null else [])],
         )
+
+    @property
+    def _is_beyond_polars(self) -> bool:
+        """Blank lines are records to it where there is one field; its delimiter and quote are one byte."""
+        marks = (self.options.delimiter, self.options.quote)
+        return len(self.names) == 1 or any(len(mark.encode()) > 1 for mark in marks)
 
     def _take_singly(self, lines: Lines, count: int) -> Table:
         records: list[list[str]] = []
