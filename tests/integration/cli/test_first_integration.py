@@ -101,7 +101,7 @@ def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, t
     assert found.returncode == 1
     assert [" ".join(line.split()) for line in found.stdout.splitlines()] == [
         "products: equal 1 · different 1 · missing 1 · extra 1 · unknown 1",
-        "different 0000001",
+        "different 0000001 price",
         "missing 0000002",
         "extra 9",
         "Next: ponte run products --write all delivers what differs or is missing.",
@@ -144,6 +144,48 @@ def test_doctor_finds_all_well_and_then_what_is_not(ponte: Ponte, tmp_path: Path
     assert ill.returncode == 1
     [line] = [line for line in ill.stdout.splitlines() if "FAILED" in line]
     assert line.startswith("shop ")
+
+
+def test_rejects_are_listed_shown_retried_and_set_aside(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    ponte("run", "products")
+
+    listed = ponte("rejects", "list", "products", "-o", "json")
+    shown = ponte("rejects", "show", "products", "0000004")
+    in_vain = ponte("rejects", "retry", "products")
+    skipped = ponte("rejects", "skip", "products", "0000004")
+    after = ponte("rejects", "list", "products")
+
+    [reject] = json.loads(listed.stdout)
+    assert reject["key"] == ["0000004"]
+    assert reject["faults"] == [{"field": "name", "reason": "RequiredFieldMissing", "message": "description is empty"}]
+    assert shown.stdout.splitlines()[0] == 'products "0000004": open, stage map'
+    assert without_time(in_vain.stdout)[0] == "read 1 = rejected 1 (0 new)"
+    assert skipped.returncode == 0
+    assert after.stdout == "products: no open rejects.\n"
+
+
+def test_a_mended_record_is_delivered_by_retry_alone(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    ponte("run", "products")
+    edit(tmp_path / "integration" / "data" / "articles.csv", "0000004;;", "0000004;Filtro aria;")
+
+    retried = ponte("rejects", "retry", "products", "0000004")
+
+    assert without_time(retried.stdout) == ["read 1 = created 1", "rejects: 1 closed, 0 open"]
+    assert products(tmp_path)["0000004"] == ("Filtro aria", 7.2, 31)
+
+
+def test_a_slip_in_a_name_does_not_look_like_no_rejects(ponte: Ponte) -> None:
+    ponte("init")
+    ponte("run", "products")
+
+    job = ponte("rejects", "list", "prodcts")
+    key = ponte("rejects", "show", "products", "0000005")
+
+    assert (job.returncode, key.returncode) == (64, 64)
+    assert 'Did you mean "products"?' in job.stderr
+    assert 'Did you mean "0000004"?' in key.stderr
 
 
 def test_fields_are_locked_into_the_manifest_once(ponte: Ponte, tmp_path: Path) -> None:
