@@ -311,3 +311,21 @@ def test_plain_yaml_words_mean_to_ponte_what_they_mean_to_the_api_server(cluster
         or isinstance(ours[f"k{number}"], bool) != isinstance(theirs.get(f"k{number}"), bool)
     }
     assert different == {}
+
+
+def test_no_value_can_be_said_where_no_value_is_meant(cluster):
+    fields = [{"to": "a", "from": "A", "values": [{"from": "X", "to": None}], "otherwise": {"null": {}}}]
+    tests = [{"given": {"A": None}, "expect": {"a": None}}]
+    mapping = thing("Mapping", {"key": ["a"], "fields": fields, "tests": tests}, "nulls")
+    cluster.delete(mapping)
+    assert cluster.create(mapping).is_success
+    assert cluster.client.get(cluster.path(mapping)).json()["spec"] == mapping["spec"]
+
+
+def test_a_list_of_jobs_shows_what_people_look_for(cluster):
+    answer = cluster.client.get(
+        "/apis/ponte.dev/v1alpha1/namespaces/default/syncjobs",
+        headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"},
+    )
+    shown = [column["name"] for column in answer.json()["columnDefinitions"] if column["priority"] == 0]
+    assert shown == ["Name", "Ready", "Status", "Schedule", "Last Run", "Written", "Rejects", "Fresh", "Age"]

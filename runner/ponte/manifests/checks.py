@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
+from ponte.errors import ConfigurationError
 from ponte.manifests.collection import Manifests, Path
 from ponte.manifests.faults import Fault, suggestion
 from ponte.manifests.schedules import schedule_fault, zone_fault
@@ -239,7 +240,10 @@ def _compiled(manifests: Manifests) -> Iterator[Fault]:
 
     for name, mapping in manifests.mappings.items():
         for declared in _declared(manifests, name):
-            found = [(_path(path), message) for path, message in check_mapping(mapping.spec, declared)]
+            try:
+                found = [(_path(path), message) for path, message in check_mapping(mapping.spec, declared)]
+            except ConfigurationError as error:
+                found = [(("spec", "fields"), error.message)]
             yield from _placed(manifests, "Mapping", name, found)
 
 
