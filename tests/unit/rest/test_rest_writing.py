@@ -445,3 +445,16 @@ async def test_a_number_that_json_cannot_express_is_rejected(server, open_system
 
     assert answers["reason"].to_list() == ["NotExpressible", None]
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [404, 405, 415])
+async def test_an_address_that_takes_no_creates_is_a_fault_of_the_settings_and_no_heap_of_rejects(
+    server, open_system, status
+):
+    server.answer = lambda seen: Reply(status)
+    target = open_system(write={"create": "POST /products"}).target("products")
+
+    with pytest.raises(ConfigurationError, match=r"write\.create"):
+        await target.deliver(delivery("create", [{"sku": str(number)} for number in range(100)]))
+
+    assert len(server.seen) == 1

@@ -140,17 +140,16 @@ class Client:
 
     async def _attempt(self, request: Request, attempt: int) -> tuple[Response | UnansweredError, float]:
         """An answer, or why there is none and how long to wait before the next attempt."""
-        where = self.where(request.method, request.url)
         try:
             answer = await self._exchange(request)
         except TransportError as error:
-            message = f"{where}: {self.mask(error.message)} (attempt {attempt} of {ATTEMPTS})."
+            message = f"{self.where(request.method, request.url)}: {self.mask(error.message)} (attempt {attempt} of {ATTEMPTS})."
             return UnansweredError(message, reason=error.reason, is_sent=error.is_sent), backoff(attempt)
         if not is_passing(answer.status):
             return answer, 0.0
         asked = retry_after(answer.headers, self.clock.now())
         failure = UnansweredError(
-            f"{where}: HTTP {answer.status} (attempt {attempt} of {ATTEMPTS}).",
+            f"{self.where(request.method, request.url)}: HTTP {answer.status} (attempt {attempt} of {ATTEMPTS}).",
             reason="RateLimited" if answer.status == 429 else "ServerError",
             is_sent=not is_without_effect(answer.status),
             retry_after=asked,
@@ -180,7 +179,8 @@ class Client:
         return answer
 
     async def _send_proven(self, request: Request) -> tuple[Request, Response]:
-        if not is_same_origin(request.url, self.ground.base_url):
+        below = f"{self.ground.base_url}/"
+        if not request.url.startswith(below) and not is_same_origin(request.url, self.ground.base_url):
             raise ConfigurationError(
                 f"{self.where(request.method, request.url)} is not below {mask_url(self.ground.base_url)}.",
                 reason="LinkLeavesSystem",

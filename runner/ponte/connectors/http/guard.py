@@ -19,6 +19,7 @@ from ponte.errors import ConfigurationError
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+_HARMFUL = frozenset(" \\")
 _PORTS = {"http": 80, "https": 443}
 _OLD_FORM = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+)){0,3}", re.IGNORECASE)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -37,15 +38,24 @@ class Guard:
 
     def __init__(self, label: str, allowed_networks: Iterable[str]) -> None:
         self._label = label
+        self._passed: set[str] = set()
         self._allowed = tuple(self._network(text) for text in allowed_networks)
 
-    def check_url(self, url: str) -> SplitResult:
-        """The parts of a URL that may be requested.
+    def check_url(self, url: str) -> None:
+        """Refuses a URL that may not be requested. What passed once costs next to nothing the next time.
 
         Raises:
             ConfigurationError: AddressNotAllowed: not http(s), with user name or password, malformed, or an address
                 literal outside the allowed ranges.
         """
+        authority = url[: url.find("/", len("https://"))]
+        if authority in self._passed and url.isascii() and url.isprintable() and not _HARMFUL & set(url):
+            return
+        self._check_anew(url)
+        if "/" not in authority.partition("://")[2] and url.startswith(f"{authority}/"):
+            self._passed.add(authority)
+
+    def _check_anew(self, url: str) -> None:
         parts = _split(url)
         if parts is None or parts.scheme not in _PORTS or not parts.hostname:
             raise self._refusal(f"{mask_url(url)} is not an http or https address")
@@ -53,7 +63,6 @@ class Guard:
             raise self._refusal(f"{mask_url(url)} carries a user name or password; give them by `auth`")
         if (literal := _literal(parts.hostname)) is not None:
             self.check_address(parts.hostname, literal)
-        return parts
 
     def check_address(self, host: str, address: IpAddress) -> None:
         """Raises ConfigurationError (AddressNotAllowed) unless the address is public or in an allowed range."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -23,7 +24,8 @@ class HttpxTransport:
 
     async def send(self, request: Request, timeout_s: float) -> Response:
         """See `Transport`."""
-        parts = self._guard.check_url(request.url)
+        self._guard.check_url(request.url)
+        parts = urlsplit(request.url)
         host = parts.hostname or ""
         try:
             async with asyncio.timeout(timeout_s):

@@ -14,7 +14,7 @@ from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts
 from ponte.connectors.rest.templates import ID, Endpoint
 from ponte.connectors.rest.writing import Writing
 from ponte.engine.ports import Delivery, Operation
-from ponte.errors import CredentialsRefused
+from ponte.errors import ConfigurationError, CredentialsRefused
 
 _NO_ADDRESS = "a field of the address is empty, or is `.` or `..`, which no address can carry"
 _NOT_EXPRESSIBLE = "a number is not finite, which JSON cannot express"
@@ -88,13 +88,22 @@ class RecordDelivery:
             headers[self._writing.idempotency_header] = self._idempotency_keys[row]
         request = Request(self._endpoint.method, url, headers, body)
         answer = await self._client.send(request, is_repeatable=self._is_repeatable)
-        if answer.status == 403 and self._operation not in self._admitted:
-            where = self._client.where(request.method, url)
-            raise CredentialsRefused(f"{where}: HTTP 403: the login may not {self._operation} records here.")
+        if self._operation not in self._admitted:
+            self._refuse_settings(request, answer.status)
         outcome = self._judge.judge(answer, values.get(ID) if ID in self._endpoint.places else self._ids[row])
         if outcome.outcome == "done":
             self._admitted.add(self._operation)
         return outcome
+
+    def _refuse_settings(self, request: Request, status: int) -> None:
+        """Before the first success a refusal may concern all records: the login or the settings, not this record."""
+        where = f"{self._client.where(request.method, request.url)}: HTTP {status}"
+        if status == 403:
+            raise CredentialsRefused(f"{where}: the login may not {self._operation} records here.")
+        if status in {405, 415} or (status in {404, 410} and not self._endpoint.places):
+            raise ConfigurationError(
+                f"{where}: check write.{self._operation} and write.upsert.", reason="RequestRefused"
+            )
 
     async def _values(self, row: int) -> Values:
         """What the address is made of; a target id that is not known is looked up by the natural key."""
