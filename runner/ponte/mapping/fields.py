@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ponte.errors import ConfigurationError
-from ponte.mapping import paths
 from ponte.mapping.bounds import bounds
 from ponte.mapping.constants import constants, literal
 from ponte.mapping.conversion import Conversion
@@ -119,8 +118,7 @@ def origin_of(rule: Converted, name: str, scope: Scope) -> Origin:
         raise ConfigurationError(f"set exactly one of from, sql and value (found {len(given)})")
     if rule.from_ is not None:
         with located("from"):
-            raw, dtype = paths.resolve(rule.from_, scope.schema)
-        return Origin(raw, dtype, scope.label(rule.from_, is_hidden=rule.sensitive is not None))
+            return _read(rule, rule.from_, scope)
     if rule.sql is not None:
         with located("sql"):
             return _computed(rule, rule.sql, name, scope)
@@ -131,6 +129,16 @@ def origin_of(rule: Converted, name: str, scope: Scope) -> Origin:
     with located("value"):
         fixed = constants([rule.value], kind, form, dtype)
     return Origin(literal(fixed), dtype, Label(rule.to))
+
+
+def _read(rule: Converted, path: str, scope: Scope) -> Origin:
+    found = scope.resolve(path)
+    label = scope.label(path, is_hidden=rule.sensitive is not None)
+    if found.misfit is None:
+        return Origin(found.value, found.dtype, label)
+    return Origin(
+        found.value, found.dtype, label, problems=(Problem(found.misfit, (scope.misfit(path, found.misfit),)),)
+    )
 
 
 def _computed(rule: Converted, sql: str, name: str, scope: Scope) -> Origin:

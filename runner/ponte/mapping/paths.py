@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import polars as pl
 from polars.datatypes import DataTypeClass
 
 from ponte.errors import ConfigurationError
+from ponte.mapping import json_text
 
 _STEP = re.compile(r"\[(-?[0-9]{1,6})\]|\.?([^.\[\]]+)")
 
@@ -40,8 +42,23 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f". Did you mean {by_folded[found[0]]}?" if found else ""
 
 
-def resolve(path: str, schema: pl.Schema | None) -> tuple[pl.Expr, pl.DataType]:
-    """The value at a path of the source, null where any step holds none, and its type.
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The value at a path.
+
+    Attributes:
+        value: null where any step holds none.
+        dtype: its type.
+        misfit: where the path reaches into JSON text that has no such shape; None where there is no such text.
+    """
+
+    value: pl.Expr
+    dtype: pl.DataType
+    misfit: pl.Expr | None = None
+
+
+def resolve(path: str, schema: pl.Schema | None) -> Resolved:
+    """The value at a path of the source.
 
     A column whose name is the whole path comes first, so that flat sources may have dots in their names. Without a
     schema (nothing but nulls was seen) every path holds nothing.
@@ -50,17 +67,20 @@ def resolve(path: str, schema: pl.Schema | None) -> tuple[pl.Expr, pl.DataType]:
         ConfigurationError: there is no such field; the message names the nearest.
     """
     if schema is None:
-        return pl.lit(None), pl.Null()
+        return Resolved(pl.lit(None), pl.Null())
     if path in schema:
-        return pl.col(path), schema[path]
+        return Resolved(pl.col(path), schema[path])
     steps = split(path)
     top = str(steps[0])
     if top not in schema:
         raise ConfigurationError(f"there is no field {path}{nearest(top, schema.names())}", reason="UnknownField")
     value, dtype = pl.col(top), schema[top]
-    for step in steps[1:]:
+    for at, step in enumerate(steps[1:], 1):
+        if isinstance(dtype, pl.String):
+            inner, misfit = json_text.take(value, steps[at:])
+            return Resolved(inner, pl.String(), misfit)
         value, dtype = _enter(value, dtype, step, path)
-    return value, dtype
+    return Resolved(value, dtype)
 
 
 def _enter(value: pl.Expr, dtype: pl.DataType, step: str | int, path: str) -> tuple[pl.Expr, pl.DataType]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ponte.errors import ConfigurationError
-from ponte.mapping import paths
+from ponte.mapping import json_text, paths
 from ponte.mapping.faults import Detail, Problem
 from ponte.mapping.fields import FieldPlan, Origin, compile_value, origin_of
 from ponte.mapping.places import RuleError, located
@@ -163,7 +163,7 @@ def _compile_list(rule: Converted, inner: Sequence[Converted], name: str, scope:
     allowed = {"to", "from_", "each", "required", "on_null", "sensitive", "check"}
     if extra := sorted(rule.model_fields_set - allowed):
         raise ConfigurationError(f"{extra[0]} is for single values; put it on a field inside each")
-    origin = origin_of(rule, name, scope)
+    origin = _as_list(origin_of(rule, name, scope))
     elements = compile_program(
         [(f"each[{number}]", one) for number, one in enumerate(inner)], _element_scope(origin, scope, rule)
     )
@@ -173,6 +173,15 @@ def _compile_list(rule: Converted, inner: Sequence[Converted], name: str, scope:
         told = Detail(_ALWAYS, "RequiredFieldMissing", pl.lit(f"{origin.label.name} is empty"))
         problems.append(Problem(pl.col(f"{name}.raw").is_null(), (told,)))
     return FieldPlan(rule.to, name, origin.before, origin.raw, None, None, dtype, tuple(problems), elements=elements)
+
+
+def _as_list(origin: Origin) -> Origin:
+    """A list that came as JSON text, since other records of the column held something else, as a list."""
+    if not isinstance(origin.dtype, pl.String):
+        return origin
+    raw, misfit = json_text.elements(origin.raw)
+    told = Detail(_ALWAYS, "NotConvertible", origin.label.says("is not a list"))
+    return replace(origin, raw=raw, dtype=pl.List(pl.String), problems=(*origin.problems, Problem(misfit, (told,))))
 
 
 def _element_scope(origin: Origin, scope: Scope, rule: Converted) -> Scope:
@@ -186,7 +195,8 @@ def _element_scope(origin: Origin, scope: Scope, rule: Converted) -> Scope:
         schema = pl.Schema({member.name: member.dtype for member in inner.fields})
     else:
         schema = pl.Schema({"value": inner})
-    return Scope(schema, masked=frozenset(schema) if is_masked else frozenset())
+    inside = "value" if inner == pl.String else None
+    return Scope(schema, masked=frozenset(schema) if is_masked else frozenset(), inside=inside)
 
 
 def _checks(rules: Sequence[Placed], fields: Sequence[FieldPlan], masked: frozenset[str]) -> Iterator[Check]:

@@ -31,22 +31,45 @@ class Scope:
         schema: columns of the records; None where nothing but nulls was seen.
         declared: what the source's object says of its fields, by name.
         masked: top-level fields whose values must not be shown.
+        inside: column of JSON text that all paths start in; None where paths start at columns.
     """
 
     schema: pl.Schema | None
     declared: Mapping[str, DeclaredField] = field(default_factory=dict)
     masked: frozenset[str] = frozenset()
+    inside: str | None = None
+
+    def resolve(self, path: str) -> paths.Resolved:
+        """The value at a path.
+
+        Raises:
+            ConfigurationError: there is no such field, or it is declared as something that has no members.
+        """
+        found = paths.resolve(path if self.inside in {None, path} else f"{self.inside}.{path}", self.schema)
+        told = self.declared.get(paths.top_of(path, self.schema))
+        if found.misfit is not None and told is not None and told.type != "json":
+            raise ConfigurationError(f"there is no field {path}: {told.name} is a {told.type}", reason="UnknownField")
+        return found
+
+    def misfit(self, path: str, misfit: pl.Expr) -> Detail:
+        """What is told where JSON text has not the shape that a path asks for."""
+        top = self.inside or paths.top_of(path, self.schema)
+        return Detail(
+            misfit,
+            "NotConvertible",
+            self.label(top, is_hidden=self.inside is not None and bool(self.masked)).says(f"does not hold {path}"),
+        )
 
     def is_masked(self, path: str) -> bool:
         """Whether the value at a path must not be shown."""
-        return paths.top_of(path, self.schema) in self.masked
+        return paths.top_of(path, self.schema) in self.masked or self.inside in self.masked
 
     def label(self, path: str, *, is_hidden: bool = False) -> Label:
         """How the value at a path is named in messages."""
-        value, dtype = paths.resolve(path, self.schema)
+        found = self.resolve(path)
         if is_hidden or self.is_masked(path):
             return Label(path)
-        return Label(path, to_text(value, dtype).value)
+        return Label(path, to_text(found.value, found.dtype).value)
 
     def form(self, path: str) -> Form:
         """How text stands for the value at a path, as the source's object declares it."""
@@ -55,7 +78,12 @@ class Scope:
 
     def read(self, path: str, steps: Steps) -> Value:
         """The field in an expression: text takes its declared type first."""
-        value, dtype = paths.resolve(path, self.schema)
+        found = self.resolve(path)
+        value, dtype = found.value, found.dtype
+        if found.misfit is not None:
+            bad = steps.column(found.misfit, 0)
+            steps.details.append(self.misfit(path, bad))
+            return Value(steps.column(value, 0), TEXT, bad, 1)
         told = self.declared.get(path)
         if isinstance(dtype, pl.String) and told is not None:
             return self._declared(path, value, told, steps)

@@ -427,14 +427,14 @@ def test_a_declared_field_that_no_record_has_holds_nothing() -> None:
         ({"from": "A", "check": "y > 0"}, "no target field y"),
         ({"from": "A", "check": "x"}, "not a condition"),
         ({"from": "A", "currency": {"value": "euro"}}, "ISO 4217"),
-        ({"from": "A", "each": [{"to": "y", "from": "z"}]}, "each needs a list"),
+        ({"from": "N", "each": [{"to": "y", "from": "z"}]}, "each needs a list"),
     ],
 )
 def test_what_cannot_work_is_refused_before_a_record_is_read(rule: dict[str, Any], message: str) -> None:
     spec = _spec({"to": "x", **rule})
 
     with pytest.raises(ConfigurationError, match=rf"fields\[1\].*{message}"):
-        compile_mapping(spec, pl.Schema({"A": pl.String}))
+        compile_mapping(spec, pl.Schema({"A": pl.String, "N": pl.Int64}))
 
 
 @pytest.mark.parametrize("targets", [("a", "a.b"), ("a.b", "a"), ("a.b.c", "a.b"), ("a..b", "c"), ("a[0]", "c")])
@@ -547,3 +547,64 @@ def test_mapping_tests_tell_what_differs() -> None:
     assert outcomes[5].name == "wrong"
     assert "NotConvertible" in outcomes[5].message
     assert "no rule makes this field" in outcomes[6].message
+
+
+def test_paths_reach_into_columns_that_came_as_json_text() -> None:
+    frame = pl.DataFrame(
+        {
+            "A": [
+                '{"b":{"c":12345678901234567.89}}',
+                '{"b":null}',
+                "{}",
+                "none",
+                '{"b":[1]}',
+                None,
+                '{"b":{"c":{"d":1.50}}}',
+            ]
+        }
+    )
+    spec = _spec({"to": "x", "from": "A.b.c"}, {"to": "y", "sql": "A.b.c || '!'"})
+
+    mapped = compile_mapping(spec, frame.schema).apply(frame)
+
+    assert mapped.frame["x"].to_list() == ["12345678901234567.89", None, None, None, '{"d":1.50}']
+    assert mapped.frame["y"].to_list() == ["12345678901234567.89!", None, None, None, '{"d":1.50}!']
+    assert mapped.faults.filter(field="x").rows() == [
+        (3, "x", "NotConvertible", 'A "none" does not hold A.b.c'),
+        (4, "x", "NotConvertible", 'A "{"b":[1]}" does not hold A.b.c'),
+    ]
+    assert mapped.faults.filter(field="y")["row"].to_list() == [3, 4]
+
+
+def test_lists_that_came_as_json_text_are_mapped_and_what_is_no_list_is_a_fault() -> None:
+    each = [{"to": "s", "from": "S"}, {"to": "q", "from": "Q", "type": "integer"}]
+    frame = pl.DataFrame(
+        {"R": ['[{"S":"a","Q":1},{"S":"b","Q":"2"}]', "none", None, "[]", '[{"S":"a","Q":[]}]', "[7]"]}
+    )
+
+    mapped = compile_mapping(_spec({"to": "lines", "from": "R", "each": each}), frame.schema).apply(frame)
+
+    assert mapped.frame["lines"].to_list() == [[{"s": "a", "q": 1}, {"s": "b", "q": 2}], None, []]
+    assert mapped.rows.to_list() == [0, 2, 3]
+    assert _faults(mapped) == [
+        (1, "lines", "NotConvertible"),
+        (4, "lines[0].q", "NotConvertible"),
+        (5, "lines[0].s", "NotConvertible"),
+        (5, "lines[0].q", "NotConvertible"),
+    ]
+
+
+def test_a_path_into_a_field_that_is_declared_as_text_is_refused() -> None:
+    declared = [DeclaredField(name="A", type="string")]
+
+    with pytest.raises(ConfigurationError, match=r"there is no field A\.b: A is a string"):
+        compile_mapping(_spec({"to": "x", "from": "A.b"}), pl.Schema({"A": pl.String}), declared=declared)
+
+
+def test_a_secret_beside_a_broken_element_is_not_shown() -> None:
+    each = [{"to": "s", "from": "S", "sensitive": "secret"}, {"to": "q", "from": "Q.x"}]
+    frame = pl.DataFrame({"R": ['[{"S":"hidden","Q":1}]']})
+
+    mapped = compile_mapping(_spec({"to": "lines", "from": "R", "each": each}), frame.schema).apply(frame)
+
+    assert mapped.faults["message"].to_list() == ["value does not hold Q.x"]
