@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ponte.cli.options import Common
 from ponte.errors import ConfigurationError, UsageError
@@ -125,12 +124,3 @@ def existing_ledger_url_of(common: Common) -> str:
 def is_missing(ledger_url: str) -> bool:
     """Whether a ledger is a file that is not there."""
     return ledger_url.startswith(_SQLITE) and not Path(ledger_url.removeprefix(_SQLITE)).is_file()
-
-
-def shown_ledger(url: str) -> str:
-    """A ledger's address without user name and password."""
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite" or not parts.hostname:
-        return url.removeprefix(_SQLITE) if parts.scheme == "sqlite" else f"{parts.scheme}://…"
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ponte.cli.render.plan import plan_lines
-from ponte.cli.render.rejects import Fault, Reject, reject_details, reject_document, reject_table
+from ponte.cli.render.rejects import reject_details, reject_document, reject_table
 from ponte.cli.render.runs import run_table
 from ponte.engine.plan import FieldChange, Plan, PlannedChange
+from ponte.ledger.review import Fault, StoredReject
 from ponte_api.result import Account, RejectLevels, RunError, RunResult
 
 WHEN = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -22,15 +23,14 @@ def _in_utc(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
-def reject(key: str = "0007741", *faults: Fault, state: str = "open") -> Reject:
+def reject(key: str = "0007741", *faults: Fault) -> StoredReject:
     some = faults or (Fault("name", "RequiredFieldMissing", "is required and empty (ARTDES)"),)
-    return Reject(key, "map", some, state, WHEN, WHEN + timedelta(days=2), 3)
+    return StoredReject(key, "map", some, "open", WHEN, WHEN + timedelta(days=2), "first", "last", 3)
 
 
 def test_rejects_are_listed_with_what_to_do_next() -> None:
-    bad_price = Reject(
-        "0008120", "map", (Fault("price", "NotConvertible", '"12,5O" is not a number (PREZZO)'),), "open", WHEN, WHEN, 1
-    )
+    fault = Fault("price", "NotConvertible", '"12,5O" is not a number (PREZZO)')
+    bad_price = StoredReject("0008120", "map", (fault,), "open", WHEN, WHEN, "first", "first", 1)
 
     assert reject_table([reject(), bad_price], job="products", open_count=2) == [
         "KEY      FIELD  REASON                SINCE             TIMES  MESSAGE",

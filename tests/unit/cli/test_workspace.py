@@ -18,7 +18,6 @@ from ponte.cli.workspace import (
     ready_ledger_url_of,
     references_of,
     require_sound,
-    shown_ledger,
 )
 from ponte.errors import ConfigurationError, UsageError
 
@@ -74,21 +73,6 @@ def test_looking_into_a_ledger_that_is_not_there_makes_none(integration: Path, p
     with pytest.raises(UsageError, match="no ledger at"):
         existing_ledger_url_of(Common())
     assert not (place / ".ponte").exists()
-
-
-@pytest.mark.parametrize(
-    ("url", "shown"),
-    [
-        (
-            "postgresql://ponte:s3cret@db.example.com:5433/ledger?password=s3cret",
-            "postgresql://db.example.com:5433/ledger",
-        ),
-        ("postgresql:///ledger?user=ponte&password=s3cret", "postgresql://…"),
-        ("sqlite:////var/lib/ponte/ledger.db", "/var/lib/ponte/ledger.db"),
-    ],
-)
-def test_a_ledger_is_shown_without_its_password(url: str, shown: str) -> None:
-    assert shown_ledger(url) == shown
 
 
 def test_a_folder_of_secrets_that_is_not_there_is_a_slip(place: Path) -> None:

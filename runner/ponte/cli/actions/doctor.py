@@ -12,11 +12,11 @@ from ponte.cli import exit_codes
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
 from ponte.cli.render.text import counted, escape, pad, seconds, width_of, wrapped
-from ponte.cli.workspace import is_missing, ledger_url_of, load_manifests, references_of, shown_ledger
+from ponte.cli.workspace import is_missing, ledger_url_of, load_manifests, references_of
 from ponte.connectors.registry import connect
 from ponte.engine.ports import Probe
 from ponte.errors import PonteError, TransientError
-from ponte.ledger.opening import open_ledger
+from ponte.ledger.opening import open_ledger, shown
 from ponte.manifests import Manifests
 from ponte.runtime.clock import SystemClock
 
@@ -105,7 +105,7 @@ async def _probe(name: str, manifests: Manifests, common: Common) -> Probe:
 
 async def _ledger(url: str) -> list[Finding]:
     if is_missing(url):
-        return [_well("ledger", f"{shown_ledger(url)}: not there yet, the first run makes it")]
+        return [_well("ledger", f"{shown(url)}: not there yet, the first run makes it")]
     try:
         ledger = open_ledger(url)
     except PonteError as error:
@@ -116,7 +116,7 @@ async def _ledger(url: str) -> list[Finding]:
         return [_ill("ledger", error.message)]
     finally:
         await ledger.close()
-    return [_well("ledger", shown_ledger(url)), _clock(told, SystemClock().now())]
+    return [_well("ledger", shown(url)), _clock(told, SystemClock().now())]
 
 
 def _clock(ledger: datetime, machine: datetime) -> Finding:

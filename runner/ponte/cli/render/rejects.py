@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from ponte.cli.render.text import counted, escape, table, wrapped
+from ponte.ledger.review import StoredReject
 
 _HEADER = ("KEY", "FIELD", "REASON", "SINCE", "TIMES", "MESSAGE")
 _WIDE_ENOUGH = 110
 """Columns below which a list leaves out since when and how often: the message matters more."""
-_STATES = {"deferred": "waits for a record of another job", "ambiguous": "a person must look whether it arrived"}
+_STATES = {
+    "deferred": "waits for a record of another job",
+    "ambiguous": "nobody knows whether it arrived; look at the target: retry it if it is not there, else skip it",
+    "skipped": "set aside",
+    "closed": "closed, the record got through",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault of a record."""
-
-    field: str | None
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reject:
-    """A record that did not get through, as people see it.
-
-    Attributes:
-        key: source key; fields of a key of several are joined by a tab.
-        stage: where it failed: extract, map, deliver ...
-        faults: all of them, the first is the one that is shown in lists.
-        state: open, deferred, ambiguous or skipped.
-        first_seen, last_seen: aware.
-        attempts: how often it was tried.
-    """
-
-    key: str
-    stage: str
-    faults: tuple[Fault, ...]
-    state: str
-    first_seen: datetime
-    last_seen: datetime
-    attempts: int
-
-
-def reject_table(rejects: Sequence[Reject], *, job: str, open_count: int, width: int | None = None) -> list[str]:
+def reject_table(rejects: Sequence[StoredReject], *, job: str, open_count: int, width: int | None = None) -> list[str]:
     """The open rejects of a job, one per line.
 
     Args:
@@ -67,7 +41,7 @@ def reject_table(rejects: Sequence[Reject], *, job: str, open_count: int, width:
     return [*lines, "", *wrapped(total, width=width)]
 
 
-def _row(reject: Reject) -> tuple[str, ...]:
+def _row(reject: StoredReject) -> tuple[str, ...]:
     first = reject.faults[0]
     others = f" (and {counted(len(reject.faults) - 1, 'other fault')})" if len(reject.faults) > 1 else ""
     return (
@@ -80,7 +54,7 @@ def _row(reject: Reject) -> tuple[str, ...]:
     )
 
 
-def reject_details(reject: Reject, *, job: str) -> list[str]:
+def reject_details(reject: StoredReject, *, job: str) -> list[str]:
     """One reject with all its faults."""
     key = escape(reject.key.replace("\t", " / "))
     state = _STATES.get(reject.state, reject.state)
@@ -94,7 +68,7 @@ def reject_details(reject: Reject, *, job: str) -> list[str]:
     ]
 
 
-def reject_document(reject: Reject) -> dict[str, object]:
+def reject_document(reject: StoredReject) -> dict[str, object]:
     """The same as JSON."""
     return {
         "key": reject.key.split("\t"),
@@ -102,7 +76,9 @@ def reject_document(reject: Reject) -> dict[str, object]:
         "state": reject.state,
         "faults": [{"field": fault.field, "reason": fault.reason, "message": fault.message} for fault in reject.faults],
         "firstSeen": reject.first_seen.isoformat(),
+        "firstRun": reject.first_run,
         "lastSeen": reject.last_seen.isoformat(),
+        "lastRun": reject.last_run,
         "attempts": reject.attempts,
     }
 

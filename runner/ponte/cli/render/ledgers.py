@@ -1,0 +1,81 @@
+"""What a ledger holds, what is wrong with it, what was removed from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from ponte.cli.render.rejects import moment
+from ponte.cli.render.text import count, counted, escape, table
+from ponte.ledger.inspection import LedgerInfo, ScopeInfo
+from ponte.ledger.integrity import Finding
+from ponte.ledger.retention import Pruned
+
+_HEADER = ("JOB", "FROM", "TO", "RECORDS", "IN DOUBT", "REJECTS", "LAST SUCCESS", "RUNNING")
+_OPEN = ("open", "deferred", "ambiguous")
+
+
+def info_lines(ledger: LedgerInfo, *, shown: str, width: int | None = None) -> list[str]:
+    """The ledger at a glance, then one line per job."""
+    created = f", made {moment(ledger.created_at)}" if ledger.created_at else ""
+    head = [
+        f"{shown}  {size(ledger.size_bytes)}, version {ledger.schema_version}{created}",
+        f"{counted(ledger.runs, 'run')}, {counted(ledger.ids, 'id')} of targets, {count(ledger.erased)} erased",
+    ]
+    if not ledger.scopes:
+        return [*head, "Nothing was synchronised yet."]
+    rows = [_HEADER, *map(_scope_row, ledger.scopes)]
+    return [*head, "", *table(rows, right=frozenset({3, 4, 5}), width=width)]
+
+
+def _scope_row(scope: ScopeInfo) -> tuple[str, ...]:
+    holder = escape(scope.lease.holder) if scope.lease and not scope.lease.has_run_out else ""
+    return (
+        escape(scope.job if scope.job == scope.state_id else f"{scope.job} ({scope.state_id})"),
+        escape(scope.source),
+        escape(scope.target),
+        count(scope.records),
+        count(scope.in_doubt),
+        count(sum(scope.rejects.get(state, 0) for state in _OPEN)),
+        moment(scope.last_success_at) if scope.last_success_at else "never",
+        holder,
+    )
+
+
+def check_lines(findings: Sequence[Finding], *, shown: str) -> list[str]:
+    """What is not as it should be, or that all is."""
+    lines = [f"{finding.severity}: {escape(finding.message)}" for finding in findings]
+    return lines if is_damaged(findings) else [*lines, f"{shown} is sound."]
+
+
+def is_damaged(findings: Sequence[Finding]) -> bool:
+    """Whether what the ledger says cannot be trusted."""
+    return any(finding.severity == "damage" for finding in findings)
+
+
+def pruned_lines(pruned: Pruned) -> list[str]:
+    """What was removed."""
+    removed = (
+        counted(pruned.runs, "run"),
+        counted(pruned.rejects, "closed reject"),
+        counted(pruned.tombstones, "mark of a deleted record").replace("records", "record"),
+    )
+    lines = [f"removed: {', '.join(removed)}"]
+    if pruned.busy:
+        lines.append(f"running now, so left for the next time: {', '.join(map(escape, pruned.busy))}")
+    return lines
+
+
+def document(found: object) -> dict[str, object]:
+    """A frozen dataclass as JSON."""
+    return asdict(found)  # type: ignore[call-overload,no-any-return]  # dataclasses only
+
+
+def size(number: int) -> str:
+    """Bytes as people say them: `4.1 MB`."""
+    amount = float(number)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError  # the last unit always returns
