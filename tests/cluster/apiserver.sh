@@ -9,8 +9,7 @@ BIN=${PONTE_CLUSTER_CACHE:-$HOME/.cache/ponte-cluster}/$VERSION/bin
 compile() { # name, package, linker flags: to a temporary name first, so that a broken build is never taken for a program
   [ -x "$BIN/$1" ] && return
   local new="$BIN/.$1.$$"
-  trap 'rm -f "$new"' RETURN
-  (cd "$HERE" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $3" -o "$new" "$2")
+  (cd "$HERE" && CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $3" -o "$new" "$2") || { rm -f "$new"; exit 1; }
   mv "$new" "$BIN/$1"
 }
 
