@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 import polars as pl
 
 from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Scope, ScopeIdentity, Writer
-from ponte.ledger import claims, lookups, records, rejects, runs, scopes
+from ponte.ledger import claims, erasure, lookups, records, rejects, runs, scopes, seeding
 from ponte.ledger.database import Database
 from ponte_api.result import RunResult
 
@@ -111,6 +111,18 @@ class StoredLedger:
         """The last runs, newest first."""
         return await self._call(lambda: runs.recent(self._db, job, limit))
 
+    async def pending(self, run: str) -> pl.DataFrame | None:
+        """The operations of a run that wait for approval; None where there are none."""
+        return await self._call(lambda: runs.pending(self._db, run))
+
+    async def approve(self, run: str, by: str) -> pl.DataFrame:
+        """See `runs.approve`: the operations that waited, once."""
+        return await self._in_transaction(lambda: runs.approve(self._db, run, by))
+
+    async def seed(self, writer: Writer, rows: pl.DataFrame) -> int:
+        """See `seeding.seed`: makes records known that are at the target."""
+        return await self._in_transaction(lambda: seeding.seed(self._db, writer, rows))
+
     async def now(self) -> datetime:
         """See `Ledger.now`."""
         return datetime.fromtimestamp(await self._call(self._db.now_us) / 1e6, UTC)
@@ -126,7 +138,8 @@ class StoredLedger:
         contest = claims.contest(db, writer, rows, db.now_us())
         older = rows.filter(pl.col("operation") != "create") if is_alone else rows
         newer = records.newer(db, writer.scope, older.select("key", "version"))
-        lost = pl.concat([contest.lost, newer]).unique()
+        erased = erasure.erased_keys(db, writer.scope, rows["key"])
+        lost = pl.concat([contest.lost, newer, erased]).unique()
         kept = rows.filter(~pl.col("key").is_in(lost.implode()))
         claim = claims.add(db, writer, kept, until)
         return Grant(claim, lost, contest.doubtful.filter(~contest.doubtful.is_in(lost.implode())))
@@ -150,6 +163,8 @@ class StoredLedger:
         rejects.record(db, scope, writer.run, commit.rejects)
         if commit.watermark is not None:
             db.execute("UPDATE ponte_scopes SET watermark = $2 WHERE id = $1", (scope.id, commit.watermark))
+        if commit.mapping_fingerprint is not None:
+            runs.note_mapping(db, scope.id, commit.mapping_fingerprint)
         runs.save(db, writer, commit.result)
 
     def _finish(self, writer: Writer, ending: Ending) -> None:

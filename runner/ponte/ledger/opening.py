@@ -129,14 +129,18 @@ def _prepare(db: Database, url: str) -> bool:
         found = version(db)
     if found is None:
         raise StateError(f"The ledger {shown(url)} could not be made: its version is missing.", reason="LedgerUnusable")
-    schema_version, min_reader = found
+    refuse_newer(*found)
+    return found[0] < SCHEMA_VERSION
+
+
+def refuse_newer(schema_version: int, min_reader: int) -> None:
+    """Newer tables may be used by this code until they say that it is too old for them. Raises StateError then."""
     if min_reader > SCHEMA_VERSION:
         raise StateError(
             f"The ledger's tables have version {schema_version} and need code that knows version {min_reader}; this "
             f"Ponte knows {SCHEMA_VERSION}. Nothing was touched. Next: install a newer ponte-sync.",
             reason="LedgerTooNew",
         )
-    return schema_version < SCHEMA_VERSION
 
 
 def version(db: Database) -> tuple[int, int] | None:

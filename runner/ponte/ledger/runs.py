@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from datetime import UTC, datetime
 
 import polars as pl
 
 from ponte.engine.ledger_port import Ending, Scope, Writer
+from ponte.errors import UsageError
+from ponte.ledger import claims
 from ponte.ledger.database import Database
 from ponte_api.result import RunError, RunResult
 
@@ -33,21 +34,21 @@ def save(db: Database, writer: Writer, result: RunResult, pending: pl.DataFrame 
         ),
     )
     if pending is not None:
-        buffer = io.BytesIO()
-        pending.write_ipc(buffer, compression="lz4")
-        db.execute("UPDATE ponte_runs SET pending = $2 WHERE run = $1", (result.run, buffer.getvalue()))
+        db.execute("UPDATE ponte_runs SET pending = $2 WHERE run = $1", (result.run, claims.pack(pending)))
 
 
 def finish(db: Database, writer: Writer, ending: Ending) -> None:
     """Writes how a run ended, inside a transaction."""
     save(db, writer, ending.result, ending.pending)
     if ending.mapping_fingerprint is not None:
-        db.execute(
-            "UPDATE ponte_scopes SET mapping_fingerprint = $2 WHERE id = $1",
-            (writer.scope.id, ending.mapping_fingerprint),
-        )
+        note_mapping(db, writer.scope.id, ending.mapping_fingerprint)
     if ending.has_succeeded:
         db.execute("UPDATE ponte_scopes SET last_success_at = $2 WHERE id = $1", (writer.scope.id, db.now_us()))
+
+
+def note_mapping(db: Database, scope_id: int, fingerprint: str) -> None:
+    """Writes by which Mapping a scope's records are delivered."""
+    db.execute("UPDATE ponte_scopes SET mapping_fingerprint = $2 WHERE id = $1", (scope_id, fingerprint))
 
 
 def end_dead(db: Database, scope: Scope, epoch: int, now: int) -> None:
@@ -92,7 +93,46 @@ def pending(db: Database, run: str) -> pl.DataFrame | None:
         (run,),
         pl.Schema({"pending": pl.Binary}),
     )
-    return pl.read_ipc(io.BytesIO(rows.item())) if rows.height else None
+    return claims.unpack(rows.item()) if rows.height else None
+
+
+def approve(db: Database, run: str, by: str) -> pl.DataFrame:
+    """Gives the operations that wait for approval, once: the run is over with it, inside a transaction.
+
+    What is given is delivered by a run of its own, which checks that each operation is still true. If that run dies,
+    the next complete reading asks again.
+
+    Raises:
+        UsageError: no such run waits, or somebody approved it already.
+    """
+    rows = db.query(
+        "SELECT result, pending FROM ponte_runs WHERE run = $1 AND phase = 'AwaitingApproval'"
+        f" AND pending IS NOT NULL{db.for_update}",
+        (run,),
+        pl.Schema({"result": pl.String, "pending": pl.Binary}),
+    )
+    if not rows.height:
+        raise UsageError(f"No run {run!r} waits for approval. Those that do are told by: ponte runs")
+    waiting = RunResult.model_validate_json(rows["result"][0])
+    approved = waiting.model_copy(
+        update={"phase": "PartiallySucceeded", "reason": "Approved", "notes": [*waiting.notes, f"Approved by {by}"]}
+    )
+    db.execute(
+        "UPDATE ponte_runs SET phase = $2, result = $3, pending = NULL WHERE run = $1",
+        (run, approved.phase, approved.model_dump_json(by_alias=True, exclude_defaults=True)),
+    )
+    return claims.unpack(rows["pending"][0])
+
+
+def waiting(db: Database) -> list[tuple[RunResult, pl.DataFrame]]:
+    """Runs that wait for approval, oldest first, with their operations (key, natural_key, version, why)."""
+    rows = db.query(
+        "SELECT result, pending FROM ponte_runs WHERE phase = 'AwaitingApproval' AND pending IS NOT NULL"
+        " ORDER BY started_at, run",
+        (),
+        pl.Schema({"result": pl.String, "pending": pl.Binary}),
+    )
+    return [(RunResult.model_validate_json(text), claims.unpack(packed)) for text, packed in rows.iter_rows()]
 
 
 def succeeded(db: Database, job: str) -> bool:

@@ -190,6 +190,17 @@ def count_outside_commit(db: Database, scope_id: int) -> None:
     db.execute("UPDATE ponte_scopes SET outside_commits = outside_commits + 1 WHERE id = $1", (scope_id,))
 
 
+def is_leased(db: Database, scope_id: int) -> bool:
+    """Locks a scope inside a transaction and tells whether a run holds its lease."""
+    row = _locked(db, scope_id)
+    return row["lease_epoch"] is not None and bool(row["lease_until"] > db.now_us())
+
+
+def lock(db: Database, scope_id: int) -> None:
+    """Locks a scope inside a transaction: no writer claims or commits in it until it ends."""
+    _locked(db, scope_id)
+
+
 def _locked(db: Database, scope_id: int) -> dict[str, Any]:
     rows = db.query(f"SELECT {', '.join(_LEASE)} FROM ponte_scopes WHERE id = $1{db.for_update}", (scope_id,), _LEASE)
     if not rows.height:

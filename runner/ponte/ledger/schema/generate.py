@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 from sqlalchemy.engine.interfaces import Dialect
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable, SetColumnComment
 
 from ponte.ledger.tables import metadata
 
@@ -31,6 +31,9 @@ def schema(dialect: Dialect) -> str:
         statements.append(str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)))
         indexes = sorted(table.indexes, key=lambda index: str(index.name))
         statements.extend(str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)) for index in indexes)
+        if dialect.supports_comments:
+            commented = (column for column in table.columns if column.comment)
+            statements.extend(str(SetColumnComment(column).compile(dialect=dialect)) for column in commented)
     lines = ("\n".join(line.rstrip() for line in text.strip().splitlines()) for text in statements)
     return _HEAD + "".join(f"{text};\n" for text in lines)
 

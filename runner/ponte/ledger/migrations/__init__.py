@@ -1,0 +1,1 @@
+"""Alembic's environment and revisions: how the tables change from version to version."""

@@ -1,0 +1,1 @@
+"""Revisions; the number of each is the version of the tables that it makes."""
