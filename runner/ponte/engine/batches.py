@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from ponte.engine import examine
+from ponte.engine import examine, threshold
 from ponte.engine.canonical import join_key
 from ponte.engine.deliver import Shape, chunks_of, deliver
 from ponte.engine.examine import Examined
 from ponte.engine.job import Job
-from ponte.engine.ledger_port import REJECT_SCHEMA, Commit, Ledger
+from ponte.engine.ledger_port import Commit, Ledger
 from ponte.engine.ports import Batch
-from ponte.engine.rejecting import deferral_faults, rejects_of, single_fault
+from ponte.engine.rejecting import overdue_faults, rejects_of_batch, rejects_of_pieces
 from ponte.engine.state import RunState
 from ponte.engine.versions import versions
-from ponte.errors import RejectThreshold
+from ponte.errors import StateError
 from ponte.mapping import CompiledMapping, LookupRef, Mapped, compile_mapping
-
-MIN_REJECTS_FOR_SHARE = 10
-"""Below so many new rejects their share says nothing: one bad record of three is no broken source."""
 
 
 @dataclass(slots=True)
@@ -62,21 +59,28 @@ async def process(state: RunState, mapper: Mapper, batch: Batch, read_at_us: int
         mapper: the job's Mapping.
         batch: what was read.
         read_at_us: ledger time before the request was sent.
-        watermark: to be written with the batch; None leaves it.
+        watermark: to be written with the batch if it may pass what was rejected; None leaves it.
 
     Raises:
         RejectThreshold: too many new rejects; nothing of this batch was delivered.
     """
-    unreadable = _unreadable(state, batch)
-    if not batch.frame.height:
-        await _close_batch(state, _Closing(unreadable, len(batch.unreadable), watermark))
-        return
-    examined, shape = await _examine(state, mapper, batch, read_at_us)
-    rejects = pl.concat([_rejects(examined, state.account.read), unreadable])
-    await _check_threshold(state, rejects, batch.frame.height)
-    for chunk in chunks_of(examined.work, examined.records, state.ports.target.capabilities.chunk, shape):
-        await deliver(state, chunk)
-    await _close_batch(state, _Closing(rejects, len(batch.unreadable), watermark, examined))
+    state.unreadable += len(batch.unreadable)
+    unreadable = rejects_of_pieces(batch.unreadable)
+    read_before = state.account.read
+    closing = _Closing(unreadable, len(batch.unreadable), watermark)
+    if batch.frame.height:
+        examined, shape = await _examine(state, mapper, batch, read_at_us)
+        is_final = state.is_again or not state.can_read_keys
+        rejects = rejects_of_batch(examined, read_before, is_final=is_final)
+        rejects = pl.concat([rejects, unreadable])
+        await threshold.check_before(state, rejects, batch.frame.height)
+        for chunk in chunks_of(examined.work, examined.records, state.ports.target.capabilities.chunk, shape):
+            await deliver(state, chunk)
+            threshold.check_after(state)
+        if not is_final:
+            state.again.append(examined.rows.filter(pl.col("outcome") == "duplicate").select("key", "version"))
+        closing = _Closing(rejects, len(batch.unreadable), watermark, examined)
+    await _close_batch(state, closing, read_before + batch.frame.height + len(batch.unreadable))
 
 
 async def _examine(state: RunState, mapper: Mapper, batch: Batch, read_at_us: int) -> tuple[Examined, Shape]:
@@ -86,7 +90,7 @@ async def _examine(state: RunState, mapper: Mapper, batch: Batch, read_at_us: in
         rows = examine.identify(frame, job.source_object.key, version)
     with state.stage("map"):
         compiled, mapped = await mapper.apply(frame)
-    mapped = _without_faulty(mapped, batch.faults)
+    mapped = _without_overdue(state, rows, _without_faulty(mapped, batch.faults), read_at_us)
     with state.stage("compare"):
         rows = rows.hstack(await state.known.view(rows["key"], rows["hash"]))
         first = examine.first_of_key(rows)
@@ -116,51 +120,16 @@ def _without_faulty(mapped: Mapped, faults: pl.DataFrame | None) -> Mapped:
     )
 
 
-def _rejects(examined: Examined, read_before: int) -> pl.DataFrame:
-    keyless = examined.rows.filter(pl.col("outcome") == "keyless")
-    position = pl.concat_str(pl.lit("record "), (pl.col("row") + read_before + 1).cast(pl.String))
-    message = "the source key has no value or is longer than 1,024 bytes"
-    return pl.concat(
-        [
-            rejects_of(examined.rows, examined.faults, "map"),
-            rejects_of(examined.rows, deferral_faults(examined.deferred), "lookup", "deferred"),
-            rejects_of(
-                keyless.with_columns(position.alias("key")),
-                single_fault(keyless["row"], None, "SourceKeyMissing", message),
-                "extract",
-            ),
-        ]
-    )
-
-
-def _unreadable(state: RunState, batch: Batch) -> pl.DataFrame:
-    if not batch.unreadable:
-        return pl.DataFrame(schema=REJECT_SCHEMA)
-    state.unreadable += len(batch.unreadable)
-    rows = pl.DataFrame({"key": [piece.position for piece in batch.unreadable]}).with_row_index("row")
-    faults = rows.select(
-        "row",
-        pl.lit(None, dtype=pl.String).alias("field"),
-        pl.Series("reason", [piece.reason for piece in batch.unreadable]),
-        pl.Series("message", [piece.message for piece in batch.unreadable]),
-    )
-    return rejects_of(rows, faults, "extract")
-
-
-async def _check_threshold(state: RunState, rejects: pl.DataFrame, records: int) -> None:
-    known = state.open_rejects["key"].implode()
-    fresh = state.new_rejects + rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known)).height
-    read = state.account.read + records
-    limits = state.job.rejects
-    over_share = fresh > MIN_REJECTS_FOR_SHARE and fresh * 100 > limits.max_percent * read
-    if (limits.max is None or fresh <= limits.max) and not over_share:
-        return
-    allowed = f"rejects.max is {limits.max}" if not over_share else f"rejects.maxPercent is {limits.max_percent}"
-    await state.ports.ledger.commit(state.writer, Commit(result=state.result(), rejects=rejects))
-    raise RejectThreshold(
-        f"SyncJob {state.job.name}: {fresh:,} of {read:,} records read are new rejects, and {allowed}. Nothing of the "
-        f"last batch was delivered. See them with: ponte rejects list {state.job.name}",
-    )
+def _without_overdue(state: RunState, rows: pl.DataFrame, mapped: Mapped, now_us: int) -> Mapped:
+    """Turns what has waited for a look-up longer than the job's patience into faults."""
+    if not mapped.deferred.height:
+        return mapped
+    since = now_us - int(state.job.patience_s * 1e6)
+    waiting = state.open_rejects.filter((pl.col("state") != "skipped") & (pl.col("first_seen") <= since))["key"]
+    late = rows.filter(pl.col("key").is_in(waiting.implode()))["row"].implode()
+    overdue = mapped.deferred.filter(pl.col("row").is_in(late))
+    faults = pl.concat([mapped.faults, overdue_faults(overdue).match_to_schema(mapped.faults.schema)])
+    return replace(mapped, faults=faults, deferred=mapped.deferred.filter(~pl.col("row").is_in(late)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +140,8 @@ class _Closing:
     examined: Examined | None = None
 
 
-async def _close_batch(state: RunState, closing: _Closing) -> None:
+async def _close_batch(state: RunState, closing: _Closing, read: int) -> None:
+    """Accounts for what was not delivered; `read` is what the account must come to."""
     examined = closing.examined
     closed = pl.Series("key", [], dtype=pl.String)
     if examined is not None:
@@ -192,13 +162,24 @@ async def _close_batch(state: RunState, closing: _Closing) -> None:
     if closing.unreadable:
         state.count(rejected=closing.unreadable)
     state.note_rejects(closing.rejects, closed)
-    if closing.watermark is not None:
-        state.watermark = closing.watermark
-    says_more = closing.rejects.height or closed.len() or closing.watermark is not None
+    _check_account(state, read)
+    watermark = None if state.holds_watermark else closing.watermark
+    state.watermark = watermark or state.watermark
+    says_more = closing.rejects.height or closed.len() or watermark is not None
     if not says_more and not state.is_checkpoint_due():
         return
-    commit = Commit(result=state.result(), rejects=closing.rejects, closed=closed, watermark=closing.watermark)
+    commit = Commit(result=state.result(), rejects=closing.rejects, closed=closed, watermark=watermark)
     await state.ports.failpoint("close-batch.before")
     with state.stage("commit"):
         await state.ports.ledger.commit(state.writer, commit)
     await state.ports.failpoint("close-batch.after")
+
+
+def _check_account(state: RunState, read: int) -> None:
+    """Only a batch whose account closes may move the watermark."""
+    if state.account.read != read or not state.account.is_closed:
+        raise StateError(
+            f"SyncJob {state.job.name}: {read:,} records were read, but the account has {state.account.read:,}: some "
+            "record got lost inside Ponte, or was counted twice. The watermark stays; please report this.",
+            reason="AccountNotClosed",
+        )

@@ -24,6 +24,11 @@ def hash_text(text: pl.Expr) -> pl.Expr:
     return hashed
 
 
+def hashes_of(keys: pl.Series) -> pl.Series:
+    """The hashes of canonical keys."""
+    return keys.alias("key").to_frame().select(hash_text(pl.col("key")))["key"]
+
+
 def key_text(frame: pl.DataFrame, fields: Sequence[str]) -> pl.Series:
     """Canonical keys: the length-prefixed fields of each row; null where a field is missing, null or empty text.
 
@@ -59,11 +64,13 @@ def fingerprints(frame: pl.DataFrame) -> pl.Series:
 
 
 def split_key(key_text: str) -> list[str]:
-    """The fields of a canonical key, as text."""
+    """The fields of a canonical key, as text. Raises ValueError for any other text."""
     fields = []
     rest = key_text.encode()
     while rest:
         length, _, rest = rest.partition(b":")
+        if not length.isdigit():
+            raise ValueError("not a canonical key")
         fields.append(rest[: int(length)].decode())
         rest = rest[int(length) :]
     return fields

@@ -11,16 +11,18 @@ from decimal import Decimal
 
 import polars as pl
 
-from ponte.engine.canonical import hash_text, key_text, split_key
+from ponte.engine.canonical import hashes_of, key_text
+from ponte.engine.doubts import natural_key_fields
 from ponte.engine.hashes import HashSet
 from ponte.engine.known import IndexedKnown
 from ponte.engine.ledger_port import CLAIM_SCHEMA, REJECT_SCHEMA, REMOVED_SCHEMA, Commit
 from ponte.engine.ports import Delivery, Operation, Read
-from ponte.engine.reading import keys_frame
+from ponte.engine.reading import keys_frame, timed_batches
 from ponte.engine.rejecting import rejects_of
 from ponte.engine.retry import retried
 from ponte.engine.settle import idempotency_keys, one_each, unknown_answers
 from ponte.engine.state import RunState
+from ponte.errors import PonteError
 
 # Columns of what is to be removed: key, natural_key (full text), version, why (vanished or left)
 CANDIDATE_SCHEMA = pl.Schema({"key": pl.String, "natural_key": pl.String, "version": pl.Int64, "why": pl.String})
@@ -31,41 +33,55 @@ async def vanished(state: RunState, known: IndexedKnown, read_at_us: int) -> pl.
     unseen = known.unseen()
     if unseen.is_empty():
         return pl.DataFrame(schema=CANDIDATE_SCHEMA)
-    if state.shortcomings:
-        state.notes.append(
-            f"DeletesForbidden: {len(unseen):,} known records were not seen, but the reading was not whole"
-        )
-        return pl.DataFrame(schema=CANDIDATE_SCHEMA)
     details = await state.ports.ledger.details_of_hashes(state.writer.scope, unseen)
+    return await _gone(state, details, read_at_us)
+
+
+async def missing(state: RunState, keys: pl.Series, read_at_us: int) -> pl.DataFrame:
+    """CANDIDATE_SCHEMA: records with these keys, which were asked for, that the source certainly does not have."""
+    details = await state.ports.ledger.details(state.writer.scope, keys)
+    return await _gone(state, details.filter(~pl.col("deleted")), read_at_us)
+
+
+async def _gone(state: RunState, details: pl.DataFrame, read_at_us: int) -> pl.DataFrame:
+    if not details.height:
+        return pl.DataFrame(schema=CANDIDATE_SCHEMA)
+    if state.shortcomings:
+        state.notes.append(f"DeletesForbidden: {details.height:,} known records were not seen by a reading not whole")
+        return pl.DataFrame(schema=CANDIDATE_SCHEMA)
     absent = await confirm(state, details["key"])
-    gone = details.filter(pl.col("key").is_in(absent.implode()))
-    return candidates_of(gone, read_at_us, "vanished")
+    version = None if state.job.source_object.version else read_at_us
+    return candidates_of(details.filter(pl.col("key").is_in(absent.implode())), version, "vanished")
 
 
 async def confirm(state: RunState, keys: pl.Series) -> pl.Series:
-    """Those of the keys that the source, asked again, still does not have."""
+    """Those of the keys that the source, asked again, still does not have; none where it did not answer wholly."""
     source, job = state.ports.source, state.job
     present = HashSet()
+    columns = tuple(job.source_object.key)
     if "keys" in source.capabilities.reads:
-        for start in range(0, len(keys), job.batch_size):
-            wanted = keys_frame(job, keys.slice(start, job.batch_size))
-            read = Read("keys", job.batch_size, columns=tuple(job.source_object.key), keys=wanted)
-            await _collect(state, read, present)
-    elif not await _collect(state, Read("all", job.batch_size, columns=tuple(job.source_object.key)), present):
-        state.notes.append("DeletesForbidden: the second reading, which was to confirm deletes, was not whole")
-        return keys.clear()
-    hashes = keys.to_frame("key").select(hash_text(pl.col("key")))["key"]
-    return keys.filter(~present.contains(hashes))
+        parts = [keys.slice(start, job.batch_size) for start in range(0, len(keys), job.batch_size)]
+        reads = [Read("keys", job.batch_size, columns=columns, keys=keys_frame(job, part)) for part in parts]
+    else:
+        reads = [Read("all", job.batch_size, columns=columns)]
+    for read in reads:
+        if not await _collect(state, read, present):
+            state.notes.append("DeletesForbidden: the second reading, which was to confirm deletes, was not whole")
+            return keys.clear()
+    return keys.filter(~present.contains(hashes_of(keys)))
 
 
 async def _collect(state: RunState, read: Read, present: HashSet) -> bool:
-    is_whole = False
-    async for batch in state.ports.source.read(read):
-        if batch.frame.height:
-            keys = key_text(batch.frame, state.job.source_object.key).drop_nulls().to_frame("key")
-            present.add(keys.select(hash_text(pl.col("key")))["key"])
+    """Notes the keys that a reading brings; whether it was whole and each record had one."""
+    is_whole, is_clear = False, True
+    async for batch in timed_batches(state, read):
+        keys = (
+            key_text(batch.frame, state.job.source_object.key) if batch.frame.height else pl.Series([], dtype=pl.String)
+        )
+        is_clear = is_clear and not batch.unreadable and not keys.null_count()
+        present.add(hashes_of(keys.drop_nulls().alias("key")))
         is_whole = is_whole or batch.is_last
-    return is_whole
+    return is_whole and is_clear
 
 
 async def left(state: RunState) -> pl.DataFrame:
@@ -105,10 +121,17 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
     grant = await ports.ledger.claim(state.writer, claimed.match_to_schema(CLAIM_SCHEMA), live_s)
     await ports.failpoint("claim-delete.after")
     rows = rows.filter(~pl.col("key").is_in(grant.lost.implode()))
+    if not rows.height:
+        await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result()))
+        return
     delivery = await _delivery(state, rows, operation, key)
     await ports.failpoint("delete.before")
     with state.stage("deliver"):
-        answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)
+        try:
+            answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)
+        except PonteError:
+            await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result()))
+            raise
         answers = await unknown_answers(state, delivery, one_each(answers, delivery))
     await ports.failpoint("delete.after")
     answered = rows.with_row_index("row").join(answers, on="row", how="left", maintain_order="left")
@@ -116,9 +139,7 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
 
 
 async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, key: tuple[str, ...]) -> Delivery:
-    fields = pl.DataFrame(
-        [split_key(natural) for natural in rows["natural_key"]], schema=dict.fromkeys(key, pl.String), orient="row"
-    )
+    fields = natural_key_fields(rows["natural_key"], key)
     if operation == "update":
         fields = fields.with_columns(pl.lit(value).alias(name) for name, value in state.job.deletes.set_fields)
     known = await state.ports.ledger.target_ids(state.writer.scope, rows["natural_key"])
@@ -128,8 +149,9 @@ async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, k
 
 
 async def _commit(state: RunState, answered: pl.DataFrame, claim: int) -> None:
-    done = answered.filter(pl.col("outcome") == "done")
-    failed = answered.filter(pl.col("outcome").ne_missing("done"))
+    is_done = (pl.col("outcome") == "done") | (pl.col("reason") == "NotFound")
+    done = answered.filter(is_done.fill_null(value=False))
+    failed = answered.join(done, on="row", how="anti", maintain_order="left")
     state.count_deleted(done.height)
     rejects = pl.concat(
         [

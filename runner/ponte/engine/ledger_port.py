@@ -113,6 +113,7 @@ class Commit:
         ids: ids that the target gave, by ID_SCHEMA.
         rejects: by REJECT_SCHEMA. `closed` are keys whose rejects are done.
         watermark: new watermark; None leaves it.
+        mapping_fingerprint: what the records were delivered by from now on; None leaves it.
         result: the run as it now stands.
     """
 
@@ -127,6 +128,7 @@ class Commit:
     rejects: pl.DataFrame = field(default_factory=lambda: _none(REJECT_SCHEMA))
     closed: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.String))
     watermark: str | None = None
+    mapping_fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

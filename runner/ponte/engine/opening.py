@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import polars as pl
+
+from ponte.engine.doubts import admit
 from ponte.engine.job import Job, Order, Ports
-from ponte.engine.known import IndexedKnown, Known, QueriedKnown
-from ponte.engine.ledger_port import Busy, Scope, Writer
+from ponte.engine.known import IndexedKnown, QueriedKnown
+from ponte.engine.ledger_port import Busy, Commit, Scope, Writer
 from ponte.engine.state import RunState
-from ponte.errors import ConfigurationError, TransientError
+from ponte.errors import ConfigurationError, Interrupted, PonteError, TransientError
 from ponte.mapping import mapping_fingerprint
 from ponte_api.versions import FINGERPRINT_VERSION
 
 NEEDS_LEASE = ("all", "changes", "range")
 _POLL_S = 1.0
+MIXED = "mixed"
+"""In place of a Mapping's fingerprint: records were delivered by more than one Mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +44,55 @@ async def open_run(ports: Ports, job: Job, order: Order) -> Opened:
         ConfigurationError: the source cannot do the reading.
     """
     await _check_after(ports, job)
+    _check_reading(ports, job, order)
     scope = await ports.ledger.open_scope(job.identity)
-    fingerprint = f"{FINGERPRINT_VERSION}:{mapping_fingerprint(job.mapping, job.audience)}"
-    is_changed = scope.mapping_fingerprint is not None and scope.mapping_fingerprint != fingerprint
-    effective = _effective(order, scope, is_changed)
-    _check_reading(ports, job, effective)
+    await ports.failpoint("open.before")
     writer = await _acquire(ports, job, order, scope)
+    await ports.failpoint("open.after")
+    try:
+        return await _opened(ports, job, order, writer)
+    except PonteError:
+        with suppress(PonteError):
+            await ports.ledger.release(writer)
+        raise
+
+
+async def _opened(ports: Ports, job: Job, order: Order, writer: Writer) -> Opened:
+    """What the ledger says now that nobody else may change it."""
     scope = await ports.ledger.open_scope(job.identity)
-    return Opened(
-        await _state(ports, job, effective, replace_scope(writer, scope), is_changed), fingerprint, is_changed
-    )
+    writer = replace(writer, scope=scope)
+    fingerprint = f"{FINGERPRINT_VERSION}:{mapping_fingerprint(job.mapping, job.audience)}"
+    is_changed = scope.mapping_fingerprint not in (None, fingerprint)
+    doubts = await ports.ledger.doubts(writer)
+    effective = _effective(ports, order, scope, is_changed, has_doubts=doubts.height > 0)
+    _check_reading(ports, job, effective)
+    state = await _state(ports, job, effective, writer, doubts)
+    if is_changed:
+        state.notes.append("MappingChanged: all records are read and compared again")
+        await _mark_mapping_changed(state, scope)
+    if effective.read == "all":
+        await admit(state)
+        state.known = IndexedKnown(await ports.ledger.known(scope))
+    return Opened(state, fingerprint, is_changed)
 
 
-def replace_scope(writer: Writer, scope: Scope) -> Writer:
-    """The writer with its scope as it stands under the lease."""
-    return replace(writer, scope=scope)
+def _effective(ports: Ports, order: Order, scope: Scope, is_changed: bool, *, has_doubts: bool) -> Order:  # noqa: FBT001 - facts
+    """A reading of changes becomes one of all where changes are not enough.
+
+    That is: the first one; one after a change of the Mapping; one with keys in doubt that cannot be read by key.
+    """
+    is_not_enough = is_changed or scope.watermark is None
+    has_lost_keys = has_doubts and "keys" not in ports.source.capabilities.reads
+    return replace(order, read="all") if order.read == "changes" and (is_not_enough or has_lost_keys) else order
 
 
-def _effective(order: Order, scope: Scope, is_changed: bool) -> Order:  # noqa: FBT001 - a fact, not a switch
-    """A changed Mapping, or a first reading, makes a reading of changes one of all."""
-    if order.read == "changes" and (is_changed or scope.watermark is None):
-        return replace(order, read="all")
-    return order
+async def _mark_mapping_changed(state: RunState, scope: Scope) -> None:
+    """From now on some records are delivered by the new Mapping: until a whole reading, neither fits them all."""
+    if scope.mapping_fingerprint == MIXED:
+        return
+    await state.ports.failpoint("mapping.before")
+    await state.ports.ledger.commit(state.writer, Commit(result=state.result(), mapping_fingerprint=MIXED))
+    await state.ports.failpoint("mapping.after")
 
 
 def _check_reading(ports: Ports, job: Job, order: Order) -> None:
@@ -98,28 +131,21 @@ async def _acquire(ports: Ports, job: Job, order: Order, scope: Scope) -> Writer
                 reason="JobIsRunning",
                 retry_after=answer.remaining_s,
             )
+        if ports.is_stopping():
+            raise Interrupted(f"SyncJob {job.name} was stopped by a signal while it waited for another run.")
         await ports.clock.sleep(min(_POLL_S, answer.remaining_s))
     return answer
 
 
-async def _state(ports: Ports, job: Job, order: Order, writer: Writer, is_changed: bool) -> RunState:  # noqa: FBT001 - a fact
-    known: Known
-    if order.read == "all":
-        known = IndexedKnown(await ports.ledger.known(writer.scope))
-    else:
-        known = QueriedKnown(ports.ledger, writer.scope)
-    doubts = await ports.ledger.doubts(writer)
-    if doubts.height and ports.target.capabilities.settle_s:
-        await ports.clock.sleep(ports.target.capabilities.settle_s)
+async def _state(ports: Ports, job: Job, order: Order, writer: Writer, doubts: pl.DataFrame) -> RunState:
     return RunState(
         job=job,
         order=order,
         ports=ports,
         writer=writer,
-        known=known,
+        known=QueriedKnown(ports.ledger, writer.scope),
         started_at=await ports.ledger.now(),
         doubts=doubts,
         open_rejects=await ports.ledger.open_rejects(writer.scope),
         watermark=writer.scope.watermark,
-        notes=["MappingChanged: all records are read and compared again"] if is_changed else [],
     )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ponte.engine.canonical import plain_text, split_key
+from ponte.engine.canonical import join_key, plain_text, split_key
 from ponte.engine.job import Job
 from ponte.engine.ports import Batch, Read, Source
+from ponte.engine.state import RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,35 @@ async def _next(batches: AsyncIterator[Batch]) -> Batch:
 
 
 def keys_frame(job: Job, keys: pl.Series) -> pl.DataFrame:
-    """Canonical source keys as a frame of the key's fields, as text."""
-    fields = [split_key(key) for key in keys]
-    named = [row for row in fields if len(row) == len(job.source_object.key)]
-    return pl.DataFrame(named, schema=dict.fromkeys(job.source_object.key, pl.String), orient="row")
+    """Canonical source keys as a frame of the key's fields, as text; what is no key of the object is left out."""
+    names = job.source_object.key
+    fields = [_fields(key) for key in keys]
+    named = [row for row in fields if len(row) == len(names)]
+    return pl.DataFrame(named, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _fields(key: str) -> list[str]:
+    """The fields of a canonical key; none of a position or another name of a reject."""
+    try:
+        fields = split_key(key)
+    except ValueError:
+        return []
+    return fields if join_key(fields) == key else []
+
+
+async def timed_batches(state: RunState, read: Read) -> AsyncGenerator[Batch]:
+    """The batches of a reading; between them a stop signal is obeyed."""
+    batches = read_ahead(state.ports.source, read)
+    try:
+        while True:
+            with state.stage("read"):
+                batch = await anext(batches, None)
+            if batch is None:
+                return
+            state.check_stop()
+            yield batch
+    finally:
+        await batches.aclose()
 
 
 def last_cursor(frame: pl.DataFrame, field: str) -> str | None:

@@ -7,7 +7,10 @@ from typing import Literal
 
 import polars as pl
 
+from ponte.engine.canonical import split_key
+from ponte.engine.examine import Examined
 from ponte.engine.ledger_port import REJECT_SCHEMA
+from ponte.engine.ports import Unreadable
 
 Stage = Literal["extract", "map", "lookup", "deliver"]
 RejectKind = Literal["open", "deferred", "ambiguous"]
@@ -64,4 +67,61 @@ def deferral_faults(deferred: pl.DataFrame) -> pl.DataFrame:
     ]
     return deferred.select(
         "row", "field", pl.lit("LookupPending").alias("reason"), pl.Series("message", words, dtype=pl.String)
+    )
+
+
+def rejects_of_batch(examined: Examined, read_before: int, *, is_final: bool) -> pl.DataFrame:
+    """REJECT_SCHEMA of an examined batch.
+
+    Args:
+        examined: the batch.
+        read_before: records read before it, by which those without a key are numbered.
+        is_final: records that came twice are not read again: only now are they rejects.
+    """
+    keyless = examined.rows.filter(pl.col("outcome") == "keyless")
+    position = pl.concat_str(pl.lit("record "), (pl.col("row") + read_before + 1).cast(pl.String))
+    without = "the source key has no value or is longer than 1,024 bytes"
+    parts = [
+        rejects_of(examined.rows, examined.faults, "map"),
+        rejects_of(examined.rows, deferral_faults(examined.deferred), "lookup", "deferred"),
+        rejects_of(
+            keyless.with_columns(position.alias("key")),
+            single_fault(keyless["row"], None, "SourceKeyMissing", without),
+            "extract",
+        ),
+    ]
+    return pl.concat([*parts, _duplicates(examined)] if is_final else parts)
+
+
+def _duplicates(examined: Examined) -> pl.DataFrame:
+    """Named after the key, not by it: the first record of the key did get through."""
+    twice = examined.rows.filter(pl.col("outcome") == "duplicate")
+    names = [f"duplicate of {', '.join(split_key(key))}" for key in twice["key"]]
+    named = twice.with_columns(pl.Series("key", names, dtype=pl.String))
+    message = "the source has several records with this key; the first one counts. Make the key unique"
+    return rejects_of(named, single_fault(twice["row"], None, "DuplicateKey", message), "extract")
+
+
+def rejects_of_pieces(pieces: tuple[Unreadable, ...]) -> pl.DataFrame:
+    """REJECT_SCHEMA of what is no record."""
+    if not pieces:
+        return pl.DataFrame(schema=REJECT_SCHEMA)
+    rows = pl.DataFrame({"key": [piece.position for piece in pieces]}).with_row_index("row")
+    faults = rows.select(
+        "row",
+        pl.lit(None, dtype=pl.String).alias("field"),
+        pl.Series("reason", [piece.reason for piece in pieces]),
+        pl.Series("message", [piece.message for piece in pieces]),
+    )
+    return rejects_of(rows, faults, "extract")
+
+
+def overdue_faults(deferred: pl.DataFrame) -> pl.DataFrame:
+    """FAULT_SCHEMA for records that have waited too long."""
+    words = [
+        f"waited for {value!r} of {system}/{name} longer than the job's patience; no job has delivered it"
+        for system, name, value in deferred.select("system", "object", "value").iter_rows()
+    ]
+    return deferred.select(
+        "row", "field", pl.lit("LookupNotFound").alias("reason"), pl.Series("message", words, dtype=pl.String)
     )

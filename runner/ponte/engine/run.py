@@ -11,13 +11,15 @@ import polars as pl
 
 from ponte.engine import close
 from ponte.engine.batches import Mapper, process
-from ponte.engine.canonical import hash_text, join_key
+from ponte.engine.canonical import hashes_of, join_key
+from ponte.engine.doubts import settle_rest
 from ponte.engine.job import Job, Order, Ports
-from ponte.engine.known import IndexedKnown, QueriedKnown
+from ponte.engine.known import IndexedKnown
 from ponte.engine.ledger_port import Commit, Ending
 from ponte.engine.opening import Opened, open_run
 from ponte.engine.ports import Batch, Read
-from ponte.engine.reading import keys_frame, last_cursor, read_ahead
+from ponte.engine.reading import keys_frame, last_cursor, timed_batches
+from ponte.engine.rereading import read_again
 from ponte.engine.state import RunState
 from ponte.engine.watermark import later, lower_bound
 from ponte.errors import Interrupted, PonteError
@@ -81,25 +83,23 @@ async def _work(opened: Opened) -> Ending:
         upper = await state.ports.source.upper_bound()
     read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
     reading = await _read(state, mapper, _request(state, upper), read_at_us)
-    await _read_again(state, mapper)
-    pending: pl.DataFrame | None = None
-    if order.read == "all":
-        _judge_wholeness(state, reading)
-        pending = await _remove(state, read_at_us)
-        await _close_forgotten_rejects(state, reading)
-    elif order.read == "keys":
-        pending = await _remove_by_key(state, read_at_us)
+    _judge_wholeness(state, reading)
+    await read_again(state, mapper)
+    pending = await _remove(state, read_at_us)
+    is_whole = order.read == "all" and reading.is_whole
+    if is_whole and not state.shortcomings:
+        await _close_forgotten_rejects(state)
+        await settle_rest(state)
     if order.read in ("all", "changes") and reading.is_whole and upper is not None:
         await _advance(state, upper)
     await state.refresh_levels()
     phase, reason = _phase(state, pending)
-    is_whole = order.read == "all" and reading.is_whole
     result = state.result(phase, reason, ended_at=await state.ports.ledger.now())
     has_succeeded = phase in ("Succeeded", "PartiallySucceeded")
     return Ending(
         result=result,
         mapping_fingerprint=opened.fingerprint if is_whole and has_succeeded else None,
-        has_succeeded=has_succeeded and (is_whole or order.read == "changes"),
+        has_succeeded=has_succeeded and reading.is_whole and order.read in ("all", "changes"),
         pending=pending,
     )
 
@@ -121,25 +121,11 @@ def _request(state: RunState, upper: str | None) -> Read:
 
 async def _read(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> _Reading:
     reading = _Reading()
-    async for batch in _timed(state, read):
+    async for batch in timed_batches(state, read):
         reading.note(batch)
         state.announced = reading.announced
         await process(state, mapper, batch, read_at_us, _checkpoint(state, read, batch))
     return reading
-
-
-async def _timed(state: RunState, read: Read) -> AsyncIterator[Batch]:
-    batches = read_ahead(state.ports.source, read)
-    try:
-        while True:
-            with state.stage("read"):
-                batch = await anext(batches, None)
-            if batch is None:
-                return
-            state.check_stop()
-            yield batch
-    finally:
-        await batches.aclose()
 
 
 def _checkpoint(state: RunState, read: Read, batch: Batch) -> str | None:
@@ -147,40 +133,12 @@ def _checkpoint(state: RunState, read: Read, batch: Batch) -> str | None:
     cursor = state.job.source_object.cursor
     if read.mode != "changes" or cursor is None or not state.ports.source.capabilities.cursor_order:
         return None
-    if _holds_watermark(state):
-        return None
     reached = last_cursor(batch.frame, cursor.field)
     return later(state.watermark, reached) if reached is not None else None
 
 
-def _holds_watermark(state: RunState) -> bool:
-    """The watermark passes a reject only if the record can be had again, by key."""
-    return "keys" not in state.ports.source.capabilities.reads and any(len(keys) for keys in state.rejected)
-
-
-async def _read_again(state: RunState, mapper: Mapper) -> None:
-    """Keys that another writer had, and in a reading of changes those that were rejected before, are read by key."""
-    if "keys" not in state.ports.source.capabilities.reads:
-        return
-    wanted = [*state.again]
-    if state.order.read == "changes":
-        waiting = state.open_rejects.filter(pl.col("state").is_in(["open", "deferred"]))["key"]
-        hashes = waiting.to_frame("key").select(hash_text(pl.col("key")))["key"]
-        wanted.append(waiting.filter(~state.known.has_seen(hashes)))
-    keys = pl.concat([pl.Series("key", [], dtype=pl.String), *wanted]).unique(maintain_order=True)
-    state.again = []
-    if keys.is_empty():
-        return
-    read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
-    reading, state.known = state.known, QueriedKnown(state.ports.ledger, state.writer.scope)
-    read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
-    async for batch in _timed(state, read):
-        await process(state, mapper, batch, read_at_us, None)
-    state.known = reading
-
-
 def _judge_wholeness(state: RunState, reading: _Reading) -> None:
-    expect = state.job.source_object.expect
+    expect = state.job.source_object.expect if state.order.read == "all" else None
     if not reading.is_whole:
         state.problems.append("the reading ended without the source's end mark")
     if reading.announced is not None and reading.records < reading.announced:
@@ -191,31 +149,24 @@ def _judge_wholeness(state: RunState, reading: _Reading) -> None:
 
 async def _remove(state: RunState, read_at_us: int) -> pl.DataFrame | None:
     """Deletes last. Gives what must be approved first, or None."""
-    known = state.known
-    if state.job.deletes.policy == "ignore" or not isinstance(known, IndexedKnown):
-        return None
-    gone = await close.vanished(state, known, read_at_us)
-    return await _guarded(state, pl.concat([gone, await close.left(state)]), known.live_count)
+    is_wanted = state.job.deletes.policy != "ignore"
+    gone = []
+    if state.order.read == "all" and is_wanted and isinstance(state.known, IndexedKnown):
+        gone = [await close.vanished(state, state.known, read_at_us)]
+    if state.order.read == "keys":
+        ordered = pl.Series("key", [join_key(fields) for fields in state.order.keys], dtype=pl.String)
+        missing = ordered.filter(~state.known.has_seen(hashes_of(ordered)))
+        if missing.len():
+            state.notes.append(f"{missing.len()} of {ordered.len()} keys are not in the source")
+        gone = [await close.missing(state, missing, read_at_us)] if is_wanted else []
+    return await _guarded(state, pl.concat([*gone, await close.left(state)])) if is_wanted else None
 
 
-async def _remove_by_key(state: RunState, read_at_us: int) -> pl.DataFrame | None:
-    """Ordered keys that the source does not have, or that are left out now, are removed by the same policy."""
-    wanted = pl.Series("key", [join_key(fields) for fields in state.order.keys], dtype=pl.String)
-    hashes = wanted.to_frame("key").select(hash_text(pl.col("key")))["key"]
-    missing = wanted.filter(~state.known.has_seen(hashes))
-    if missing.len():
-        state.notes.append(f"{missing.len()} of {wanted.len()} keys are not in the source")
-    if state.job.deletes.policy == "ignore":
-        return None
-    details = await state.ports.ledger.details(state.writer.scope, missing)
-    gone = close.candidates_of(details.filter(~pl.col("deleted")), read_at_us, "vanished")
-    return await _guarded(state, pl.concat([gone, await close.left(state)]), known=0)
-
-
-async def _guarded(state: RunState, candidates: pl.DataFrame, known: int) -> pl.DataFrame | None:
+async def _guarded(state: RunState, candidates: pl.DataFrame) -> pl.DataFrame | None:
     rules = state.job.deletes
     if not candidates.height:
         return None
+    known = await _live_count(state) if candidates.height > rules.min_count else candidates.height
     if "delete" not in state.job.operations:
         state.notes.append(f"{candidates.height:,} records would be removed, but target.operations has no delete")
         return None
@@ -230,23 +181,29 @@ async def _guarded(state: RunState, candidates: pl.DataFrame, known: int) -> pl.
     return None
 
 
-async def _close_forgotten_rejects(state: RunState, reading: _Reading) -> None:
+async def _live_count(state: RunState) -> int:
+    """How many records the target is known to have."""
+    if isinstance(state.known, IndexedKnown):
+        return state.known.live_count
+    return IndexedKnown(await state.ports.ledger.known(state.writer.scope)).live_count
+
+
+async def _close_forgotten_rejects(state: RunState) -> None:
     """Rejects of records that a whole reading no longer brought are done."""
-    if state.shortcomings or not reading.is_whole:
-        return
     keys = state.open_rejects["key"]
-    hashes = keys.to_frame("key").select(hash_text(pl.col("key")))["key"]
     again = pl.concat([pl.Series("key", [], dtype=pl.String), *state.rejected])
-    done = keys.filter(~state.known.has_seen(hashes) & ~keys.is_in(again.implode()))
+    done = keys.filter(~state.known.has_seen(hashes_of(keys)) & ~keys.is_in(again.implode()))
     if done.len():
         state.closed_rejects += done.len()
+        await state.ports.failpoint("forget.before")
         await state.ports.ledger.commit(state.writer, Commit(result=state.result(), closed=done))
+        await state.ports.failpoint("forget.after")
 
 
 async def _advance(state: RunState, upper: str) -> None:
-    if _holds_watermark(state):
+    if state.holds_watermark:
         state.notes.append(
-            "WatermarkHeld: a rejected record cannot be read again by key, so the next run starts before it"
+            "WatermarkHeld: what was rejected cannot be read again by key; the next run starts before it"
         )
         return
     state.watermark = later(state.watermark, upper)

@@ -28,7 +28,8 @@ class RunState:
     Attributes:
         doubts: claims of others that are not settled, by CLAIM_SCHEMA.
         open_rejects: rejects that were open when the run began, by OPEN_REJECT_SCHEMA.
-        again: keys (text) that another writer had when we came; they are read once more.
+        again: what another writer had when we came, or what came twice (columns key, version); it is read once more.
+        is_again: this is being done now.
         send_until: no call of the target may start later: it must be over before the claim and the lease are.
         left: known records that `where` or the audience now leaves out: columns key, version.
         rejected: keys (text) that this run rejected or deferred.
@@ -45,7 +46,8 @@ class RunState:
     doubts: pl.DataFrame
     open_rejects: pl.DataFrame
     account: Account = field(default_factory=Account)
-    again: list[pl.Series] = field(default_factory=list)
+    again: list[pl.DataFrame] = field(default_factory=list)
+    is_again: bool = False
     left: list[pl.DataFrame] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
     keyless: int = 0
@@ -127,8 +129,26 @@ class RunState:
 
     def lose(self, rows: pl.DataFrame) -> None:
         """Notes records (columns key, version) that another writer has or has delivered newer."""
-        self.again.append(rows["key"])
+        self.again.append(rows)
         self.count(superseded=rows.height)
+
+    def take_again(self) -> pl.DataFrame:
+        """What is to be read once more (columns key, version); from now on it is not."""
+        rows = pl.concat([pl.DataFrame(schema={"key": pl.String, "version": pl.Int64}), *self.again])
+        self.again = []
+        return rows
+
+    @property
+    def can_read_keys(self) -> bool:
+        """Whether a record can be had again."""
+        return "keys" in self.ports.source.capabilities.reads
+
+    @property
+    def holds_watermark(self) -> bool:
+        """Whether the watermark must stay: it passes a record only if that is delivered or can be had again by key."""
+        has_unnamed = bool(self.keyless or self.unreadable)
+        has_rejects = not self.can_read_keys and any(len(keys) for keys in self.rejected)
+        return has_unnamed or has_rejects or bool(self.again)
 
     def check_stop(self) -> None:
         """Raises Interrupted when a stop signal came: called before each new operation."""

@@ -1,0 +1,85 @@
+"""Doubts: what dead runs claimed and never settled. What the target holds of such keys is found out, then put right.
+
+A reading of all looks creates in doubt up first, so that a record whose source is gone meanwhile is still known and can
+be removed; it ends the claims when it is whole. Other readings only read these keys again.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ponte.engine.canonical import split_key
+from ponte.engine.ledger_port import CLAIM_SCHEMA, ID_SCHEMA, RECORD_SCHEMA, Commit
+from ponte.engine.retry import retried
+from ponte.engine.state import RunState
+
+_NOT_KNOWN = pl.lit(None, dtype=pl.UInt128).alias("fingerprint")
+
+
+async def admit(state: RunState) -> None:
+    """Makes records of the ledger of what is in doubt and may be at the target; what it holds there is not known."""
+    ports = state.ports
+    doubts = state.doubts.unique("key", keep="last", maintain_order=True)
+    if not doubts.height:
+        return
+    await ports.clock.sleep(ports.target.capabilities.settle_s)
+    details = await ports.ledger.details(state.writer.scope, doubts["key"])
+    live = details.filter(~pl.col("deleted")).with_columns(_NOT_KNOWN)
+    unsure = doubts.join(live, on="key", how="anti", maintain_order="left")
+    arrived = await _arrived(state, unsure)
+    stored = arrived.with_columns(_NOT_KNOWN).select(RECORD_SCHEMA.names())
+    has_row = pl.col("key").is_in(details["key"].implode())
+    named = arrived.select(pl.coalesce("natural_key", "key").alias("natural_key"), "target_id")
+    commit = Commit(
+        result=state.result(),
+        added=stored.filter(~has_row),
+        changed=pl.concat([live.select(RECORD_SCHEMA.names()), stored.filter(has_row)]),
+        ids=named.drop_nulls("target_id").select(ID_SCHEMA.names()),
+    )
+    await ports.failpoint("admit.before")
+    await ports.ledger.commit(state.writer, commit)
+    await ports.failpoint("admit.after")
+
+
+async def _arrived(state: RunState, doubts: pl.DataFrame) -> pl.DataFrame:
+    """Those (CLAIM_SCHEMA) that are at the target, or may be without a way to find out, with target_id."""
+    capabilities = state.ports.target.capabilities
+    none = pl.DataFrame(schema={**CLAIM_SCHEMA, "target_id": pl.String})
+    if not capabilities.finds:
+        may_change = capabilities.upserts and "update" in state.job.operations
+        return doubts.match_to_schema(none.schema, missing_columns="insert") if may_change else none
+    size = capabilities.chunk
+    parts = [await _found(state, doubts.slice(start, size)) for start in range(0, doubts.height, size)]
+    return pl.concat([none, *parts])
+
+
+async def _found(state: RunState, doubts: pl.DataFrame) -> pl.DataFrame:
+    ports = state.ports
+    keys = natural_key_fields(
+        doubts.select(pl.coalesce("natural_key", "key")).to_series(), tuple(state.job.mapping.key)
+    )
+    with state.stage("find"):
+        found = await retried(lambda: ports.target.find(keys), ports.clock, state.check_stop)
+    single = found.filter(~pl.col("row").is_duplicated())
+    named = doubts.with_row_index("row").join(single, on="row", maintain_order="left")
+    return named.select(*CLAIM_SCHEMA.names(), "target_id")
+
+
+def natural_key_fields(natural_keys: pl.Series, key: tuple[str, ...]) -> pl.DataFrame:
+    """Canonical natural keys as a frame of the key's fields, as text."""
+    fields = [split_key(natural) for natural in natural_keys]
+    return pl.DataFrame(fields, schema=dict.fromkeys(key, pl.String), orient="row")
+
+
+async def settle_rest(state: RunState) -> None:
+    """Ends, after a whole reading of all, the claims of keys that came to nothing: rejected, left out or gone."""
+    capabilities = state.ports.target.capabilities
+    rest = state.doubts["key"].unique(maintain_order=True)
+    if not (capabilities.finds or capabilities.upserts):
+        details = await state.ports.ledger.details(state.writer.scope, rest)
+        rest = details.filter(~pl.col("deleted"))["key"]
+    if rest.is_empty():
+        return
+    await state.ports.failpoint("settle-rest.before")
+    await state.ports.ledger.commit(state.writer, Commit(result=state.result(), settled=rest))
+    await state.ports.failpoint("settle-rest.after")
