@@ -608,3 +608,19 @@ def test_a_secret_beside_a_broken_element_is_not_shown() -> None:
     mapped = compile_mapping(_spec({"to": "lines", "from": "R", "each": each}), frame.schema).apply(frame)
 
     assert mapped.faults["message"].to_list() == ["value does not hold Q.x"]
+
+
+def test_a_pattern_with_choices_must_match_the_whole_text_by_each_of_them() -> None:
+    mapped = _map({"pattern": "[A-Z]|[a-z]+"}, ["A", "ab", "A1", "1a"])
+
+    assert mapped.frame["x"].to_list() == ["A", "ab"]
+    assert _faults(mapped) == [(2, "x", "PatternMismatch"), (3, "x", "PatternMismatch")]
+
+
+def test_the_check_of_a_list_is_not_asked_where_an_element_is_at_fault() -> None:
+    rule = {"to": "l", "from": "L", "check": "n > 5", "each": [{"to": "v", "from": "value", "required": True}]}
+    frame = pl.DataFrame({"L": [["a"], [""]], "N": [1, 1]})
+
+    mapped = compile_mapping(_spec(rule, {"to": "n", "from": "N"}), frame.schema).apply(frame)
+
+    assert _faults(mapped) == [(0, "l", "CheckFailed"), (1, "l[0].v", "RequiredFieldMissing")]
