@@ -42,12 +42,13 @@ async def admit(state: RunState) -> None:
 
 
 async def _arrived(state: RunState, doubts: pl.DataFrame) -> pl.DataFrame:
-    """Those (CLAIM_SCHEMA) that are at the target, or may be without a way to find out, with target_id."""
+    """Those (CLAIM_SCHEMA) that are at the target, with target_id; all, where it does no harm to send them again."""
     capabilities = state.ports.target.capabilities
     none = pl.DataFrame(schema={**CLAIM_SCHEMA, "target_id": pl.String})
+    if capabilities.upserts and "update" in state.job.operations:
+        return doubts.match_to_schema(none.schema, missing_columns="insert")
     if not capabilities.finds:
-        may_change = capabilities.upserts and "update" in state.job.operations
-        return doubts.match_to_schema(none.schema, missing_columns="insert") if may_change else none
+        return none
     size = capabilities.chunk
     parts = [await _found(state, doubts.slice(start, size)) for start in range(0, doubts.height, size)]
     return pl.concat([none, *parts])
