@@ -11,6 +11,7 @@ from ponte.engine.canonical import join_key
 from ponte.engine.deliver import Shape, chunks_of, deliver
 from ponte.engine.examine import Examined
 from ponte.engine.job import Job
+from ponte.engine.known import QueriedKnown
 from ponte.engine.ledger_port import Commit, Ledger
 from ponte.engine.ports import Batch
 from ponte.engine.rejecting import overdue_faults, rejects_of_batch, rejects_of_pieces
@@ -92,17 +93,29 @@ async def _examine(state: RunState, mapper: Mapper, batch: Batch, read_at_us: in
         compiled, mapped = await mapper.apply(frame)
     mapped = _without_overdue(state, rows, _without_faulty(mapped, batch.faults), read_at_us)
     with state.stage("compare"):
-        rows = rows.hstack(await state.known.view(rows["key"], rows["hash"]))
+        outside = await state.ports.ledger.outside(state.writer)
+        newest = QueriedKnown(state.ports.ledger, state.writer.scope) if outside.has_written else None
+        rows = rows.hstack(await _viewed(state, rows, newest))
         first = examine.first_of_key(rows)
     with state.stage("fingerprint"):
         considered = examine.consider(rows, first, mapped, compiled.key)
     with state.stage("compare"):
         naturals = considered.rows.select(text="natural_key", hash="natural")
         taken = await state.known.taken(considered.rows["key"], naturals)
-        doubtful = considered.rows["key"].is_in(state.doubts["key"].implode())
+        if newest is not None:
+            taken = taken | await newest.taken(considered.rows["key"], naturals)
+        doubtful = considered.rows["key"].is_in(pl.concat([state.doubts["key"], outside.claimed]).implode())
         decided, key_faults = examine.decide(considered, taken, doubtful, job, state.order)
         examined = examine.assemble(rows, first, mapped, considered, (decided, key_faults))
     return examined, Shape(compiled.key, compiled.omit_null)
+
+
+async def _viewed(state: RunState, rows: pl.DataFrame, newest: QueriedKnown | None) -> pl.DataFrame:
+    """VIEW_SCHEMA of a batch; what was loaded at open is not believed once others have written."""
+    view = await state.known.view(rows["key"], rows["hash"])
+    if newest is None:
+        return view
+    return (await newest.view(rows["key"], rows["hash"])).with_columns(view["seen"])
 
 
 def _without_faulty(mapped: Mapped, faults: pl.DataFrame | None) -> Mapped:

@@ -100,7 +100,8 @@ def decide(
         the rows with `outcome` and `is_doubtful`; and faults of their natural keys.
     """
     rows = considered.rows.with_columns(taken.alias("taken"), doubtful.alias("is_doubtful"))
-    is_repeated = ~pl.col("natural").is_first_distinct() | pl.col("taken")
+    claimants = pl.struct("natural", "taken") if taken.any() else pl.col("natural")
+    is_repeated = ~claimants.is_first_distinct() | pl.col("taken")
     reason = (
         pl.when(pl.col("natural").is_null())
         .then(pl.lit("NaturalKeyMissing"))

@@ -75,6 +75,8 @@ class Order:
         keys: source keys, each as the text of its fields; for read keys.
         lower, upper: bounds of the cursor, for read range.
         overlap: what to do while another run of the job goes on.
+        approved: canonical source keys whose removal a person approved: the guard lets them through, still true or not
+            at all.
     """
 
     run: str
@@ -84,6 +86,7 @@ class Order:
     lower: str | None = None
     upper: str | None = None
     overlap: Literal["refuse", "wait"] = "refuse"
+    approved: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,14 @@ class Grant:
     doubtful: pl.Series
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What others do in a scope just now: whether they committed since the writer was opened, and keys they deliver."""
+
+    has_written: bool
+    claimed: pl.Series
+
+
 def _none(schema: pl.Schema) -> pl.DataFrame:
     return pl.DataFrame(schema=schema)
 
@@ -188,6 +196,10 @@ class Ledger(Protocol):
         """Keys of claims of others that are no longer live and not settled, by CLAIM_SCHEMA."""
         ...
 
+    async def outside(self, writer: Writer) -> Outside:
+        """What others have done since the writer was opened, and what they claim now."""
+        ...
+
     async def open_rejects(self, scope: Scope) -> pl.DataFrame:
         """Rejects that are not closed, by OPEN_REJECT_SCHEMA."""
         ...
@@ -223,6 +235,13 @@ class Ledger(Protocol):
 
     async def reject_levels(self, scope: Scope, run: str) -> tuple[int, int, list[tuple[str, str | None, int]]]:
         """Rejects: opened by this run, open now, and the most frequent open reasons with their field and count."""
+        ...
+
+    async def seed(self, writer: Writer, rows: pl.DataFrame) -> int:
+        """Makes records known that are at the target already: columns key, natural_key, target_id, fingerprint, version.
+
+        What the ledger knows stays as it is. Gives how many became known.
+        """
         ...
 
     async def now(self) -> datetime:

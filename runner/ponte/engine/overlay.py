@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Ledger, Scope, ScopeIdentity, Writer
+from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Ledger, Outside, Scope, ScopeIdentity, Writer
 from ponte.engine.ports import ANSWER_SCHEMA, Delivery, Target, TargetCapabilities
 
 _NO_SCOPE = -1
@@ -60,6 +60,10 @@ class RecordedLedger:
         """See `Ledger.doubts`."""
         return await self.ledger.doubts(writer)
 
+    async def outside(self, writer: Writer) -> Outside:
+        """See `Ledger.outside`."""
+        return await self.ledger.outside(writer)
+
     async def open_rejects(self, scope: Scope) -> pl.DataFrame:
         """See `Ledger.open_rejects`."""
         return await self.ledger.open_rejects(scope)
@@ -93,6 +97,10 @@ class RecordedLedger:
     async def reject_levels(self, scope: Scope, run: str) -> tuple[int, int, list[tuple[str, str | None, int]]]:
         """See `Ledger.reject_levels`: as they are, since nothing was written."""
         return await self.ledger.reject_levels(scope, run)
+
+    async def seed(self, writer: Writer, rows: pl.DataFrame) -> int:  # noqa: ARG002 - nothing is written
+        """Makes nothing known."""
+        return 0
 
     async def now(self) -> datetime:
         """See `Ledger.now`."""

@@ -44,8 +44,7 @@ async def run(ports: Ports, job: Job, order: Order) -> RunResult:
         try:
             ending = await _work(opened)
         except PonteError as error:
-            await _fail(state, error)
-            raise RunFailed(error, state.result()) from error
+            raise RunFailed(error, await _fail(state, error)) from error
     await ports.failpoint("finish.before")
     await ports.ledger.finish(state.writer, ending)
     await ports.failpoint("finish.after")
@@ -164,6 +163,10 @@ async def _remove(state: RunState, read_at_us: int) -> pl.DataFrame | None:
 
 async def _guarded(state: RunState, candidates: pl.DataFrame) -> pl.DataFrame | None:
     rules = state.job.deletes
+    approved = candidates.filter(pl.col("key").is_in(list(state.order.approved)))
+    candidates = candidates.join(approved, on="key", how="anti", maintain_order="left")
+    if approved.height and "delete" in state.job.operations:
+        await close.remove(state, approved, tuple(state.job.mapping.key))
     if not candidates.height:
         return None
     known = await _live_count(state) if candidates.height > rules.min_count else candidates.height
@@ -224,16 +227,19 @@ def _phase(state: RunState, pending: pl.DataFrame | None) -> tuple[Phase, str]:
     return "Succeeded", "Completed"
 
 
-async def _fail(state: RunState, error: PonteError) -> None:
-    """Writes how the run ended, if this run may still write."""
+async def _fail(state: RunState, error: PonteError) -> RunResult:
+    """How the run ended; written too, if this run may still write."""
     with suppress(PonteError):
         await state.refresh_levels()
-        phase: Phase = "Cancelled" if isinstance(error, Interrupted) else "Failed"
-        failure = RunError(reason=error.reason, message=error.message, exit_code=error.exit_code)
-        ended = await state.ports.ledger.now()
-        await state.ports.ledger.finish(
-            state.writer, Ending(state.result(phase, error.reason, ended_at=ended, error=failure))
-        )
+    phase: Phase = "Cancelled" if isinstance(error, Interrupted) else "Failed"
+    failure = RunError(reason=error.reason, message=error.message, exit_code=error.exit_code)
+    ended = state.ports.clock.now()
+    result = state.result(phase, error.reason, ended_at=ended, error=failure)
+    with suppress(PonteError):
+        await state.ports.failpoint("fail.before")
+        await state.ports.ledger.finish(state.writer, Ending(result))
+        await state.ports.failpoint("fail.after")
+    return result
 
 
 @asynccontextmanager

@@ -46,6 +46,12 @@ def doubts(db: Database, writer: Writer, now: int) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=CLAIM_SCHEMA), *(unpack(keys) for keys in rows["keys"])])
 
 
+def live(db: Database, writer: Writer, now: int) -> pl.Series:
+    """Keys that others are delivering now."""
+    rows = _others(db, writer).filter(pl.col("live_until") > now)
+    return pl.concat([pl.Series("key", [], dtype=pl.String), *(unpack(keys)["key"] for keys in rows["keys"])])
+
+
 def contest(db: Database, writer: Writer, rows: pl.DataFrame, now: int) -> Contest:
     """Holds rows (CLAIM_SCHEMA) against the claims of others, by source key and by natural key.
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 import polars as pl
 
-from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Scope, ScopeIdentity, Writer
+from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Outside, Scope, ScopeIdentity, Writer
 from ponte.ledger import claims, erasure, lookups, records, rejects, runs, scopes, seeding
 from ponte.ledger.database import Database
 from ponte_api.result import RunResult
@@ -73,6 +73,10 @@ class StoredLedger:
         """See `Ledger.doubts`."""
         return await self._call(lambda: claims.doubts(self._db, writer, self._db.now_us()))
 
+    async def outside(self, writer: Writer) -> Outside:
+        """See `Ledger.outside`."""
+        return await self._call(lambda: self._outside(writer))
+
     async def open_rejects(self, scope: Scope) -> pl.DataFrame:
         """See `Ledger.open_rejects`."""
         return await self._call(lambda: rejects.open_rejects(self._db, scope))
@@ -127,9 +131,17 @@ class StoredLedger:
         """See `Ledger.now`."""
         return datetime.fromtimestamp(await self._call(self._db.now_us) / 1e6, UTC)
 
+    async def aclose(self) -> None:
+        """As `close`, by the name that `contextlib.aclosing` calls."""
+        await self.close()
+
     async def close(self) -> None:
         """Gives the connection back."""
         await self._call(self._db.close)
+
+    def _outside(self, writer: Writer) -> Outside:
+        has_written = scopes.outside_commits(self._db, writer.scope) != writer.outside_commits
+        return Outside(has_written, claims.live(self._db, writer, self._db.now_us()))
 
     def _claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
         db = self._db

@@ -185,6 +185,13 @@ def release(db: Database, writer: Writer) -> None:
     )
 
 
+def outside_commits(db: Database, scope: Scope) -> int:
+    """How many commits were ever made without the lease."""
+    sql = "SELECT outside_commits AS n FROM ponte_scopes WHERE id = $1"
+    rows = db.query(sql, (scope.id,), pl.Schema({"n": pl.Int64}))
+    return int(rows["n"][0]) if rows.height else 0
+
+
 def count_outside_commit(db: Database, scope_id: int) -> None:
     """Tells a run that holds the lease that what it knows by heart is no longer all there is."""
     db.execute("UPDATE ponte_scopes SET outside_commits = outside_commits + 1 WHERE id = $1", (scope_id,))

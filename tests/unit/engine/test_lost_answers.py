@@ -7,6 +7,9 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
+
+from ponte.engine.ports import Delivery, TargetCapabilities
+from ponte.engine.run import RunFailed
 from unit.engine.world import (
     BLIND,
     BLIND_UPSERTS,
@@ -16,10 +19,8 @@ from unit.engine.world import (
     Crash,
     World,
     article,
+    crash_at,
 )
-
-from ponte.engine.ports import Delivery, TargetCapabilities
-from ponte.engine.run import RunFailed
 
 MakeWorld = Callable[..., World]
 THREE = [article("a"), article("b"), article("c")]
@@ -234,7 +235,7 @@ async def test_after_a_crash_at_any_point_the_next_run_loses_and_doubles_nothing
 ) -> None:
     made = world(*THREE, capabilities=capabilities, batch_size=2)
     with pytest.raises(Crash):
-        await made.run(failpoint=_crash(point))
+        await made.run(failpoint=crash_at(point))
 
     await made.run()
 
@@ -244,9 +245,3 @@ async def test_after_a_crash_at_any_point_the_next_run_loses_and_doubles_nothing
         assert (made.claims(), made.rejects()) == (0, {})
     else:
         assert made.rejects() == {"a": "AmbiguousCreate", "b": "AmbiguousCreate"}
-
-
-def _crash(point: str):  # noqa: ANN202 - short for the world's
-    from unit.engine.world import crash_at
-
-    return crash_at(point)

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
-from unit.engine.world import GIVES_IDS, UPSERTS, World, article
-
 from ponte.engine.job import DeleteRules
+from unit.engine.world import GIVES_IDS, UPSERTS, World, article
 
 MakeWorld = Callable[..., World]
 TEN = [article(f"{n:02d}") for n in range(10)]

@@ -6,6 +6,7 @@ Nothing here knows the engine's rules. `World.expected` is the Mapping in plain 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from ponte_api.mapping import MappingSpec
-from ponte_api.result import RunResult
-from ponte_api.sync_source import ObjectSpec
 
 from ponte.engine.job import DeleteRules, Job, Order, Ports
 from ponte.engine.ports import (
@@ -35,6 +33,9 @@ from ponte.engine.run import run
 from ponte.errors import TransientError
 from ponte.ledger.ledger import StoredLedger
 from ponte.ledger.opening import connect, open_ledger
+from ponte_api.mapping import MappingSpec
+from ponte_api.result import RunResult
+from ponte_api.sync_source import ObjectSpec
 
 Record = dict[str, Any]
 FIELDS = ("sku", "name", "price", "web", "changed")
@@ -389,8 +390,6 @@ class World:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """What stands in the ledger, by plain SQL."""
-        import sqlite3
-
         with sqlite3.connect(self.folder / "ledger.db") as connection:
             found = connection.execute(sql).fetchall()
         connection.close()
@@ -443,5 +442,5 @@ def make_world(
     target = ScriptedTarget(capabilities)
     world = World(folder, ScriptedSource(records, reads), target, replace(usual, **job))
     world.clock.woken = target.wake
-    open_ledger(world.url)._db.close()  # noqa: SLF001 - only to make it
+    open_ledger(world.url)._db.close()
     return world

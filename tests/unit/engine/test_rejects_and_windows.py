@@ -1,0 +1,544 @@
+"""Rejects from first day to last, thresholds, readings of changes, ranges and keys, and the classic traps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ponte.engine.job import RejectLimits
+from ponte.engine.ports import Read, Unreadable
+from ponte.engine.run import RunFailed
+from ponte.errors import ConfigurationError, TransientError
+from unit.engine.world import GIVES_IDS, UPSERTS, Crash, World, article, crash_at
+
+MakeWorld = Callable[..., World]
+ALL = ("all", "keys", "changes", "range")
+THREE = [article("a", changed=1), article("b", changed=2), article("c", changed=3)]
+
+
+async def test_a_reject_is_new_once_then_known_then_closed(world: MakeWorld) -> None:
+    made = world(*THREE, article("bad", name=None))
+
+    first, second = await made.run(), await made.run()
+    made.source.put(article("bad"))
+    third = await made.run()
+
+    assert [(r.rejects.new, r.rejects.open, r.rejects.closed) for r in (first, second, third)] == [
+        (1, 1, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+    ]
+    assert [r.phase for r in (first, second, third)] == ["PartiallySucceeded", "PartiallySucceeded", "Succeeded"]
+    made.assert_in_step()
+
+
+async def test_a_reject_whose_record_is_gone_is_closed_by_a_whole_reading(world: MakeWorld) -> None:
+    made = world(*THREE, article("bad", name=None))
+    await made.run()
+    made.source.remove("bad")
+
+    await made.run()
+
+    assert made.rejects() == {}
+
+
+async def test_one_reject_holds_all_faults_of_its_record(world: MakeWorld) -> None:
+    made = world(article("bad", name=None, price="a lot"))
+
+    result = await made.run()
+
+    faults = json.loads(made.rows("SELECT faults FROM ponte_rejects")[0][0])
+    assert {fault["field"] for fault in faults} == {"name", "price"}
+    assert result.account.rejected == 1
+
+
+async def test_what_the_target_refuses_is_a_reject_and_the_rest_goes_through(world: MakeWorld) -> None:
+    made = world(*THREE)
+    made.target.refuse["b"] = "NotAllowed"
+
+    result = await made.run()
+
+    assert (result.account.created, result.account.rejected) == (2, 1)
+    assert made.rejects() == {"b": "NotAllowed"}
+    made.target.refuse.clear()
+    assert (await made.run()).account.created == 1
+    assert made.rejects() == {}
+
+
+@pytest.mark.parametrize("limits", [RejectLimits(max=10), RejectLimits(max_percent=Decimal(30))])
+async def test_too_many_new_rejects_stop_the_run_before_the_batch_is_sent(
+    world: MakeWorld, limits: RejectLimits
+) -> None:
+    bad = [article(f"bad{n}", name=None) for n in range(11)]
+    made = world(*THREE, *bad, rejects=limits, batch_size=100)
+
+    with pytest.raises(RunFailed) as failed:
+        await made.run()
+
+    assert (failed.value.exit_code, failed.value.reason) == (65, "TooManyRejects")
+    assert made.target.effects == []
+    assert len(made.rejects()) == 11
+
+
+async def test_a_target_that_refuses_everything_stops_the_run(world: MakeWorld) -> None:
+    records = [article(f"{n:03d}") for n in range(200)]
+    made = world(*records, batch_size=1000)
+    made.target.refuse = {record["sku"]: "NotAllowed" for record in records}
+
+    with pytest.raises(RunFailed) as failed:
+        await made.run()
+
+    assert failed.value.exit_code == 65
+    assert len(made.target.calls) == 2
+
+
+async def test_a_key_that_comes_twice_counts_once_and_is_named(world: MakeWorld) -> None:
+    made = world(*THREE)
+    made.source.rows.append(article("b", price="6.00"))
+
+    first, second = await made.run(), await made.run()
+
+    made.assert_in_step()
+    assert (first.account.duplicate, first.account.created) == (2, 3)
+    assert made.rejects() == {"duplicate of b": "DuplicateKey"}
+    assert (second.rejects.new, second.rejects.open) == (0, 1)
+    made.source.rows.pop()
+    await made.run()
+    assert made.rejects() == {}
+
+
+async def test_a_record_that_moved_to_a_later_page_is_taken_as_it_is_at_the_end_and_not_rejected(
+    world: MakeWorld,
+) -> None:
+    made = world(*THREE, batch_size=2)
+
+    def moves(page: int, read: Read) -> None:
+        if page == 1 and read.mode == "all":
+            made.source.put(article("a", price="2.00"))
+            made.source.rows.insert(0, article("new"))
+
+    made.source.during = moves
+    result = await made.run()
+
+    assert result.account.duplicate == 1
+    assert made.rejects() == {}
+    made.source.during = lambda page, read: None
+    await made.run()
+    made.assert_in_step()
+
+
+async def test_two_keys_with_one_natural_key_do_not_overwrite_each_other(world: MakeWorld) -> None:
+    same = [{"to": "sku", "from": "name"}, {"to": "name", "from": "name"}, {"to": "price", "from": "price"}]
+    made = world(
+        article("1", name="x"), article("2", name="x"), article("3", name="y"), mapping={"key": ["sku"], "fields": same}
+    )
+
+    first = await made.run()
+
+    assert (first.account.created, first.account.rejected) == (2, 1)
+    assert made.rejects() == {"2": "DuplicateTargetKey"}
+
+    made.source.rows.reverse()
+    second = await made.run()
+
+    assert second.account.unchanged == 2
+    assert made.rejects() == {"2": "DuplicateTargetKey"}
+
+
+async def test_a_natural_key_that_changed_is_rejected_and_not_doubled(world: MakeWorld) -> None:
+    by_name = [{"to": "sku", "from": "name"}, {"to": "name", "from": "name"}]
+    made = world(article("1", name="x"), mapping={"key": ["sku"], "fields": by_name})
+    await made.run()
+    made.source.put(article("1", name="z"))
+
+    await made.run()
+
+    assert made.rejects() == {"1": "NaturalKeyChanged"}
+    assert made.target.skus() == ["x"]
+
+
+@pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS])
+@pytest.mark.parametrize(
+    ("on_existing", "name", "outcome"),
+    [("adopt", "a thing", "updated"), ("skip", "theirs", "skipped"), ("fail", "theirs", "rejected")],
+)
+async def test_what_the_target_already_has_is_adopted_skipped_or_refused(
+    world: MakeWorld, capabilities: Any, on_existing: Any, name: str, outcome: str
+) -> None:
+    made = world(*THREE, on_existing=on_existing, capabilities=capabilities)
+    made.target.add({"sku": "b", "name": "theirs", "price": None})
+
+    result = await made.run()
+
+    assert made.target.by_sku()["b"]["name"] == name
+    if capabilities is GIVES_IDS:
+        assert getattr(result.account, outcome) == 1
+
+
+LINKED = {
+    "key": ["sku"],
+    "fields": [
+        {"to": "sku", "from": "sku"},
+        {"to": "name", "from": "name"},
+        {"to": "price", "from": "price", "lookup": {"system": "shop", "object": "prices"}},
+    ],
+}
+
+
+async def test_a_look_up_waits_for_the_other_job_and_is_resolved_when_it_has_delivered(world: MakeWorld) -> None:
+    made = world(article("a", price="p1"), mapping=LINKED, capabilities=GIVES_IDS)
+
+    first = await made.run()
+    assert (first.account.deferred, first.phase) == (1, "Succeeded")
+    assert made.rejects() == {"a": "LookupPending"}
+
+    other = world(article("p1"), state_id="prices", target_object="prices", capabilities=GIVES_IDS)
+    await other.run()
+    second = await made.run()
+
+    assert second.account.created == 1
+    assert made.target.by_sku()["a"]["price"] == next(iter(other.target.records))
+    assert made.rejects() == {}
+
+
+async def test_a_look_up_becomes_a_reject_when_patience_is_over(world: MakeWorld) -> None:
+    made = world(article("a", price="p1"), mapping=LINKED, patience_s=0.0)
+
+    first, second = await made.run(), await made.run()
+
+    assert (first.account.deferred, first.rejects.open) == (1, 0)
+    assert (second.account.rejected, second.rejects.open) == (1, 1)
+    assert made.rejects() == {"a": "LookupNotFound"}
+
+
+async def test_after_another_job_a_run_waits_until_that_one_has_succeeded(world: MakeWorld) -> None:
+    made = world(*THREE, after=("categories",))
+    with pytest.raises(TransientError, match="categories") as refused:
+        await made.run()
+    assert refused.value.reason == "WaitsForJob"
+    other = world(*THREE, name="categories", state_id="categories", target_object="categories")
+    await other.run()
+
+    assert (await made.run()).account.created == 3
+
+
+async def test_changes_are_read_from_the_watermark_and_the_watermark_never_goes_back(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL)
+    marks = [(await made.run()).watermark]
+    made.source.put(article("b", price="4.00", changed=7))
+    second = await made.run("changes")
+    marks.append(second.watermark)
+    made.source.remove("b")
+    marks.append((await made.run("changes")).watermark)
+
+    assert marks == ["3", "7", "7"]
+    assert (second.account.read, second.account.updated) == (2, 1)
+
+
+async def test_equal_cursors_across_the_edge_of_a_page_lose_nothing(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL, batch_size=2)
+    await made.run()
+    made.source.put(*(article(f"n{n}", changed=5) for n in range(7)))
+
+    assert await made.crash("close-batch.after", read="changes", hit=1)
+    await made.run("changes")
+
+    made.assert_in_step()
+
+
+async def test_a_commit_at_the_very_maximum_after_the_bound_was_taken_is_read_by_the_next_run(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL)
+    await made.run()
+    late = [article("late", changed=3)]
+
+    def commits(page: int, read: Read) -> None:
+        while late:
+            made.source.put(late.pop())
+
+    made.source.rows.append(article("d", changed=3))
+    await made.run("changes")
+    made.source.during = commits
+    await made.run("changes")
+    await made.run("changes")
+
+    made.assert_in_step()
+
+
+async def test_a_cursor_that_moves_while_paging_loses_nothing(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL, batch_size=2)
+    await made.run()
+    made.source.put(*(article(f"n{n}", changed=5 + n) for n in range(6)))
+
+    def moves(page: int, read: Read) -> None:
+        if page == 1 and read.mode == "changes":
+            made.source.put(article("n0", price="5.55", changed=50), article("n4", price="6.66", changed=51))
+
+    made.source.during = moves
+    await made.run("changes")
+    made.source.during = lambda page, read: None
+    await made.run("changes")
+
+    made.assert_in_step()
+
+
+async def test_an_empty_window_at_the_maximum_changes_nothing(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL)
+    await made.run()
+    made.source.rows.clear()
+
+    result = await made.run("changes")
+
+    assert (result.account.read, result.watermark, result.account.deleted) == (0, "3", 0)
+
+
+async def test_records_without_a_cursor_are_read_each_time(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL)
+    await made.run()
+    made.source.put({**article("n"), "changed": None})
+
+    assert (await made.run("changes")).account.created == 1
+
+
+async def test_what_is_left_out_now_goes_with_the_next_reading_of_changes(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL)
+    await made.run()
+    made.source.put(article("b", web="N", changed=9))
+
+    result = await made.run("changes")
+
+    assert (result.account.left, result.account.deleted) == (1, 1)
+    made.assert_in_step()
+
+
+async def test_a_reading_of_changes_without_its_end_mark_moves_no_watermark_and_is_no_success(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL, batch_size=2)
+    await made.run()
+    made.source.put(*(article(f"n{n}", changed=9) for n in range(6)))
+    made.source.stops_after = 1
+
+    result = await made.run("changes")
+
+    assert (result.phase, result.reason) == ("PartiallySucceeded", "ReadingNotWhole")
+    made.source.stops_after = None
+    await made.run("changes")
+    made.assert_in_step()
+
+
+async def test_the_watermark_does_not_pass_a_reject_that_cannot_be_had_again(world: MakeWorld) -> None:
+    made = world(*THREE, reads=("all", "changes"), batch_size=1)
+    await made.run()
+    made.source.put(article("bad", name=None, changed=5), article("ok", changed=6))
+
+    held = await made.run("changes")
+    assert int(held.watermark or 0) < 5
+    made.source.rows = [{**row, "name": "mended"} if row["sku"] == "bad" else row for row in made.source.rows]
+    await made.run("changes")
+
+    made.assert_in_step()
+
+
+async def test_a_crash_after_a_reject_does_not_lose_it_behind_the_watermark(world: MakeWorld) -> None:
+    made = world(*THREE, reads=("all", "changes"), batch_size=1)
+    await made.run()
+    made.source.put(article("bad", name=None, changed=5), article("ok", changed=6))
+    assert await made.crash("close-batch.after", hit=2, read="changes")
+    made.source.rows = [{**row, "name": "mended"} if row["sku"] == "bad" else row for row in made.source.rows]
+
+    await made.run("changes")
+
+    made.assert_in_step()
+
+
+async def test_the_watermark_passes_a_reject_that_can_be_read_by_key_and_reads_it_again(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL)
+    await made.run()
+    made.source.put(article("bad", name=None, changed=5))
+    assert (await made.run("changes")).watermark == "5"
+    made.source.put(article("x", changed=9))
+    await made.run("changes")
+    made.source.put(article("bad", changed=5))
+
+    result = await made.run("changes")
+
+    assert result.account.created == 1
+    made.assert_in_step()
+
+
+async def test_pieces_without_a_key_hold_the_watermark_and_do_not_stop_later_readings(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL)
+    await made.run()
+    made.source.rows.append(article("", changed=6))
+
+    first, second = await made.run("changes"), await made.run("changes")
+
+    assert (first.watermark, second.watermark) == ("3", "3")
+    assert list(made.rejects().values()) == ["SourceKeyMissing"]
+
+
+async def test_unreadable_pieces_forbid_deletes(world: MakeWorld) -> None:
+    made = world(*THREE)
+    await made.run()
+    made.source.remove("a")
+    made.source.unreadable = (Unreadable("line 7", "BrokenLine", "a quote is missing"),)
+
+    result = await made.run()
+
+    assert (result.account.deleted, result.account.rejected) == (0, 1)
+    assert made.rejects() == {"line 7": "BrokenLine"}
+
+
+async def test_only_the_ordered_keys_are_read_and_written(world: MakeWorld) -> None:
+    made = world(*THREE)
+    await made.run()
+    made.source.put(article("a", price="2.00"), article("b", price="2.00"))
+    made.target.effects.clear()
+
+    result = await made.run("keys", keys=["b"])
+
+    assert result.account.read == 1
+    assert [effect.sku for effect in made.target.effects] == ["b"]
+
+
+async def test_an_ordered_key_that_the_source_does_not_have_is_deleted_by_the_same_policy(world: MakeWorld) -> None:
+    made = world(*THREE)
+    await made.run()
+    made.source.remove("b")
+
+    result = await made.run("keys", keys=["b"])
+
+    assert result.account.deleted == 1
+    made.assert_in_step()
+
+
+async def test_ordered_keys_whose_reading_was_not_whole_delete_nothing(world: MakeWorld) -> None:
+    made = world(*THREE)
+    await made.run()
+
+    async def broken(read: Read) -> Any:
+        made.source.asked.append(read)
+        return
+        yield
+
+    made.source.read = broken  # type: ignore[method-assign]
+
+    result = await made.run("keys", keys=["b"])
+
+    assert (result.account.deleted, result.reason) == (0, "ReadingNotWhole")
+
+
+async def test_a_range_is_read_and_leaves_the_watermark(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL)
+    await made.run()
+    for row in made.source.rows:
+        row["price"] = "3.00"
+
+    result = await made.run("range", lower="2", upper="2")
+
+    assert (result.account.read, result.account.updated, result.watermark) == (1, 1, "3")
+
+
+async def test_a_reading_that_the_source_does_not_offer_is_refused_before_anything_is_touched(world: MakeWorld) -> None:
+    made = world(*THREE)
+    with pytest.raises(ConfigurationError) as refused:
+        await made.run("changes")
+    assert refused.value.reason == "ReadingNotOffered"
+    assert made.rows("SELECT * FROM ponte_scopes") == []
+
+
+async def test_a_second_run_of_a_job_is_refused_while_the_first_goes_on(world: MakeWorld) -> None:
+    made = world(*THREE)
+    refused: list[TransientError] = []
+
+    async def meanwhile(name: str) -> None:
+        if name == "deliver.before":
+            with pytest.raises(TransientError) as error:
+                await made.run()
+            refused.append(error.value)
+
+    result = await made.run(failpoint=meanwhile)
+
+    assert (refused[0].reason, refused[0].exit_code) == ("JobIsRunning", 75)
+    assert result.account.created == 3
+
+
+async def test_a_second_run_may_wait_and_then_finds_nothing_to_do(world: MakeWorld) -> None:
+    made = world(*THREE)
+    with pytest.raises(Crash):
+        await made.run(failpoint=crash_at("finish.before"))
+    made.dead.clear()
+    made.clock.woken = lambda: made.rows("UPDATE ponte_scopes SET lease_until = 1") and None
+
+    result = await made.run(overlap="wait")
+
+    assert result.account.unchanged == 3
+    assert made.clock.slept
+
+
+async def test_a_stop_signal_ends_the_run_with_76_and_what_was_acknowledged_stays(world: MakeWorld) -> None:
+    made = world(*[article(f"{n:02d}") for n in range(20)], batch_size=5)
+    made.is_stopping = lambda: len(made.target.effects) >= 10
+
+    with pytest.raises(RunFailed) as stopped:
+        await made.run()
+
+    assert (stopped.value.exit_code, stopped.value.result.phase) == (76, "Cancelled")
+    assert stopped.value.result.account.created == 10
+    assert made.rows("SELECT COUNT(*) FROM ponte_records") == [(10,)]
+    assert (made.claims(), made.rows("SELECT lease_epoch FROM ponte_scopes")) == (0, [(None,)])
+    made.is_stopping = lambda: False
+    await made.run()
+    made.assert_in_step()
+
+
+async def test_a_renamed_job_keeps_its_state_and_another_target_is_refused(world: MakeWorld) -> None:
+    made = world(*THREE)
+    await made.run()
+    made.change(name="articles")
+    assert (await made.run()).account.unchanged == 3
+    made.change(target_object="elsewhere")
+
+    with pytest.raises(Exception, match="elsewhere") as refused:
+        await made.run()
+    assert refused.value.exit_code == 70  # type: ignore[attr-defined]
+
+
+async def test_the_order_of_records_matters_neither_to_target_nor_to_account(world: MakeWorld) -> None:
+    records = [*THREE, article("n", web="N"), article("bad", name=None), *(article(f"{n}") for n in range(9))]
+    accounts = []
+    for name, ordered in {"up": records, "down": records[::-1], "mixed": records[1::2] + records[::2]}.items():
+        made = world(*ordered, state_id=name, target_object=name)
+        first = await made.run()
+        made.source.put(article("b", price="2.22"))
+        second = await made.run()
+        accounts.append((first.account, second.account))
+        made.assert_in_step()
+
+    assert accounts[0] == accounts[1] == accounts[2]
+
+
+async def test_each_stored_account_closes(world: MakeWorld) -> None:
+    made = world(*THREE, article("n", web="N"), article("bad", name=None), batch_size=1)
+    for point in ("claim.after", "commit.after", "close-batch.after", "finish.before"):
+        assert await made.crash(point)
+    await made.run()
+
+    stored = [json.loads(text) for (text,) in made.rows("SELECT result FROM ponte_runs")]
+    accounts = [run.get("account", {}) for run in stored]
+    parts = (
+        "created",
+        "updated",
+        "unchanged",
+        "skipped",
+        "left",
+        "rejected",
+        "duplicate",
+        "superseded",
+        "conflict",
+        "deferred",
+    )
+    assert len(accounts) >= 4
+    assert all(a.get("read", 0) == sum(a.get(part, 0) for part in parts) for a in accounts)
