@@ -76,7 +76,9 @@ def run_program(arguments: list[str]) -> int:
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
         return _end_of_pipe()
-    except Exception as error:  # noqa: BLE001 - the last place where an error can be told to a person
+    except (SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - the last place to tell a person; a panic in Rust is no Exception
         return _report(error, arguments)
     return outcome if isinstance(outcome, int) else exit_codes.OK
 
@@ -92,7 +94,7 @@ def _report_usage(error: typer.TyperException) -> int:
     return exit_codes.USAGE
 
 
-def _report(error: Exception, arguments: list[str]) -> int:
+def _report(error: BaseException, arguments: list[str]) -> int:
     from ponte.cli.render.errors import describe  # noqa: PLC0415 - only needed when something failed
 
     description = describe(error)

@@ -17,7 +17,7 @@ COMMANDS = [
     ["init"], ["validate"], ["test"], ["doctor"], ["schema"], ["run"], ["plan"], ["verify"], ["runs"], ["erase"],
     ["rejects", "list"], ["rejects", "show"], ["rejects", "retry"], ["rejects", "skip"],
     ["ledger", "info"], ["ledger", "check"], ["ledger", "backup"], ["ledger", "export"], ["ledger", "import"],
-    ["ledger", "rebuild"], ["ledger", "prune"],
+    ["ledger", "prune"],
 ]  # fmt: skip
 HEAVY = {"polars", "sqlalchemy", "aiohttp", "httpx", "rich", "yaml", "ponte_api", "asyncio"}
 
@@ -71,7 +71,7 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("ponte 0.")
 
 
-def failing(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def failing(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def build() -> object:
         def program(**_: object) -> None:
             raise error
@@ -116,6 +116,19 @@ def test_a_defect_shows_no_traceback_and_no_data_unless_asked(
     assert "Traceback" in capsys.readouterr().err
 
 
+def test_a_panic_in_a_library_is_a_defect_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class PanicException(BaseException):
+        """As a library written in Rust raises it: no Exception."""
+
+    failing(PanicException("Maria Rossi"), monkeypatch)
+
+    assert run_program(["run", "products"]) == 70
+    assert "PanicException" in (shown := capsys.readouterr().err)
+    assert "Maria Rossi" not in shown
+
+
 def test_an_error_can_be_had_as_one_json_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,7 +155,7 @@ def test_control_characters_in_an_error_are_shown_not_sent(
 
 
 def test_ctrl_c_before_a_run_began_exits_76(monkeypatch: pytest.MonkeyPatch) -> None:
-    failing(KeyboardInterrupt(), monkeypatch)  # type: ignore[arg-type]  # no Exception, and meant
+    failing(KeyboardInterrupt(), monkeypatch)
 
     assert run_program(["validate"]) == 76
 

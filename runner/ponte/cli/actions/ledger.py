@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import typer
 
 from ponte.cli import exit_codes
-from ponte.cli.console import console_of
+from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
-from ponte.cli.render.ledgers import check_lines, document, info_lines, is_damaged, pruned_lines
-from ponte.cli.workspace import existing_ledger_url_of
-from ponte.ledger import inspection, integrity, retention
+from ponte.cli.render.ledgers import check_lines, document, erased_lines, info_lines, is_damaged, pruned_lines, size
+from ponte.cli.render.text import counted, escape
+from ponte.cli.workspace import existing_ledger_url_of, ready_ledger_url_of
+from ponte.errors import UsageError
+from ponte.ledger import backup, erasure, exchange, inspection, integrity, retention
 from ponte.ledger.opening import opened, shown
 
 
@@ -46,3 +51,63 @@ def prune_ledger(common: Common) -> None:
         console.show_json(document(pruned))
     else:
         console.show(pruned_lines(pruned))
+
+
+def backup_ledger(file: Path, common: Common) -> None:
+    """Copies a SQLite ledger while it is in use."""
+    console = console_of(common)
+    with opened(existing_ledger_url_of(common)) as db:
+        written = backup.backup(db, file)
+    if console.is_json:
+        console.show_json({"file": str(file), "bytes": written})
+    else:
+        console.show([f"{escape(str(file))}: {size(written)}, checked. It is a ledger: --ledger sqlite:///{file}"])
+
+
+def export_ledger(file: Path, common: Common) -> None:
+    """Writes the ledger to a file that any Ponte reads."""
+    console = console_of(common)
+    with opened(existing_ledger_url_of(common)) as db:
+        rows = exchange.export_ledger(db, file)
+    if console.is_json:
+        console.show_json({"file": str(file), "rows": rows})
+    else:
+        console.show([f"{escape(str(file))}: {counted(rows, 'row')}. Next: ponte ledger import {file} --ledger URL"])
+
+
+def import_ledger(file: Path, common: Common) -> None:
+    """Fills an empty ledger from an export; a SQLite one is made."""
+    console, url = console_of(common), ready_ledger_url_of(common)
+    with opened(url) as db:
+        rows = exchange.import_ledger(db, file)
+    if console.is_json:
+        console.show_json({"ledger": shown(url), "rows": rows})
+    else:
+        console.show([f"{shown(url)}: {counted(rows, 'row')} from {escape(str(file))}."])
+
+
+def erase_key(key: str, job: str | None, common: Common, *, is_confirmed: bool) -> None:
+    """Removes a record's values from the ledger, once a person said yes.
+
+    Raises:
+        UsageError: nobody can be asked, or the ledger has nothing of that key.
+    """
+    console, url = console_of(common), existing_ledger_url_of(common)
+    if not (is_confirmed or _is_wanted(key, job, shown(url), console)):
+        console.show(["Nothing was erased."])
+        return
+    with opened(url) as db:
+        erased = erasure.erase(db, key, job)
+    if console.is_json:
+        console.show_json(document(erased))
+    else:
+        console.show(erased_lines(erased))
+
+
+def _is_wanted(key: str, job: str | None, ledger: str, console: Console) -> bool:
+    if not sys.stdin.isatty():
+        raise UsageError("Nothing was erased: nobody is there to be asked. Next: say so by --yes.")
+    where = f" of {job}" if job else " of all jobs"
+    console.err.write(f'Erase "{escape(key)}"{where} from {ledger}? It cannot be undone. [y/N] ')
+    console.err.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

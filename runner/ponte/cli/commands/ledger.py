@@ -1,4 +1,4 @@
-"""Commands about the ledger: info, check, backup, export, import, rebuild, prune; and erase."""
+"""Commands about the ledger: info, check, backup, export, import, prune; and erase."""
 # ruff: noqa: PLC0415 - what the commands need is heavy and imported only when one runs
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def declare(program: typer.Typer) -> None:
         epilog="""Example:
 
 \b
-  ponte erase 0000042 --yes
+  ponte erase 0000042 --job products
 
 The record's values go, a keyed hash stays, so that it is not taken for new."""
     )
@@ -36,13 +36,16 @@ The record's values go, a keyed hash stays, so that it is not taken for new."""
     def erase(
         key: Annotated[str, typer.Argument(metavar="KEY", help="Key in the source.", show_default=False)],
         common: Common,
+        job: Annotated[
+            str | None, typer.Option(help="Only what this SyncJob knows of it. [default: all jobs]", show_default=False)
+        ] = None,
         *,
         yes: Yes = False,
     ) -> None:
         """Remove a record's values from the ledger, everywhere."""
         from ponte.cli.actions.ledger import erase_key
 
-        erase_key(key, common, is_confirmed=yes)
+        erase_key(key, job, common, is_confirmed=yes)
 
 
 def _declare_looking(group: typer.Typer) -> None:
@@ -93,20 +96,6 @@ def _declare_saving(group: typer.Typer) -> None:
 
 
 def _declare_mending(group: typer.Typer) -> None:
-    @group.command(epilog="Example:\n\n\b\n  ponte ledger rebuild products")
-    @expand
-    def rebuild(
-        job: Annotated[str, typer.Argument(metavar="JOB", help="Name of the SyncJob.", show_default=False)],
-        common: Common,
-    ) -> None:
-        """Learn anew what the target holds.
-
-        By natural key, after a ledger was lost. Nothing is written to the target.
-        """
-        from ponte.cli.actions.ledger import rebuild_ledger
-
-        rebuild_ledger(job, common)
-
     @group.command(epilog="Example:\n\n\b\n  ponte ledger prune")
     @expand
     def prune(common: Common) -> None:

@@ -30,7 +30,7 @@ class Description:
         )
 
 
-def describe(error: Exception) -> Description:
+def describe(error: BaseException) -> Description:
     """What is told about an error. One that no part of Ponte translated is a defect and is called so."""
     if isinstance(error, PonteError):
         return Description(error.reason, error.message, error.exit_code)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from ponte.cli.render.rejects import moment
 from ponte.cli.render.text import count, counted, escape, table
+from ponte.ledger.erasure import Erased
 from ponte.ledger.inspection import LedgerInfo, ScopeInfo
 from ponte.ledger.integrity import Finding
 from ponte.ledger.retention import Pruned
@@ -58,12 +59,27 @@ def pruned_lines(pruned: Pruned) -> list[str]:
     removed = (
         counted(pruned.runs, "run"),
         counted(pruned.rejects, "closed reject"),
-        counted(pruned.tombstones, "mark of a deleted record").replace("records", "record"),
+        counted(pruned.tombstones, "tombstone"),
     )
     lines = [f"removed: {', '.join(removed)}"]
     if pruned.busy:
         lines.append(f"running now, so left for the next time: {', '.join(map(escape, pruned.busy))}")
     return lines
+
+
+def erased_lines(erased: Erased) -> list[str]:
+    """What was erased, and what was not."""
+    removed = (
+        counted(erased.records, "record"),
+        counted(erased.rejects, "reject"),
+        counted(erased.ids, "id"),
+        counted(erased.claims, "claim"),
+        counted(erased.messages, "message"),
+    )
+    return [
+        f"erased: {', '.join(removed)}. A keyed hash stays, so that the record is not taken for new.",
+        "Backups and exports made before, the source and the target keep what they have.",
+    ]
 
 
 def document(found: object) -> dict[str, object]:

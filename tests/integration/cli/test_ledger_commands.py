@@ -1,0 +1,92 @@
+"""The ledger from the outside: looked at, checked, saved, moved, erased from."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+Ponte = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def ran(ponte: Ponte) -> Ponte:
+    """`ponte`, in a folder whose integration has run once."""
+    ponte("init")
+    assert ponte("run", "products").returncode == 0
+    return ponte
+
+
+def test_info_says_what_each_job_has(ran: Ponte) -> None:
+    info = json.loads(ran("ledger", "info", "-o", "json").stdout)
+    lines = ran("ledger", "info").stdout.splitlines()
+
+    [scope] = info["scopes"]
+    assert (scope["job"], scope["records"], scope["rejects"]) == ("products", 3, {"open": 1})
+    assert lines[-1].split()[:6] == ["products", "exports/articles", "shop/products", "3", "0", "1"]
+
+
+def test_a_sound_ledger_is_called_sound_and_a_damaged_one_is_not(ran: Ponte, tmp_path: Path) -> None:
+    sound = ran("ledger", "check")
+    with closing(sqlite3.connect(tmp_path / ".ponte" / "ledger.db")) as ledger, ledger:
+        ledger.execute("UPDATE ponte_records SET scope = 99")
+    damaged = ran("ledger", "check")
+
+    assert (sound.returncode, sound.stdout.splitlines()[-1].endswith("is sound.")) == (0, True)
+    assert damaged.returncode == 1
+    assert damaged.stdout.startswith("damage: ")
+
+
+def test_a_backup_is_a_ledger_that_a_run_goes_on_with(ran: Ponte) -> None:
+    saved = ran("ledger", "backup", "copy.db")
+    again = ran("ledger", "backup", "copy.db")
+    run = ran("run", "products", "--ledger", "sqlite:///copy.db")
+
+    assert saved.returncode == 0
+    assert again.returncode == 64
+    assert run.stdout.startswith("read 5 = unchanged 3 ")
+
+
+def test_an_export_fills_a_new_ledger_and_no_other(ran: Ponte) -> None:
+    exported = ran("ledger", "export", "ledger.jsonl")
+    mixed = ran("ledger", "import", "ledger.jsonl")
+    moved = ran("ledger", "import", "ledger.jsonl", "--ledger", "sqlite:///new.db")
+    run = ran("run", "products", "--ledger", "sqlite:///new.db")
+
+    assert exported.returncode == 0
+    assert mixed.returncode == 64
+    assert moved.returncode == 0, moved.stderr
+    assert run.stdout.startswith("read 5 = unchanged 3 ")
+
+
+def test_nothing_is_erased_unless_somebody_says_so(ran: Ponte) -> None:
+    unasked = ran("erase", "0000001")
+    erased = ran("erase", "0000001", "--yes")
+    unknown = ran("erase", "99", "--yes")
+
+    assert (unasked.returncode, unknown.returncode) == (64, 64)
+    assert "--yes" in unasked.stderr
+    assert erased.stdout.startswith("erased: 1 record, ")
+    assert json.loads(ran("ledger", "info", "-o", "json").stdout)["scopes"][0]["records"] == 2
+
+
+def test_prune_says_what_it_removed(ran: Ponte) -> None:
+    assert ran("ledger", "prune").stdout == "removed: 0 runs, 0 closed rejects, 0 tombstones\n"
+
+
+@pytest.mark.parametrize("words", [["ledger", "info"], ["runs"], ["ledger", "check"], ["erase", "1", "--yes"]])
+def test_looking_for_a_ledger_that_is_not_there_makes_none(
+    ponte: Ponte, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    ponte("init")
+
+    looked = ponte(*words)
+
+    assert looked.returncode == 64
+    assert "There is no ledger at" in looked.stderr
+    assert not (tmp_path / ".ponte").exists()
