@@ -391,3 +391,26 @@ async def test_a_refused_request_says_what_the_server_said(server, open_system):
 
     assert len(caught.value.message) < 600
     assert caught.value.message.isprintable()
+
+
+async def test_one_answer_with_less_than_announced_is_no_complete_reading(server, open_system):
+    server.answer = lambda seen: Reply(json={"items": [{"sku": "a"}], "total": 2})
+
+    (batch,) = await read_all(open_system(list=ITEMS).source("products"))
+
+    assert (batch.is_last, batch.announced) == (False, 2)
+
+
+async def test_a_refused_login_is_tried_once_however_many_keys_are_read(server, open_system):
+    async def answer(seen):
+        for _ in range(50):  # gives the others the time to arrive
+            await asyncio.sleep(0)
+        return Reply(401)
+
+    server.answer = answer
+    source = open_system(write={"get": "GET /products/{sku}"}, limits={"connections": 20}).source("products")
+
+    with pytest.raises(CredentialsRefused):
+        await read_all(source, mode="keys", keys=pl.DataFrame({"sku": [str(number) for number in range(40)]}))
+
+    assert len(server.seen) == 1

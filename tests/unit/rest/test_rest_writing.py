@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 import polars as pl
 import pytest
@@ -69,6 +71,7 @@ async def test_keys_with_awkward_characters_arrive_as_they_are(server, open_syst
 
     await target.deliver(delivery("create", [{"sku": key, "price": 1}]))
     assert list(store.records) == [key]
+    assert server.asked() == [f"/products/{quote(key, safe='')}"]
     fetched = await target.fetch(pl.DataFrame({"sku": [key]}), pl.Series([None], dtype=pl.String))
     assert fetched["sku"].to_list() == [key]
     await target.deliver(delivery("delete", [{"sku": key}]))
@@ -458,3 +461,22 @@ async def test_an_address_that_takes_no_creates_is_a_fault_of_the_settings_and_n
         await target.deliver(delivery("create", [{"sku": str(number)} for number in range(100)]))
 
     assert len(server.seen) == 1
+
+
+async def test_what_a_slow_target_has_no_time_for_is_rejected_unsent_and_tried_by_the_next_run(
+    server, open_system, clock
+):
+    def answer(seen):
+        clock.time += timedelta(seconds=20)
+        return Reply(200, {})
+
+    server.answer = answer
+    target = open_system(write=UPSERT, limits={"connections": 1}).target("products")
+    started = clock.now()
+
+    answers = await target.deliver(delivery("create", [{"sku": str(number)} for number in range(20)]))
+
+    assert (clock.now() - started).total_seconds() <= target.capabilities.timeout_s
+    assert len(server.seen) == 5
+    assert answers["outcome"].to_list() == ["done"] * 5 + ["rejected"] * 15
+    assert set(answers["reason"][5:]) == {"Unavailable"}

@@ -143,7 +143,8 @@ class Client:
         try:
             answer = await self._exchange(request)
         except TransportError as error:
-            message = f"{self.where(request.method, request.url)}: {self.mask(error.message)} (attempt {attempt} of {ATTEMPTS})."
+            where = self.where(request.method, request.url)
+            message = f"{where}: {self.mask(error.message)} (attempt {attempt} of {ATTEMPTS})."
             return UnansweredError(message, reason=error.reason, is_sent=error.is_sent), backoff(attempt)
         if not is_passing(answer.status):
             return answer, 0.0
