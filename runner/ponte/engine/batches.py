@@ -107,7 +107,7 @@ async def _examine(state: RunState, mapper: Mapper, batch: Batch, read_at_us: in
         doubtful = considered.rows["key"].is_in(pl.concat([state.doubts["key"], outside.claimed]).implode())
         decided, key_faults = examine.decide(considered, taken, doubtful, job, state.order)
         examined = examine.assemble(rows, first, mapped, considered, (decided, key_faults))
-    return examined, Shape(compiled.key, compiled.omit_null)
+    return examined, Shape(compiled.key, compiled.omit_null, compiled.json_fields)
 
 
 async def _viewed(state: RunState, rows: pl.DataFrame, newest: QueriedKnown | None) -> pl.DataFrame:

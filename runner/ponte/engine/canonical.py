@@ -15,6 +15,7 @@ import polars_hash as plh
 from polars.datatypes import DataTypeClass
 
 NO_VALUE = "~"
+_MOST_LEAVES = 65_536
 _SEPARATOR = "\x1f"
 
 
@@ -49,18 +50,24 @@ def key_text(frame: pl.DataFrame, fields: Sequence[str]) -> pl.Series:
 def fingerprints(frame: pl.DataFrame) -> pl.Series:
     """xxh3-128 over the canonical form of all fields of each row, in the order of their names.
 
-    The form is the lengths of all texts, then all values: what is no text cannot contain the separator, so that its
-    length need not be told.
+    The form is the place and length of each text, then all values: what is no text cannot contain the separator, so
+    that its length need not be told. No value looks the same whatever type its column has.
     """
     if not frame.width:
         return pl.Series("fingerprint", [0] * frame.height, dtype=pl.UInt128)
     leaves = [leaf for name in sorted(frame.columns) for leaf in _leaves(pl.col(name), frame.schema[name])]
     texts = frame.select(value.alias(f"{place}") for place, (value, _) in enumerate(leaves))
-    free = [pl.col(f"{place}") for place, (_, is_free) in enumerate(leaves) if is_free]
-    lengths = [text.str.len_bytes().cast(pl.String).fill_null(NO_VALUE) for text in free]
+    lengths = [_length(place) for place, (_, is_free) in enumerate(leaves) if is_free]
     values = [pl.col(name).fill_null(NO_VALUE) for name in texts.columns]
-    form = pl.concat_str([*lengths, *values], separator=_SEPARATOR)
+    head = pl.concat_str(lengths, separator=",", ignore_nulls=True) if lengths else pl.lit("")
+    form = pl.concat_str([head, *values], separator=_SEPARATOR)
     return texts.select(hash_text(form).alias("fingerprint"))["fingerprint"]
+
+
+def _length(place: int) -> pl.Expr:
+    """Length and place of a text as one number, which is quicker made than two; null for no value."""
+    length = pl.col(f"{place}").str.len_bytes().cast(pl.UInt64)
+    return (length * _MOST_LEAVES + place).cast(pl.String)
 
 
 def split_key(key_text: str) -> list[str]:

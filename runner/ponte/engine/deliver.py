@@ -26,10 +26,11 @@ _AMBIGUOUS = ("AmbiguousCreate", "AmbiguousMatch")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the Mapping says of all records: paths of the natural key, and of fields not sent when they hold nothing."""
+    """What the Mapping says of all records: paths of the natural key, of fields not sent when null, of JSON text."""
 
     key: tuple[str, ...]
     omit_null: frozenset[str] = frozenset()
+    json_fields: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Chunk:
             target_ids=rows["target_id"],
             idempotency_keys=settle.idempotency_keys(state, self.work[rows["row"]], operation),
             omit_null=self.shape.omit_null,
+            json_fields=self.shape.json_fields,
             owns_whole_record=state.job.owns_whole_record,
         )
 

@@ -238,9 +238,9 @@ class Ledger(Protocol):
         ...
 
     async def seed(self, writer: Writer, rows: pl.DataFrame) -> int:
-        """Makes records known that are at the target already: columns key, natural_key, target_id, fingerprint, version.
+        """Makes records known that are at the target already; gives how many.
 
-        What the ledger knows stays as it is. Gives how many became known.
+        Columns key, natural_key, target_id, fingerprint, version. What the ledger knows stays as it is.
         """
         ...
 

@@ -171,6 +171,7 @@ class Delivery:
         target_ids: the target's own ids, row by row; null where unknown or where it has none.
         idempotency_keys: stable per key, content and operation, row by row.
         omit_null: paths of fields that are not sent when they hold no value; other nulls are sent and empty the field.
+        json_fields: paths of String columns that hold JSON text: a JSON target sends what they say, not a string.
         owns_whole_record: a target that only replaces may lose fields that are not in the frame.
     """
 
@@ -180,6 +181,7 @@ class Delivery:
     target_ids: pl.Series
     idempotency_keys: pl.Series
     omit_null: frozenset[str] = frozenset()
+    json_fields: frozenset[str] = frozenset()
     owns_whole_record: bool = False
 
 

@@ -217,6 +217,7 @@ def part_of(delivery: Delivery, rows: pl.Series) -> Delivery:
         target_ids=delivery.target_ids.gather(rows),
         idempotency_keys=delivery.idempotency_keys.gather(rows),
         omit_null=delivery.omit_null,
+        json_fields=delivery.json_fields,
         owns_whole_record=delivery.owns_whole_record,
     )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from ponte.connectors.registry import References, connect
+from ponte.engine.canonical import split_key
 from ponte.engine.job import Job, Order, Ports, Progress, no_failpoint
 from ponte.engine.plan import Plan, plan
 from ponte.engine.ports import Clock, Failpoint, ReadMode, StageTimes, System
+from ponte.engine.rebuild import rebuild
 from ponte.engine.run import run
 from ponte.engine.verify import Verification, verify
 from ponte.ledger.ledger import StoredLedger
@@ -80,6 +82,53 @@ class Runtime:
         job = resolve_job(self.manifests, request.job)
         async with self.ports(job) as ports:
             return await run(ports, job, self._order(request))
+
+    async def approve(self, job_name: str, run_id: str, by: str) -> RunResult:
+        """Does what a run left for approval: each listed removal that is still true, and nothing else beyond the guard.
+
+        Args:
+            job_name: the job.
+            run_id: its run that awaits approval.
+            by: who approves, for the account.
+
+        Raises:
+            UsageError: no such run waits.
+            RunFailed: the removing run did not come to its end; the next complete reading asks again.
+        """
+        job = resolve_job(self.manifests, job_name)
+        async with self.ports(job) as ports, aclosing(self.open_ledger()) as ledger:
+            listed = (await ledger.approve(run_id, by))["key"].to_list()
+            reads: ReadMode = "keys" if "keys" in ports.source.capabilities.reads else "all"
+            order = Order(
+                run=self._new_run_id(job_name),
+                read=reads,
+                keys=tuple(tuple(split_key(key)) for key in listed) if reads == "keys" else (),
+                approved=frozenset(listed),
+            )
+            return await run(ports, job, order)
+
+    async def rebuild(self, job_name: str) -> int:
+        """Makes known again what a lost ledger knew, from both sides; gives how many records."""
+        job = resolve_job(self.manifests, job_name)
+        async with AsyncExitStack() as stack:
+            ports = await stack.enter_async_context(self.ports(job))
+            mirror = await self._connected(stack, job.target_system)
+            return await rebuild(ports, mirror.source(job.target_object), job, self._new_run_id(job_name))
+
+    async def repair(self, job_name: str) -> tuple[Verification, RunResult | None]:
+        """Verifies, then delivers what differs or is missing; None where nothing had to be delivered.
+
+        What is extra at the target is left alone: Ponte removes only what it delivered.
+        """
+        found = await self.verify(job_name)
+        keys = tuple(
+            "\t".join(split_key(item.key)) for item in found.differences if item.key and item.verdict != "extra"
+        )
+        if not keys:
+            return found, None
+        async with self.ports(resolve_job(self.manifests, job_name)) as ports:
+            can_read_keys = "keys" in ports.source.capabilities.reads
+        return found, await self.run(RunRequest(job_name, write="all", keys=keys if can_read_keys else ()))
 
     async def plan(self, request: RunRequest, *, samples: int | None = 10) -> Plan:
         """What a run would do; nothing is written.
