@@ -166,14 +166,17 @@ def _batches(opened: IO[bytes], file: Path) -> Iterator[tuple[str, list[bytes]]]
 
 
 def _frame(lines: list[bytes], schema: pl.Schema, file: Path) -> pl.DataFrame:
-    text = {name: pl.String() if dtype == pl.Binary else dtype for name, dtype in schema.items()}
+    text = pl.Schema([(name, pl.String() if dtype == pl.Binary else dtype) for name, dtype in schema.items()])
+    rows = [_parsed(line, file) for line in lines]
+    if any(row.keys() != schema.keys() for row in rows):
+        raise _refused(file, "a row has not the columns of its table")
     try:
-        frame = pl.read_ndjson(io.BytesIO(b"".join(lines)), schema=text)
+        frame = pl.DataFrame([tuple(row[name] for name in schema) for row in rows], schema=text, orient="row")
         return frame.select(
             pl.col(name).str.decode("base64") if dtype == pl.Binary else pl.col(name) for name, dtype in schema.items()
         )
-    except pl.exceptions.PolarsError as error:
-        raise _refused(file, "a row cannot be read") from error
+    except (pl.exceptions.PolarsError, TypeError, OverflowError) as error:
+        raise _refused(file, "a row has values of another kind than its columns") from error
 
 
 def _as_text(frame: pl.DataFrame) -> pl.DataFrame:

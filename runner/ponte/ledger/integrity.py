@@ -8,6 +8,7 @@ from typing import Literal
 import polars as pl
 from pydantic import ValidationError
 
+from ponte.errors import StateError
 from ponte.ledger import claims
 from ponte.ledger.database import Database
 from ponte.ledger.stored import COUNT, count
@@ -35,11 +36,12 @@ class Finding:
 
 def check(db: Database) -> list[Finding]:
     """Reads the whole ledger and tells what is not as it should be; an empty list is a sound ledger."""
-    with db.reading():
-        pages = _pages(db)
-        if pages:
-            return pages
-        return [*_orphans(db), *_halves(db), *_doubles(db), *_accounts(db), *_claims(db)]
+    try:
+        with db.reading():
+            pages = _pages(db)
+            return pages or [*_orphans(db), *_halves(db), *_doubles(db), *_accounts(db), *_claims(db)]
+    except StateError as error:
+        return [Finding("damage", error.message)]
 
 
 def _pages(db: Database) -> list[Finding]:

@@ -160,7 +160,10 @@ def _refuse_foreign(db: Database, url: str) -> None:
     """A PostgreSQL database may hold other things; a SQLite file that does is somebody's, named by mistake."""
     if db.kind != "sqlite":
         return
-    strangers = "SELECT COUNT(*) AS n FROM sqlite_master WHERE tbl_name NOT LIKE 'ponte!_%' ESCAPE '!'"
+    strangers = (
+        "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table'"
+        " AND substr(name, 1, 6) <> 'ponte_' AND substr(name, 1, 7) <> 'sqlite_'"
+    )
     if db.query(strangers, (), _COUNT).item():
         raise ConfigurationError(
             f"{sqlite_path(url)} is another program's database, not a ledger. Name a file of its own: --ledger "
