@@ -108,13 +108,14 @@ def title(number: int, text: str) -> None:
 
 def run_ponte(stage: Stage, *words: str) -> Outcome:
     """Calls `ponte`, shows what it says and returns it; progress goes to the terminal directly."""
-    columns = str(shutil.get_terminal_size().columns - len(INDENT))
+    is_bounded = sys.stdout.isatty() or "COLUMNS" in os.environ
+    columns = {"COLUMNS": str(shutil.get_terminal_size().columns - len(INDENT))} if is_bounded else {}
     done = subprocess.run(
         stage.arguments(*words),
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=os.environ | {"COLUMNS": columns, "PYTHONUTF8": "1"},
+        env=os.environ | columns | {"PYTHONUTF8": "1"},
         timeout=LONGEST_RUN_S,
         check=False,
     )

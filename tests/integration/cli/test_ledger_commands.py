@@ -90,3 +90,35 @@ def test_looking_for_a_ledger_that_is_not_there_makes_none(
     assert looked.returncode == 64
     assert "There is no ledger at" in looked.stderr
     assert not (tmp_path / ".ponte").exists()
+
+
+@pytest.mark.needs("postgresql")
+def test_a_ledger_in_postgresql_does_all_the_same(ponte: Ponte, postgres_url: str) -> None:
+    ponte("init")
+
+    first = ponte("run", "products", PONTE_LEDGER=postgres_url)
+    again = ponte("run", "products", PONTE_LEDGER=postgres_url)
+    listed = ponte("rejects", "list", "products", "-o", "json", PONTE_LEDGER=postgres_url)
+    exported = ponte("ledger", "export", "ledger.jsonl", PONTE_LEDGER=postgres_url)
+    moved = ponte("ledger", "import", "ledger.jsonl")
+    here = ponte("run", "products")
+
+    assert first.stdout.startswith("read 5 = created 3 "), first.stderr
+    assert again.stdout.startswith("read 5 = unchanged 3 ")
+    assert [reject["key"] for reject in json.loads(listed.stdout)] == [["0000004"]]
+    assert (exported.returncode, moved.returncode) == (0, 0), moved.stderr
+    assert here.stdout.startswith("read 5 = unchanged 3 ")
+    assert ponte("ledger", "check", PONTE_LEDGER=postgres_url).returncode == 0
+    assert ponte("doctor", PONTE_LEDGER=postgres_url).returncode == 0
+    assert ponte("ledger", "backup", "copy.db", PONTE_LEDGER=postgres_url).returncode == 64
+
+
+@pytest.mark.needs("psycopg")
+def test_a_password_of_the_ledger_is_in_no_output(ponte: Ponte) -> None:
+    ponte("init")
+    url = "postgresql://ponte:s3cret-word@127.0.0.1:9/ledger"
+
+    said = [ponte(*words, PONTE_LEDGER=url) for words in (["run", "products"], ["doctor"], ["runs", "--debug"])]
+
+    assert [done.returncode for done in said] == [75, 1, 75]
+    assert not [done for done in said if "s3cret" in done.stdout + done.stderr]
