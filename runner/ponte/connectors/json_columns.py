@@ -43,7 +43,7 @@ def build_column(name: str, values: Sequence[Any], depth: int = 0) -> pl.Series:
     if kinds == {bool}:
         return pl.Series(name, values, dtype=pl.Boolean)
     if kinds <= _NUMBERS:
-        return _build_numbers(name, values)
+        return _build_numbers(name, values, kinds)
     if kinds == {dict}:
         return _build_structs(name, values, depth)
     if kinds == {list}:
@@ -75,9 +75,11 @@ def json_text(value: Any, depth: int = 0) -> str:
     raise FlawError(type(value).__name__)
 
 
-def _build_numbers(name: str, values: Sequence[Any]) -> pl.Series:
-    if all(value is None or (type(value) is int and value in _INT64) for value in values):
-        return pl.Series(name, values, dtype=pl.Int64)
+def _build_numbers(name: str, values: Sequence[Any], kinds: set[type]) -> pl.Series:
+    if Decimal not in kinds:
+        present = [value for value in values if value is not None]
+        if min(present) in _INT64 and max(present) in _INT64:
+            return pl.Series(name, values, dtype=pl.Int64)
     texts = pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
     if texts.str.contains("E", literal=True).any():
         if not all(value is None or _is_near(value) for value in values):
