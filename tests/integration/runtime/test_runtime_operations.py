@@ -1,0 +1,127 @@
+"""What a person does beside running a job: approve, verify, repair, plan, rebuild."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ponte.engine.plan import FieldChange, PlannedChange
+from ponte.errors import UsageError
+from ponte.runtime import RunRequest
+
+
+def test_removals_above_the_guard_wait_and_are_done_when_approved(trade: Any) -> None:
+    trade.run()
+    for code in ("00003", "00004", "00005", "00006", "00007", "00008"):
+        del trade.articles[code]
+
+    waiting = trade.run()
+
+    assert (waiting.phase, waiting.account.deleted) == ("AwaitingApproval", 0)
+    assert len(trade.delivered) == 100
+    done = asyncio.run(trade.runtime.approve("products", waiting.run, "Ada"))
+    assert (done.phase, done.account.deleted) == ("Succeeded", 6)
+    assert trade.delivered == trade.articles
+
+
+def test_approval_covers_what_was_listed_and_is_still_true_and_nothing_else(trade: Any) -> None:
+    trade.run()
+    gone = {code: trade.articles.pop(code) for code in ("00003", "00004", "00005", "00006", "00007", "00008")}
+    waiting = trade.run()
+    trade.articles["00003"] = gone["00003"]
+    for code in ("00050", "00051", "00052", "00053", "00054", "00055"):
+        del trade.articles[code]
+    trade.export()
+
+    done = asyncio.run(trade.runtime.approve("products", waiting.run, "Ada"))
+
+    assert done.account.deleted == 5
+    assert set(trade.delivered) == set(trade.articles) | {f"000{n}" for n in range(50, 56)}
+
+
+def test_a_run_is_approved_once(trade: Any) -> None:
+    trade.run()
+    for code in ("00003", "00004", "00005", "00006", "00007", "00008"):
+        del trade.articles[code]
+    waiting = trade.run()
+    asyncio.run(trade.runtime.approve("products", waiting.run, "Ada"))
+
+    with pytest.raises(UsageError, match="waits for approval"):
+        asyncio.run(trade.runtime.approve("products", waiting.run, "Ada"))
+
+
+def test_verify_names_what_somebody_changed_removed_and_added(trade: Any) -> None:
+    trade.run()
+    trade.in_shop("UPDATE products SET price = 99 WHERE sku = '00001'")
+    trade.in_shop("DELETE FROM products WHERE sku = '00002'")
+    trade.in_shop("INSERT INTO products VALUES ('X', 'by hand', 1)")
+
+    found = asyncio.run(trade.runtime.verify("products"))
+
+    assert (found.equal, found.different, found.missing, found.extra) == (98, 1, 1, 1)
+    assert {(item.verdict, item.natural_key, item.fields) for item in found.differences} == {
+        ("different", "5:00001", ("price",)),
+        ("missing", "5:00002", ()),
+        ("extra", "1:X", ()),
+    }
+
+
+def test_verify_of_equal_sides_finds_nothing(trade: Any) -> None:
+    trade.run()
+
+    found = asyncio.run(trade.runtime.verify("products"))
+
+    assert (found.is_aligned, found.equal) == (True, 100)
+
+
+def test_repair_delivers_what_differs_and_is_missing_and_leaves_what_others_added(trade: Any) -> None:
+    trade.run()
+    trade.in_shop("UPDATE products SET price = 99 WHERE sku = '00001'")
+    trade.in_shop("DELETE FROM products WHERE sku = '00002'")
+    trade.in_shop("INSERT INTO products VALUES ('X', 'by hand', 1)")
+
+    asyncio.run(trade.runtime.repair("products"))
+
+    assert trade.delivered == {**trade.articles, "X": ("by hand", "1.00")}
+
+
+def test_a_plan_tells_what_a_run_would_do_and_writes_nothing(trade: Any) -> None:
+    trade.run()
+    trade.articles["00001"] = ("Article 1", "7.00")
+    trade.articles["00002"] = ("", "2.50")
+    trade.articles["A"] = ("New", "1.00")
+    del trade.articles["00009"]
+    trade.export()
+    before = {path.name: _digest(path) for path in sorted(trade.folder.glob("*.db"))}
+
+    plan = asyncio.run(trade.runtime.plan(RunRequest("products")))
+
+    assert {path.name: _digest(path) for path in sorted(trade.folder.glob("*.db"))} == before
+    assert (plan.account.created, plan.account.updated, plan.account.deleted, plan.account.rejected) == (1, 1, 1, 1)
+    assert PlannedChange("update", "00001", (FieldChange("price", "1.5", "7"),)) in plan.changes
+    assert [change.key for change in plan.changes if change.operation == "delete"] == ["00009"]
+    created = next(change for change in plan.changes if change.operation == "create")
+    assert FieldChange("name", None, "***") in created.fields
+
+
+def test_after_the_ledger_was_lost_a_rebuilt_one_creates_nothing_twice(trade: Any) -> None:
+    trade.run()
+    for part in trade.folder.glob("ledger.db*"):
+        part.unlink()
+
+    known = asyncio.run(trade.runtime.rebuild("products"))
+    again = trade.run()
+
+    assert known == 100
+    assert (again.account.created, again.account.updated) == (0, 100)
+    assert trade.delivered == trade.articles
+    del trade.articles["00001"]
+    assert trade.run().account.deleted == 1
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
