@@ -69,6 +69,7 @@ class Watch:
             self._write(Position(self.label, last.done, last.done, took_s))
         self.console.err.write("\n")
         self.console.err.flush()
+        self._last = None
 
     def _write(self, position: Position) -> None:
         if self.console.is_live:

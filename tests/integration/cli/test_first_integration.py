@@ -91,7 +91,7 @@ def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, t
         shop.execute("INSERT INTO products VALUES ('9', 'mine', 1, 1)")
 
     found = ponte("verify", "products")
-    mended = ponte("run", "products", "--write", "all")
+    mended = ponte("verify", "products", "--repair")
 
     assert aligned.returncode == 0
     assert aligned.stdout.splitlines() == [
@@ -104,11 +104,35 @@ def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, t
         "different 0000001 price",
         "missing 0000002",
         "extra 9",
-        "Next: ponte run products --write all delivers what differs or is missing.",
+        "Next: ponte verify products --repair delivers what differs or is missing.",
     ]
     assert mended.returncode == 0, mended.stderr
+    assert without_time(mended.stdout)[-2].startswith("read 2 = ")
     assert products(tmp_path)["0000001"][1] == 12.9
     assert "0000002" in products(tmp_path)
+
+
+def test_deletes_above_the_guard_wait_for_a_person(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    manifest, data = tmp_path / "integration" / "products.yaml", tmp_path / "integration" / "data" / "articles.csv"
+    policy = 'deletes: {policy: delete, maxPercent: "0", minCount: 0}'
+    edit(manifest, "  mapping: product\n", f"  mapping: product\n  {policy}\n")
+    edit(manifest, "object: products}", "object: products, operations: [create, update, delete]}")
+    ponte("run", "products")
+    edit(data, "0000002;Tè verde biologico;1.234,50;12;S\n", "")
+
+    held = json.loads(ponte("run", "products", "-o", "json").stdout)
+    still_there = products(tmp_path)
+    contradiction = ponte("run", "products", "--approve", held["run"], "--read", "all")
+    approved = ponte("run", "products", "--approve", held["run"])
+
+    assert held["phase"] == "AwaitingApproval"
+    assert "0000002" in still_there
+    assert contradiction.returncode == 64
+    assert approved.returncode == 0, approved.stderr
+    assert "deleted 1" in approved.stdout
+    assert "0000002" not in products(tmp_path)
+    assert len(products(tmp_path)) == 2
 
 
 def test_results_can_be_had_as_one_json_document(ponte: Ponte) -> None:

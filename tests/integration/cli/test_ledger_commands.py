@@ -64,6 +64,19 @@ def test_an_export_fills_a_new_ledger_and_no_other(ran: Ponte) -> None:
     assert run.stdout.startswith("read 5 = unchanged 3 ")
 
 
+def test_a_lost_ledger_is_rebuilt_from_both_sides(ran: Ponte, tmp_path: Path) -> None:
+    for file in (tmp_path / ".ponte").glob("ledger.db*"):
+        file.unlink()
+
+    rebuilt = ran("ledger", "rebuild", "products")
+    run = ran("run", "products")
+
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert rebuilt.stdout.startswith("products: 3 records of the target known again.")
+    assert run.returncode == 0
+    assert "created" not in run.stdout
+
+
 def test_nothing_is_erased_unless_somebody_says_so(ran: Ponte) -> None:
     unasked = ran("erase", "0000001")
     erased = ran("erase", "0000001", "--yes")

@@ -17,7 +17,7 @@ COMMANDS = [
     ["init"], ["validate"], ["test"], ["doctor"], ["schema"], ["run"], ["plan"], ["verify"], ["runs"], ["erase"],
     ["rejects", "list"], ["rejects", "show"], ["rejects", "retry"], ["rejects", "skip"],
     ["ledger", "info"], ["ledger", "check"], ["ledger", "backup"], ["ledger", "export"], ["ledger", "import"],
-    ["ledger", "prune"],
+    ["ledger", "rebuild"], ["ledger", "prune"],
 ]  # fmt: skip
 HEAVY = {"polars", "sqlalchemy", "aiohttp", "httpx", "rich", "yaml", "ponte_api", "asyncio"}
 

@@ -8,10 +8,13 @@ from pathlib import Path
 import typer
 
 from ponte.cli import exit_codes
+from ponte.cli.actions.run import sound_manifests, watched_runtime
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
 from ponte.cli.render.ledgers import check_lines, document, erased_lines, info_lines, is_damaged, pruned_lines, size
 from ponte.cli.render.text import counted, escape
+from ponte.cli.stopping import StopRequest, run_until_stopped
+from ponte.cli.watching import Watch
 from ponte.cli.workspace import existing_ledger_url_of, ready_ledger_url_of
 from ponte.errors import UsageError
 from ponte.ledger import backup, erasure, exchange, inspection, integrity, retention
@@ -111,3 +114,22 @@ def _is_wanted(key: str, job: str | None, ledger: str, console: Console) -> bool
     console.err.write(f'Erase "{escape(key)}"{where} from {ledger}? It cannot be undone. [y/N] ')
     console.err.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def rebuild_ledger(job: str, common: Common) -> None:
+    """Makes known again what a lost ledger knew, from both sides; nothing is written to the target."""
+    console = console_of(common)
+    manifests = sound_manifests(job, common, console)
+    watch = Watch(console, job)
+
+    async def work(stop: StopRequest) -> int:
+        return await watched_runtime(manifests, common, watch, stop).rebuild(job)
+
+    try:
+        known = run_until_stopped(work, console)
+    finally:
+        watch.close()
+    if console.is_json:
+        console.show_json({"job": job, "records": known})
+    else:
+        console.show([f"{job}: {counted(known, 'record')} of the target known again. Next: ponte run {job}"])

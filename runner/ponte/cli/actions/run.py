@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import socket
+from collections.abc import Awaitable, Callable
 
 from ponte.cli.actions.ordering import request_of
 from ponte.cli.commands.jobs import OverlapOption, Reading
@@ -22,11 +25,13 @@ from ponte.cli.workspace import (
 )
 from ponte.engine.job import Progress
 from ponte.engine.run import RunFailed
+from ponte.errors import UsageError
 from ponte.manifests import Manifests
 from ponte.runtime import RunRequest, Runtime
 from ponte_api.result import RunResult
 
 SKIPPED_ANNOTATION = "ponte.dev/skipped"
+Work = Callable[[Runtime, Watch], Awaitable[RunResult]]
 _ENDED = ("Succeeded", "PartiallySucceeded")
 
 
@@ -39,12 +44,26 @@ def run_job(job: str, reading: Reading, overlap: OverlapOption, common: Common) 
     console = console_of(common)
     request = request_of(job, reading, overlap)
     manifests = sound_manifests(job, common, console)
-    try:
-        result = watched_run(request, manifests, common, console)
-    except RunFailed as failure:
-        show_result(failure.result, manifests, console)
-        raise
-    show_result(result, manifests, console)
+    show_result(watched_run(request, manifests, common, console), manifests, console)
+
+
+def approve_run(job: str, run: str, reading: Reading, common: Common) -> None:
+    """Does what a run left for approval, and nothing else.
+
+    Raises:
+        UsageError: no such run waits for approval, or something else is asked for beside it.
+        PonteError: as the run ended.
+    """
+    if reading != Reading():
+        raise UsageError("--approve stands alone: what is read and written is settled by the run that is approved.")
+    console = console_of(common)
+    manifests = sound_manifests(job, common, console)
+    by = f"{getpass.getuser()}@{socket.gethostname()}"
+
+    async def work(runtime: Runtime, _watch: Watch) -> RunResult:
+        return await runtime.approve(job, run, by)
+
+    show_result(watched(work, job, manifests, common, console), manifests, console)
 
 
 def sound_manifests(job: str, common: Common, console: Console) -> Manifests:
@@ -58,22 +77,34 @@ def sound_manifests(job: str, common: Common, console: Console) -> Manifests:
 
 
 def watched_run(request: RunRequest, manifests: Manifests, common: Common, console: Console) -> RunResult:
-    """One run, with progress on standard error and stop signals obeyed."""
-    watch = Watch(console, request.job)
-    took_s: float | None = None
+    """One run, with progress on standard error and stop signals obeyed; a run that failed is shown before it raises."""
 
-    async def work(stop: StopRequest) -> RunResult:
-        runtime = watched_runtime(manifests, common, watch, stop)
+    async def work(runtime: Runtime, watch: Watch) -> RunResult:
         if console.is_live and request.read == "all":
             watch.expected = await expected_records(runtime, request.job)
         return await runtime.run(request)
 
+    return watched(work, request.job, manifests, common, console)
+
+
+def watched(work: Work, job: str, manifests: Manifests, common: Common, console: Console) -> RunResult:
+    """Any work that ends as a run, watched."""
+    watch = Watch(console, job)
+    took_s: float | None = None
+
+    async def until_stopped(stop: StopRequest) -> RunResult:
+        return await work(watched_runtime(manifests, common, watch, stop), watch)
+
     try:
-        result = run_until_stopped(work, console)
+        result = run_until_stopped(until_stopped, console)
         took_s = duration_s(result)
-        return result
+    except RunFailed as failure:
+        watch.close()
+        show_result(failure.result, manifests, console)
+        raise
     finally:
         watch.close(took_s)
+    return result
 
 
 def watched_runtime(manifests: Manifests, common: Common, watch: Watch, stop: StopRequest) -> Runtime:

@@ -83,6 +83,7 @@ def declare(program: typer.Typer) -> None:
   ponte run products --key 0000042        one article, now
   ponte run products --write all          also mends what somebody edited in the target
   ponte run orders --from 2026-11-01 --to 2026-11-30
+  ponte run products --approve RUN        the deletes that a run left for a person to approve
 
 \b
 Exit: 0 done (rejects are listed), 65 too many rejects, 75 try again later, 76 stopped by a signal,
@@ -96,11 +97,18 @@ Exit: 0 done (rejects are listed), 65 too many rejects, 75 try again later, 76 s
         overlap: Annotated[
             OverlapOption, typer.Option(help="While another run of the job goes on: refuse (exit 75) or wait.")
         ] = OverlapOption.REFUSE,
+        approve: Annotated[
+            str | None,
+            typer.Option(metavar="RUN", help="Do the deletes that this run left for approval.", show_default=False),
+        ] = None,
     ) -> None:
         """Run a job, and say what became of every record."""
-        from ponte.cli.actions.run import run_job
+        from ponte.cli.actions.run import approve_run, run_job
 
-        run_job(job, reading, overlap, common)
+        if approve is None:
+            run_job(job, reading, overlap, common)
+        else:
+            approve_run(job, approve, reading, common)
 
     @program.command(
         epilog="""Examples:
@@ -130,8 +138,9 @@ Exit: 0 done (rejects are listed), 65 too many rejects, 75 try again later, 76 s
 \b
   ponte verify products                   what others changed in the target, by key and field
   ponte verify products --all -o json
+  ponte verify products --repair          and delivers what differs or is missing
 
-Exit: 0 both sides hold the same, 1 they do not."""
+Exit: 0 both sides hold the same, 1 they do not; with --repair as for run."""
     )
     @expand
     def verify(
@@ -139,11 +148,12 @@ Exit: 0 both sides hold the same, 1 they do not."""
         common: Common,
         *,
         everything: Annotated[bool, typer.Option("--all", help="Show every difference, not only the first.")] = False,
+        repair: Annotated[bool, typer.Option("--repair", help="Deliver what differs or is missing.")] = False,
     ) -> None:
-        """Compare both sides of a job, writing nothing."""
-        from ponte.cli.actions.verify import verify_job
+        """Compare both sides of a job, by key and field."""
+        from ponte.cli.actions.verify import repair_job, verify_job
 
-        verify_job(job, common, show_all=everything)
+        (repair_job if repair else verify_job)(job, common, show_all=everything)
 
     @program.command(
         epilog="""Examples:

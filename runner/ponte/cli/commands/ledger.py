@@ -1,4 +1,4 @@
-"""Commands about the ledger: info, check, backup, export, import, prune; and erase."""
+"""Commands about the ledger: info, check, backup, export, import, rebuild, prune; and erase."""
 # ruff: noqa: PLC0415 - what the commands need is heavy and imported only when one runs
 
 from __future__ import annotations
@@ -96,6 +96,20 @@ def _declare_saving(group: typer.Typer) -> None:
 
 
 def _declare_mending(group: typer.Typer) -> None:
+    @group.command(epilog="Example:\n\n\b\n  ponte ledger rebuild products")
+    @expand
+    def rebuild(
+        job: Annotated[str, typer.Argument(metavar="JOB", help="Name of the SyncJob.", show_default=False)],
+        common: Common,
+    ) -> None:
+        """Learn anew what the target holds.
+
+        By natural key, after a ledger was lost. Nothing is written to the target.
+        """
+        from ponte.cli.actions.ledger import rebuild_ledger
+
+        rebuild_ledger(job, common)
+
     @group.command(epilog="Example:\n\n\b\n  ponte ledger prune")
     @expand
     def prune(common: Common) -> None:

@@ -20,7 +20,7 @@ def verification_lines(found: Verification, *, most: int | None, width: int | No
         lines.append(f"… {count(hidden)} more" + (f": ponte verify {found.job} --all" if most is not None else ""))
     if found.is_aligned:
         return [*lines, "Both sides hold the same."]
-    return [*lines, f"Next: ponte run {found.job} --write all delivers what differs or is missing."]
+    return [*lines, f"Next: ponte verify {found.job} --repair delivers what differs or is missing."]
 
 
 def shown_key(canonical: str) -> str:
