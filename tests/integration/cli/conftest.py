@@ -1,4 +1,4 @@
-"""The program itself, as a person starts it."""
+"""The program, as a person starts it, and the same inside this process, which is ten times as fast."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from ponte.cli.main import run_program
+
 Ponte = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -20,8 +22,8 @@ def program() -> list[str]:
 
 
 @pytest.fixture
-def ponte(tmp_path: Path, program: list[str]) -> Ponte:
-    """Runs `ponte` with these words in a new folder and gives what came of it."""
+def started_ponte(tmp_path: Path, program: list[str]) -> Ponte:
+    """Starts `ponte` as a process of its own with these words, in a new folder, and gives what came of it."""
 
     def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -34,5 +36,22 @@ def ponte(tmp_path: Path, program: list[str]) -> Ponte:
             timeout=60,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def ponte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ponte:
+    """The same inside this process."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as environment:
+            for name, value in variables.items():
+                environment.setenv(name, value)
+            capsys.readouterr()
+            exit_code = run_program(list(words))
+            said = capsys.readouterr()
+        return subprocess.CompletedProcess(words, exit_code, said.out, said.err)
 
     return run

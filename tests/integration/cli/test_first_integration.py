@@ -28,10 +28,10 @@ def without_time(text: str) -> list[str]:
     return [re.sub(r"   \d+\.\d s$", "", line) for line in text.splitlines()]
 
 
-def test_a_new_integration_runs_and_accounts_for_every_record(ponte: Ponte, tmp_path: Path) -> None:
-    assert ponte("init").returncode == 0
+def test_a_new_integration_runs_and_accounts_for_every_record(started_ponte: Ponte, tmp_path: Path) -> None:
+    assert started_ponte("init").returncode == 0
 
-    first = ponte("run", "products")
+    first = started_ponte("run", "products")
 
     assert first.returncode == 0, first.stderr
     assert without_time(first.stdout) == [
