@@ -69,10 +69,17 @@ def _json(values: pl.Series) -> pl.Series:
 
 
 def _decimals(values: pl.Series, column: Column) -> pl.Series:
+    if isinstance(values.dtype, pl.Decimal) and column.digits is None and _is_finer(column, values.dtype.scale):
+        return values.cast(column.dtype, strict=False) if column.dtype is not None else values
     exact, bad = decimals(values.cast(pl.String), column.precision, column.scale)
     if column.digits is not None:
         bad = bad | _has_more_digits(exact, column.digits)
     return exact.zip_with(~bad, pl.Series([None], dtype=exact.dtype)) if bad.any() else exact
+
+
+def _is_finer(column: Column, scale: int) -> bool:
+    """Whether the column keeps at least so many decimals."""
+    return column.scale is None or column.scale >= scale
 
 
 def _has_more_digits(values: pl.Series, digits: int) -> pl.Series:

@@ -15,7 +15,7 @@ import polars as pl
 from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
 from ponte.connectors.sql.client import CommitLostError, Dialect, Rows, Stage
 from ponte.connectors.sql.errors import LOST, translate
-from ponte.connectors.sql.values import beyond_calendar, decimals, faults, join_faults
+from ponte.connectors.sql.values import beyond_calendar, faults, join_faults, plain_decimals
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
 _KINDS: dict[str, tuple[Kind, int]] = {
@@ -393,7 +393,7 @@ def _decode(frame: pl.DataFrame, columns: Sequence[Column]) -> Rows:
     series, found = [], []
     for values, column in zip(frame.iter_columns(), columns, strict=True):
         if column.kind == "decimal":
-            exact, bad = decimals(values.ext.storage(), column.precision, column.scale)
+            exact, bad = plain_decimals(values.ext.storage(), column.precision, column.scale)
             found.append(faults(bad, column.name, "NotConvertible", "the number has no exact value of 38 digits"))
             series.append(exact)
         elif column.kind in {"date", "datetime", "datetimetz"}:
