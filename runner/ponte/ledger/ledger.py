@@ -140,8 +140,9 @@ class StoredLedger:
         await self._call(self._db.close)
 
     def _outside(self, writer: Writer) -> Outside:
+        claimed = claims.live(self._db, writer, self._db.now_us())  # first: who commits in between is in the count
         has_written = scopes.outside_commits(self._db, writer.scope) != writer.outside_commits
-        return Outside(has_written, claims.live(self._db, writer, self._db.now_us()))
+        return Outside(has_written, claimed)
 
     def _claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
         db = self._db
