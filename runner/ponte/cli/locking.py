@@ -155,14 +155,18 @@ def _require_only_fields_changed(
     before: str, after: str, where: tuple[str, str], fields: Sequence[SchemaField]
 ) -> None:
     """Reads both texts again: the fields must be the wanted ones, everything else the same."""
-    old, new = (list(yaml.safe_load_all(text)) for text in (before, after))
+    refused = ConfigurationError(
+        f'SyncSource {where[0]}: the fields of "{where[1]}" cannot be written into this file without changing '
+        f"something else. Next: write them by hand, as ponte schema {where[0]} {where[1]} shows them."
+    )
+    try:
+        old, new = (list(yaml.safe_load_all(text)) for text in (before, after))
+    except yaml.YAMLError as error:
+        raise refused from error
     written = [(field.get("name"), field.get("type")) for field in _take_fields(new, where)]
     _take_fields(old, where)
     if sorted(written) != sorted((field.name, field.type) for field in fields) or old != new:
-        raise ConfigurationError(
-            f'SyncSource {where[0]}: the fields of "{where[1]}" cannot be written into this file without changing '
-            f"something else. Next: write them by hand, as ponte schema {where[0]} {where[1]} shows them."
-        )
+        raise refused
 
 
 def _take_fields(documents: list[object], where: tuple[str, str]) -> list[dict[str, object]]:

@@ -171,3 +171,19 @@ def test_only_the_named_source_of_several_documents_is_changed() -> None:
 def test_an_object_that_is_not_in_the_text_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="by hand"):
         lock_fields(HEAD + "  - name: customers\n", "erp", "articles", [CODE])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "&common [{name: OLD, type: string}]",
+        "&common\n    - {name: OLD, type: string}",
+        "&common\n    - {name: ARTCOD, type: float}",
+    ],
+    ids=["flow list", "block list", "another type"],
+)
+def test_fields_that_another_object_shares_are_not_changed_behind_its_back(fields: str) -> None:
+    text = f"{HEAD}  - name: articles\n    fields: {fields}\n  - name: customers\n    fields: *common\n"
+
+    with pytest.raises(ConfigurationError, match="without changing something else"):
+        lock_fields(text, "erp", "articles", [CODE])
