@@ -48,5 +48,6 @@ def _bound(text: str, dtype: pl.DataType, rounding: str) -> pl.Expr:
     if dtype.is_float():
         return pl.lit(float(number), dtype=pl.Float64)
     if isinstance(dtype, pl.Decimal):
-        return pl.lit(number)
+        scale = max(0, -int(number.as_tuple().exponent))
+        return pl.lit(f"{number:f}").cast(pl.Decimal(38, scale))
     raise RuleError("min", "min and max are for numbers; give the field a type")

@@ -127,7 +127,8 @@ class Emitter:
         if whole + scale > MAX_PRECISION:
             raise ConfigurationError(f"{number} has more than {MAX_PRECISION} digits", reason="RefusedExpression")
         type_ = SqlType("number", whole, scale)
-        return Value(pl.lit(number, dtype=type_.polars), type_)
+        # by its text: a literal made of a Decimal makes Polars look for numpy
+        return Value(pl.lit(f"{number:f}").cast(type_.polars), type_)
 
     def _dated(self, text: str, kind: str, *, has_zone: bool) -> Value:
         type_ = SqlType("date" if kind == "date" else "datetime", has_zone=has_zone)
