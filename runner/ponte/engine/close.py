@@ -173,3 +173,4 @@ async def _commit(state: RunState, answered: pl.DataFrame, claim: int) -> None:
     await state.ports.failpoint("commit-delete.before")
     await state.ports.ledger.commit(state.writer, commit)
     await state.ports.failpoint("commit-delete.after")
+    state.settled.append(commit.settled)

@@ -201,6 +201,7 @@ async def _commit(state: RunState, chunk: Chunk, claim: int | None, answered: pl
     with state.stage("commit"):
         await ports.ledger.commit(state.writer, commit)
     await ports.failpoint("commit.after")
+    state.settled.append(commit.settled)
     state.known.delivered(written["natural"])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from ponte.engine.canonical import split_key
-from ponte.engine.ledger_port import CLAIM_SCHEMA, ID_SCHEMA, RECORD_SCHEMA, Commit
+from ponte.engine.ledger_port import CLAIM_SCHEMA, ID_SCHEMA, RECORD_SCHEMA, REMOVED_SCHEMA, Commit
 from ponte.engine.retry import retried
 from ponte.engine.state import RunState
 
@@ -50,11 +50,12 @@ async def _arrived(state: RunState, doubts: pl.DataFrame) -> pl.DataFrame:
     if not capabilities.finds:
         return none
     size = capabilities.chunk
-    parts = [await _found(state, doubts.slice(start, size)) for start in range(0, doubts.height, size)]
+    parts = [await _found(state, part) for part in doubts.iter_slices(size)] if doubts.height else []
     return pl.concat([none, *parts])
 
 
 async def _found(state: RunState, doubts: pl.DataFrame) -> pl.DataFrame:
+    """Those (columns key, natural_key and others) that the target has, once each, with target_id."""
     ports = state.ports
     keys = natural_key_fields(
         doubts.select(pl.coalesce("natural_key", "key")).to_series(), tuple(state.job.mapping.key)
@@ -62,8 +63,7 @@ async def _found(state: RunState, doubts: pl.DataFrame) -> pl.DataFrame:
     with state.stage("find"):
         found = await retried(lambda: ports.target.find(keys), ports.clock, state.check_stop)
     single = found.filter(~pl.col("row").is_duplicated())
-    named = doubts.with_row_index("row").join(single, on="row", maintain_order="left")
-    return named.select(*CLAIM_SCHEMA.names(), "target_id")
+    return doubts.with_row_index("row").join(single, on="row", maintain_order="left").drop("row")
 
 
 def natural_key_fields(natural_keys: pl.Series, key: tuple[str, ...]) -> pl.DataFrame:
@@ -73,14 +73,24 @@ def natural_key_fields(natural_keys: pl.Series, key: tuple[str, ...]) -> pl.Data
 
 
 async def settle_rest(state: RunState) -> None:
-    """Ends, after a whole reading of all, the claims of keys that came to nothing: rejected, left out or gone."""
-    capabilities = state.ports.target.capabilities
-    rest = state.doubts["key"].unique(maintain_order=True)
-    if not (capabilities.finds or capabilities.upserts):
-        details = await state.ports.ledger.details(state.writer.scope, rest)
-        rest = details.filter(~pl.col("deleted"))["key"]
-    if rest.is_empty():
+    """Ends, after a whole reading of all, the claims of keys that came to nothing: rejected, skipped or gone.
+
+    Those that are not at the target after all are no longer taken for records that are.
+    """
+    capabilities, ports = state.ports.target.capabilities, state.ports
+    settled = pl.concat([state.doubts["key"].clear(), *state.settled])
+    doubts = state.doubts.unique("key", keep="last", maintain_order=True)
+    rest = doubts.filter(~pl.col("key").is_in(settled.implode()))
+    if not rest.height:
         return
-    await state.ports.failpoint("settle-rest.before")
-    await state.ports.ledger.commit(state.writer, Commit(result=state.result(), settled=rest))
-    await state.ports.failpoint("settle-rest.after")
+    details = await ports.ledger.details(state.writer.scope, rest["key"])
+    live = details.filter(~pl.col("deleted"))
+    keys = rest["key"] if capabilities.finds or capabilities.upserts else live["key"]
+    absent = live.clear()
+    if capabilities.finds:
+        found = pl.concat([await _found(state, part) for part in live.iter_slices(capabilities.chunk)] or [live])
+        absent = live.join(found, on="key", how="anti", maintain_order="left")
+    removed = absent.select(REMOVED_SCHEMA.names())
+    await ports.failpoint("settle-rest.before")
+    await ports.ledger.commit(state.writer, Commit(result=state.result(), settled=keys, removed=removed))
+    await ports.failpoint("settle-rest.after")

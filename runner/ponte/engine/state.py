@@ -27,6 +27,7 @@ class RunState:
 
     Attributes:
         doubts: claims of others that are not settled, by CLAIM_SCHEMA.
+        settled: keys of `doubts` that this run has given a definite answer for.
         open_rejects: rejects that were open when the run began, by OPEN_REJECT_SCHEMA.
         again: what another writer had when we came, or what came twice (columns key, version); it is read once more.
         is_again: this is being done now.
@@ -50,6 +51,7 @@ class RunState:
     is_again: bool = False
     left: list[pl.DataFrame] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
+    settled: list[pl.Series] = field(default_factory=list)
     keyless: int = 0
     unreadable: int = 0
     problems: list[str] = field(default_factory=list)

@@ -1,0 +1,51 @@
+"""A process that has everything loaded and forks one child per command: a run that starts in no time and can be killed.
+
+Reads one JSON object per line (args, env, out) and answers with one line: the exit code, or minus the signal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+
+import ponte.connectors.rest
+import ponte.connectors.sql
+import ponte.ledger.opening
+import ponte.ledger.postgres
+import ponte.manifests
+from ponte.cli.main import run_program
+from ponte.testing.run import prepare
+
+
+def main() -> None:
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            _become(order)
+        _, status = os.waitpid(pid, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+def _become(order: dict[str, object]) -> None:
+    code = 70
+    try:
+        out = os.open(str(order["out"]), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        os.environ.update(order["env"])  # type: ignore[arg-type]
+        prepare(os.environ)
+        code = run_program(order["args"])  # type: ignore[arg-type]
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001 - nothing may come back into the parent's code
+        traceback.print_exc()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
