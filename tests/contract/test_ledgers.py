@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -16,6 +17,12 @@ from ponte.testing.contract.ledger_claims import LedgerClaims
 from ponte.testing.contract.ledger_records import LedgerIds, LedgerRecords
 from ponte.testing.contract.ledger_rejects import LedgerRejects, LedgerRuns
 from ponte.testing.contract.ledger_writers import LedgerFencing, LedgerLeases, LedgerScopes
+
+
+class Server(Protocol):
+    """The server of the fixture `postgres_server`."""
+
+    def url(self, database: str) -> str: ...
 
 
 class Everything(
@@ -45,5 +52,5 @@ class TestSqliteLedger(Everything):
 @pytest.mark.needs("postgresql")
 class TestPostgresqlLedger(Everything):
     @pytest.fixture
-    def url(self, postgres_url: str) -> str:
-        return own_schema(postgres_url)
+    def url(self, postgres_server: Server) -> str:
+        return own_schema(postgres_server.url("postgres"))

@@ -22,7 +22,9 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], s
     """Addresses of empty ledgers of a kind."""
 
     def make(kind: str) -> str:
-        return own_file(tmp_path) if kind == "sqlite" else own_schema(request.getfixturevalue("postgres_url"))
+        if kind == "sqlite":
+            return own_file(tmp_path)
+        return own_schema(request.getfixturevalue("postgres_server").url("postgres"))
 
     return make
 
