@@ -76,6 +76,8 @@ def holders(db: Database, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
 
 def newer(db: Database, scope: Scope, rows: pl.DataFrame) -> pl.Series:
     """Keys of the rows (columns key, version) of which the ledger has a newer version."""
+    if not rows.height:
+        return rows["key"]
     db.stage("ponte_wanted", rows)
     found = db.query(
         "SELECT s.key FROM ponte_wanted s JOIN ponte_records r ON r.scope = $1 AND r.key = s.key"
