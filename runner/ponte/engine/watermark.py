@@ -6,7 +6,9 @@ catch what was committed late or has the same cursor, and fingerprints make read
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def lower_bound(watermark: str | None, overlap_s: float) -> str | None:
@@ -19,7 +21,10 @@ def lower_bound(watermark: str | None, overlap_s: float) -> str | None:
     moment = _moment(watermark)
     if moment is None:
         return watermark
-    earlier = moment - timedelta(seconds=overlap_s)
+    try:
+        earlier = moment - timedelta(seconds=overlap_s)
+    except OverflowError:
+        return None
     if "T" not in watermark and " " not in watermark:
         return earlier.date().isoformat()
     return earlier.isoformat(sep="T" if "T" in watermark else " ").replace(
@@ -34,13 +39,14 @@ def later(one: str | None, other: str | None) -> str | None:
     return max(one, other, key=_order)
 
 
-def _order(cursor: str) -> tuple[int, float, str]:
+def _order(cursor: str) -> tuple[int, int, str]:
     if _is_number(cursor):
         return (0, int(cursor), "")
     moment = _moment(cursor)
     if moment is None:
-        return (2, 0.0, cursor)
-    return (1, (moment.replace(tzinfo=None) - datetime(1, 1, 1)).total_seconds(), cursor)  # noqa: DTZ001 - a difference
+        return (2, 0, cursor)
+    in_utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return (1, (in_utc - _EPOCH) // timedelta(microseconds=1), "")
 
 
 def _is_number(text: str) -> bool:
