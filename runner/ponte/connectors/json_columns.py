@@ -14,6 +14,8 @@ from typing import Any
 
 import polars as pl
 
+from ponte.mapping.json_text import unmistakable
+
 MOST_DEPTH = 32
 MOST_NAMES = 4096
 _INT64 = range(-(2**63), 2**63)
@@ -30,7 +32,8 @@ def build_column(name: str, values: Sequence[Any], depth: int = 0) -> pl.Series:
     """A column of the narrowest type that holds all values exactly.
 
     Integers become Int64, or Decimal(38, 0) when larger; other numbers Decimal(38, greatest scale); objects structs;
-    arrays lists. Numbers of more than 38 digits, mixed kinds and objects with thousands of names become text.
+    arrays lists. Numbers of more than 38 digits, mixed kinds and objects with thousands of names become text. Where
+    there is nothing but nulls, the type is Null.
 
     Raises:
         FlawError, UnicodeEncodeError: some value cannot be taken (too deep, a name twice, a lone surrogate).
@@ -39,7 +42,7 @@ def build_column(name: str, values: Sequence[Any], depth: int = 0) -> pl.Series:
     if not kinds <= _KINDS or depth > MOST_DEPTH:
         raise FlawError(name)
     if kinds <= {str}:
-        return pl.Series(name, values, dtype=pl.String)
+        return pl.Series(name, values, dtype=pl.String() if kinds else pl.Null())
     if kinds == {bool}:
         return pl.Series(name, values, dtype=pl.Boolean)
     if kinds <= _NUMBERS:
@@ -52,9 +55,14 @@ def build_column(name: str, values: Sequence[Any], depth: int = 0) -> pl.Series:
 
 
 def build_texts(name: str, values: Sequence[Any]) -> pl.Series:
-    """A column of text: strings as they are, every other value as its JSON text."""
-    texts = [value if value is None or type(value) is str else json_text(value) for value in values]
-    return pl.Series(name, texts, dtype=pl.String)
+    """A column of text: strings as they are, numbers unmistakable, every other value as its JSON text."""
+    return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
+
+
+def _text(value: Any) -> str | None:
+    if value is None or type(value) is str:
+        return value
+    return unmistakable(value) if type(value) is Decimal else json_text(value)
 
 
 def json_text(value: Any, depth: int = 0) -> str:

@@ -144,9 +144,10 @@ def _frame(records: list[dict[str, Any]], names: list[str], declared: Sequence[D
     if len(found) > MOST_NAMES:
         raise JsonError("TooManyNames", f"the records have more than {MOST_NAMES} different fields")
     types = {field.name: field.type for field in declared}
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         {name: _declared_column(name, values, types.get(name)) for name, values in _columns(records, found)}
     )
+    return frame.with_columns(pl.col(name).cast(pl.String) for name in names if frame.schema[name] == pl.Null)
 
 
 def _columns(records: list[dict[str, Any]], names: Iterable[str]) -> Iterator[tuple[str, list[Any]]]:

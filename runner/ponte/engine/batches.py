@@ -17,25 +17,46 @@ from ponte.engine.ports import Batch
 from ponte.engine.rejecting import overdue_faults, rejects_of_batch, rejects_of_pieces
 from ponte.engine.state import RunState
 from ponte.engine.versions import versions
-from ponte.errors import StateError
+from ponte.errors import ConfigurationError, StateError
 from ponte.mapping import CompiledMapping, LookupRef, Mapped, compile_mapping
+from ponte.mapping.paths import united
 
 
 @dataclass(slots=True)
 class Mapper:
-    """The job's Mapping, compiled once per shape of the source's frames."""
+    """The job's Mapping, compiled once per shape of the source's frames.
+
+    Where no schema is declared (JSON), a field that some earlier record had is empty in those that lack it. One that no
+    record had so far stops the run: it may be a slip of the pen, and would empty the field in the target.
+    """
 
     job: Job
     ledger: Ledger
+    _earlier: pl.Schema = field(default_factory=pl.Schema)
     _compiled: dict[tuple[tuple[str, pl.DataType], ...], CompiledMapping] = field(default_factory=dict)
 
     def compiled(self, schema: pl.Schema) -> CompiledMapping:
         """The Mapping for frames of this schema."""
         shape = tuple(schema.items())
         if shape not in self._compiled:
-            self._compiled[shape] = compile_mapping(
-                self.job.mapping, schema, declared=self.job.source_object.fields, audience=self.job.audience
-            )
+            source = self.job.source_object
+            try:
+                self._compiled[shape] = compile_mapping(
+                    self.job.mapping,
+                    schema,
+                    declared=source.fields,
+                    audience=self.job.audience,
+                    earlier=self._earlier,
+                )
+            except ConfigurationError as error:
+                if error.reason != "UnknownField":
+                    raise
+                raise ConfigurationError(
+                    f"{error.message}. No record read so far has it; if it is optional, declare it in `fields` of the"
+                    f" object {source.name} (`ponte schema --lock`).",
+                    reason=error.reason,
+                ) from error
+            self._earlier = united(self._earlier, schema)
         return self._compiled[shape]
 
     async def apply(self, frame: pl.DataFrame) -> tuple[CompiledMapping, Mapped]:

@@ -36,6 +36,7 @@ def compile_mapping(
     *,
     declared: Sequence[DeclaredField] = (),
     audience: str | None = None,
+    earlier: pl.Schema | None = None,
 ) -> CompiledMapping:
     """Compiles a Mapping for the records of one schema; once per schema, not per batch.
 
@@ -44,13 +45,14 @@ def compile_mapping(
         schema: columns of the source's frames.
         declared: what the source's object says of its fields. Declared fields that the frames lack hold nothing.
         audience: the audience that the job's target names.
+        earlier: columns of frames that came before: what they had and this one lacks holds nothing.
 
     Raises:
         ConfigurationError: unknown fields (with the nearest name), refused SQL, rules that contradict each other.
     """
     chosen = audience_of(spec, audience)
     rules = needed(spec, chosen)
-    scope = scope_of(spec, schema, declared)
+    scope = scope_of(spec, schema, declared, earlier)
     program = compile_program(rules, scope)
     where = None
     if spec.where is not None:
@@ -89,8 +91,10 @@ def audience_of(spec: MappingSpec, name: str | None) -> Audience | None:
     return by_name[name]
 
 
-def scope_of(spec: MappingSpec, schema: pl.Schema, declared: Sequence[DeclaredField]) -> Scope:
-    """The fields of the source, with those that are declared and that no record had.
+def scope_of(
+    spec: MappingSpec, schema: pl.Schema, declared: Sequence[DeclaredField], earlier: pl.Schema | None = None
+) -> Scope:
+    """The fields of the source, with those that are declared or came earlier and that no record has.
 
     Raises:
         ConfigurationError: a field's name is one that the mapping uses itself.
@@ -99,9 +103,10 @@ def scope_of(spec: MappingSpec, schema: pl.Schema, declared: Sequence[DeclaredFi
         raise ConfigurationError(
             f"field {taken[0]}: names that start with {INTERNAL} are taken; rename it at the source"
         )
-    whole = pl.Schema({**{one.name: pl.Null() for one in declared}, **schema})
+    before = earlier or pl.Schema()
+    whole = pl.Schema({**dict.fromkeys([*before, *(one.name for one in declared)], pl.Null()), **schema})
     masked = sensitive_sources(spec.fields, whole) if spec.fields else frozenset()
-    return Scope(whole, {one.name: one for one in declared}, masked)
+    return Scope(whole, {one.name: one for one in declared}, masked, earlier=before)
 
 
 def needed(spec: MappingSpec, audience: Audience | None) -> list[Placed]:

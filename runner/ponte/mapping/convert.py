@@ -9,6 +9,7 @@ import polars as pl
 from ponte.mapping import dates, numbers
 from ponte.mapping.conversion import Conversion, Trouble, lost
 from ponte.mapping.forms import Form
+from ponte.mapping.json_rows import render_value
 from ponte.mapping.kinds import Kind, kind_of
 from ponte.mapping.places import RuleError
 
@@ -124,15 +125,12 @@ def _decode(value: bytes | None) -> str | None:
 
 
 def _to_json(value: pl.Expr, source: pl.DataType) -> Conversion:
-    if isinstance(source, pl.Struct):
-        return Conversion(value.struct.json_encode(), None, ())
+    if isinstance(source, pl.Struct | pl.List):
+        text = render_value(value, source, "value")
+        return Conversion(text, lost(value), (Trouble(_ALWAYS, "NotConvertible", "holds what JSON cannot express"),))
     if isinstance(source, pl.String):
         bad = value.map_batches(_is_no_json, return_dtype=pl.Boolean, is_elementwise=True)
         return Conversion(value, lambda _: bad, (Trouble(_ALWAYS, "NotConvertible", "is not JSON"),))
-    if isinstance(source, pl.List | pl.Array):
-        wrapped = pl.struct(v=value).struct.json_encode()
-        body = wrapped.str.strip_prefix('{"v":').str.strip_suffix("}")
-        return Conversion(pl.when(value.is_not_null()).then(body), None, ())
     raise RuleError("type", f"a {kind_of(source)} ({source}) cannot become json")
 
 

@@ -1,4 +1,4 @@
-"""Values inside JSON text: where a source's column holds mixed kinds, it comes as text, and paths reach into that.
+"""JSON text among other text: where a source's column holds mixed kinds, it comes as text, and paths reach into that.
 
 Plain Python, record by record: only such columns come here.
 """
@@ -6,11 +6,14 @@ Plain Python, record by record: only such columns come here.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
+
+_AMBIGUOUS = re.compile(r"-?[0-9]{1,3}\.[0-9]{3}")
 
 
 class MisfitError(ValueError):
@@ -25,6 +28,16 @@ def take(text: pl.Expr, steps: Sequence[str | int]) -> tuple[pl.Expr, pl.Expr]:
 def elements(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     """The elements of a JSON array, each as text, and where the text is no array."""
     return _pair(text, pl.List(pl.String()), _elements)
+
+
+def unmistakable(number: Decimal) -> str:
+    """The text of a JSON number that stands beside text, in a form that no locale takes for another number.
+
+    Rules read such a column by their locale, and to an Italian reader 1.234 is a thousand and more. One zero at its end
+    makes that no number to him, hence a reject, and to everybody else leaves it what it is.
+    """
+    text = str(number)
+    return f"{text}0" if _AMBIGUOUS.fullmatch(text) else text
 
 
 def _pair(text: pl.Expr, dtype: pl.DataType, read: Callable[[str], Any]) -> tuple[pl.Expr, pl.Expr]:
@@ -79,6 +92,8 @@ def _elements(text: str) -> list[str | None]:
 
 def _render(value: Any) -> str | None:
     """Strings as they are, other values as JSON text; decimals by their own digits."""
+    if isinstance(value, Decimal):
+        return unmistakable(value)
     return value if value is None or isinstance(value, str) else _json(value)
 
 

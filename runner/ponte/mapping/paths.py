@@ -57,6 +57,35 @@ class Resolved:
     misfit: pl.Expr | None = None
 
 
+NOTHING = Resolved(pl.lit(None), pl.Null())
+
+
+def is_in(path: str, schema: pl.Schema) -> bool:
+    """Whether records of this schema have a value at the path, or may have one."""
+    try:
+        resolve(path, schema)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def united(earlier: pl.Schema, schema: pl.Schema) -> pl.Schema:
+    """All fields, at every depth, of records of two schemas; where they differ in type, the second's type."""
+    names = dict.fromkeys([*earlier, *schema])
+    return pl.Schema({name: _united(earlier.get(name), schema.get(name)) for name in names})
+
+
+def _united(one: pl.DataType | None, other: pl.DataType | None) -> pl.DataType:
+    if other is None or isinstance(other, pl.Null):
+        return one or pl.Null()
+    if isinstance(one, pl.List) and isinstance(other, pl.List):
+        return pl.List(_united(_instance(one.inner), _instance(other.inner)))
+    if isinstance(one, pl.Struct) and isinstance(other, pl.Struct):
+        members = [pl.Schema({member.name: member.dtype for member in each.fields}) for each in (one, other)]
+        return pl.Struct(dict(united(*members)))
+    return other
+
+
 def resolve(path: str, schema: pl.Schema | None) -> Resolved:
     """The value at a path of the source.
 
@@ -67,7 +96,7 @@ def resolve(path: str, schema: pl.Schema | None) -> Resolved:
         ConfigurationError: there is no such field; the message names the nearest.
     """
     if schema is None:
-        return Resolved(pl.lit(None), pl.Null())
+        return NOTHING
     if path in schema:
         return Resolved(pl.col(path), schema[path])
     steps = split(path)

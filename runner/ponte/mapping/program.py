@@ -190,13 +190,16 @@ def _element_scope(origin: Origin, scope: Scope, rule: Converted) -> Scope:
     if not isinstance(origin.dtype, pl.List):
         raise RuleError("each", f"each needs a list; {origin.label.name} is {origin.dtype}")
     inner = origin.dtype.inner
+    if isinstance(inner, pl.Null):
+        return Scope(None)
     is_masked = rule.sensitive is not None or (rule.from_ is not None and scope.is_masked(rule.from_))
     if isinstance(inner, pl.Struct):
         schema = pl.Schema({member.name: member.dtype for member in inner.fields})
     else:
         schema = pl.Schema({"value": inner})
     inside = "value" if inner == pl.String else None
-    return Scope(schema, masked=frozenset(schema) if is_masked else frozenset(), inside=inside)
+    masked = frozenset(schema) if is_masked else frozenset()
+    return Scope(schema, masked=masked, inside=inside, earlier=scope.elements_of(rule.from_))
 
 
 def _checks(rules: Sequence[Placed], fields: Sequence[FieldPlan], masked: frozenset[str]) -> Iterator[Check]:

@@ -32,12 +32,14 @@ class Scope:
         declared: what the source's object says of its fields, by name.
         masked: top-level fields whose values must not be shown.
         inside: column of JSON text that all paths start in; None where paths start at columns.
+        earlier: columns of records that were read before; what they had and these lack holds nothing here.
     """
 
     schema: pl.Schema | None
     declared: Mapping[str, DeclaredField] = field(default_factory=dict)
     masked: frozenset[str] = frozenset()
     inside: str | None = None
+    earlier: pl.Schema = field(default_factory=pl.Schema)
 
     def resolve(self, path: str) -> paths.Resolved:
         """The value at a path.
@@ -45,11 +47,24 @@ class Scope:
         Raises:
             ConfigurationError: there is no such field, or it is declared as something that has no members.
         """
-        found = paths.resolve(path if self.inside in {None, path} else f"{self.inside}.{path}", self.schema)
         told = self.declared.get(paths.top_of(path, self.schema))
+        try:
+            found = paths.resolve(path if self.inside in {None, path} else f"{self.inside}.{path}", self.schema)
+        except ConfigurationError:
+            if not (told is not None and told.type == "json") and not paths.is_in(path, self.earlier):
+                raise
+            return paths.NOTHING
         if found.misfit is not None and told is not None and told.type != "json":
             raise ConfigurationError(f"there is no field {path}: {told.name} is a {told.type}", reason="UnknownField")
         return found
+
+    def elements_of(self, path: str | None) -> pl.Schema:
+        """The fields of the elements of a list, as records that were read before had them."""
+        if path is None or not paths.is_in(path, self.earlier):
+            return pl.Schema()
+        dtype = paths.resolve(path, self.earlier).dtype
+        inner = dtype.inner if isinstance(dtype, pl.List) else None
+        return pl.Schema({one.name: one.dtype for one in inner.fields}) if isinstance(inner, pl.Struct) else pl.Schema()
 
     def misfit(self, path: str, misfit: pl.Expr) -> Detail:
         """What is told where JSON text has not the shape that a path asks for."""

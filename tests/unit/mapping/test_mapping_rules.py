@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ponte.errors import ConfigurationError
 from ponte.mapping import LookupRef, Mapped, check, compile_mapping, mapping_fingerprint, run_tests
+from ponte.mapping.paths import united
 from ponte_api.mapping import MappingSpec
 from ponte_api.sync_source import DeclaredField
 
@@ -624,3 +625,91 @@ def test_the_check_of_a_list_is_not_asked_where_an_element_is_at_fault() -> None
     mapped = compile_mapping(_spec(rule, {"to": "n", "from": "N"}), frame.schema).apply(frame)
 
     assert _faults(mapped) == [(0, "l", "CheckFailed"), (1, "l[0].v", "RequiredFieldMissing")]
+
+
+def test_columns_that_hold_nothing_in_a_batch_give_nothing_at_any_path() -> None:
+    spec = _spec(
+        {"to": "city", "from": "A.b.city"},
+        {"to": "first", "from": "I[0].sku"},
+        {"to": "total", "sql": "Q * 2 + Q", "type": "decimal(12,2)"},
+        {"to": "lines", "from": "L", "each": [{"to": "s", "from": "S"}]},
+    )
+    for dtype in (pl.Null, pl.String):
+        frame = pl.DataFrame({name: pl.Series([None, None], dtype=dtype) for name in ("A", "I", "L")})
+        frame = frame.with_columns(Q=pl.lit(None))
+
+        mapped = compile_mapping(spec, frame.schema).apply(frame)
+
+        assert mapped.frame.drop("key").rows() == [(None, None, None, None)] * 2
+
+
+def test_empty_lists_are_lists_without_elements() -> None:
+    frame = pl.DataFrame({"L": pl.Series([[], None], dtype=pl.List(pl.Null))})
+
+    mapped = compile_mapping(_spec({"to": "l", "from": "L", "each": [{"to": "s", "from": "S"}]}), frame.schema)
+
+    assert mapped.apply(frame).frame["l"].to_list() == [[], None]
+
+
+def test_what_earlier_records_had_and_these_lack_is_empty_and_what_none_had_is_refused() -> None:
+    spec = _spec(
+        {"to": "mail", "from": "mail"},
+        {"to": "city", "from": "at.city"},
+        {"to": "lines", "from": "lines", "each": [{"to": "note", "from": "text.note"}]},
+    )
+    first = pl.DataFrame(
+        {"mail": ["m"], "at": [{"city": "x", "zip": 1}], "lines": [[{"sku": "a", "text": {"note": "n"}}]]}
+    )
+    second = pl.DataFrame(
+        {"at": [{"zip": 2}], "lines": [[{"sku": "b", "text": {"by": "z"}}, {"sku": "c", "text": None}]]}
+    )
+    third = pl.DataFrame({"lines": [[{"sku": "b"}]]})
+    earlier = united(first.schema, second.schema)
+
+    mapped = [
+        compile_mapping(spec, frame.schema, earlier=earlier).apply(frame).frame.drop("key").row(0)
+        for frame in (second, third)
+    ]
+
+    assert mapped == [(None, None, [{"note": None}, {"note": None}]), (None, None, [{"note": None}])]
+    with pytest.raises(ConfigurationError, match=r"there is no field mail"):
+        compile_mapping(spec, second.schema)
+    with pytest.raises(ConfigurationError, match=r"there is no field text\.note"):
+        compile_mapping(_spec(spec.fields[3].model_dump(by_alias=True, exclude_unset=True)), second.schema)
+
+
+def test_a_member_that_records_of_a_json_field_lack_is_empty() -> None:
+    frame = pl.DataFrame({"at": [{"zip": 2}]})
+
+    mapped = compile_mapping(
+        _spec({"to": "city", "from": "at.city"}), frame.schema, declared=[DeclaredField(name="at", type="json")]
+    ).apply(frame)
+
+    assert mapped.frame["city"].to_list() == [None]
+
+
+def test_nested_values_become_json_with_their_own_digits() -> None:
+    value = {"p": Decimal("1.50"), "n": 12345678901234567890, "d": dt.date(2026, 1, 2), "l": [Decimal("0.10"), None]}
+    dtype = pl.Struct({"p": pl.Decimal(38, 2), "n": pl.Decimal(38, 0), "d": pl.Date, "l": pl.List(pl.Decimal(38, 2))})
+
+    mapped = _map({"type": "json"}, [value, None], dtype)
+
+    assert mapped.frame["x"].to_list() == ['{"p":1.50,"n":12345678901234567890,"d":"2026-01-02","l":[0.10,null]}', None]
+
+
+def test_what_json_cannot_express_is_a_fault_and_not_an_empty_field() -> None:
+    mapped = _map({"type": "json"}, [{"v": 1.5}, {"v": float("nan")}])
+
+    assert _faults(mapped) == [(1, "x", "NotConvertible")]
+
+
+def test_a_number_of_json_inside_text_is_never_read_as_thousands() -> None:
+    frame = pl.DataFrame({"A": ['{"p":1.234}', '{"p":"1.234"}', '{"p":1234.5}', '{"p":12}', '{"p":"1,5"}']})
+    rule = {"to": "x", "from": "A.p", "type": "decimal(12,3)"}
+
+    italian = compile_mapping(_spec({**rule, "locale": "it"}), frame.schema).apply(frame)
+    plain = compile_mapping(_spec(rule), frame.schema).apply(frame)
+
+    assert italian.frame["x"].to_list() == [Decimal("1234.000"), Decimal("12.000"), Decimal("1.500")]
+    assert _faults(italian) == [(0, "x", "NotConvertible"), (2, "x", "NotConvertible")]
+    assert plain.frame["x"].to_list() == [Decimal("1.234"), Decimal("1.234"), Decimal("1234.500"), Decimal("12.000")]

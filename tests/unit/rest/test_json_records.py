@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponte.connectors.json_texts import render_rows
 from ponte.connectors.records import JsonError, decode, frame_records
 from ponte.errors import ConfigurationError
+from ponte.mapping.json_rows import Said, render_rows
 from ponte_api.sync_source import DeclaredField
 
 
@@ -48,7 +48,7 @@ def test_a_decimal_of_nineteen_digits_stays_exact_there_and_back():
         ("[1e-7]", pl.Decimal(38, 7)),
         ("[true, null]", pl.Boolean()),
         ('["a", null]', pl.String()),
-        ("[null]", pl.String()),
+        ("[null]", pl.Null()),
         ('[{"x": 1}, null]', pl.Struct({"x": pl.Int64()})),
         ("[[1, 2], [], null]", pl.List(pl.Int64())),
     ],
@@ -245,7 +245,7 @@ def test_fields_named_by_omit_null_are_left_out_only_where_they_are_null():
         {"sku": ["a", "b"], "mail": [None, "m"], "at": [{"city": None, "zip": None}, {"city": "Bari", "zip": "7"}]}
     )
 
-    assert render_rows(frame, frozenset({"mail", "at.city"})).to_list() == [
+    assert render_rows(frame, Said(omit_null=frozenset({"mail", "at.city"}))).to_list() == [
         '{"sku":"a","at":{"zip":null}}',
         '{"sku":"b","mail":"m","at":{"city":"Bari","zip":"7"}}',
     ]
@@ -287,3 +287,35 @@ def test_fifty_thousand_records_are_decoded_and_framed_in_time():
 
     assert frame.height == 50_000
     assert elapsed < 0.35 * 2, f"{elapsed:.2f} s"
+
+
+def test_a_column_of_nothing_but_nulls_has_no_type_unless_it_is_a_key():
+    frame = frame_records(decode('[{"sku": null, "v": null, "l": [], "s": {"a": null}}]'), needed=["sku"]).frame
+
+    assert frame.schema == {
+        "sku": pl.String,
+        "v": pl.Null,
+        "l": pl.List(pl.Null),
+        "s": pl.Struct({"a": pl.Null}),
+    }
+
+
+def test_a_number_beside_text_is_never_taken_for_thousands():
+    frame = framed('[{"v": 1.234}, {"v": "1.234"}, {"v": -12.345}, {"v": 1.2345}, {"v": 1234.567}, {"v": 7}]')
+
+    assert frame["v"].to_list() == ["1.2340", "1.234", "-12.3450", "1.2345", "1234.567", "7"]
+
+
+def test_text_of_json_fields_goes_out_as_what_it_says():
+    frame = pl.DataFrame(
+        {"a": ['{"p": 1.50}', None, "null", "[1]"], "t": ["{}"] * 4, "l": [[{"j": '"x"', "t": "1"}], [], None, []]}
+    )
+
+    texts = render_rows(frame, Said(omit_null=frozenset({"a"}), json_fields=frozenset({"a", "l.j"})))
+
+    assert texts.to_list() == [
+        '{"a":{"p": 1.50},"t":"{}","l":[{"j":"x","t":"1"}]}',
+        '{"t":"{}","l":[]}',
+        '{"a":null,"t":"{}","l":null}',
+        '{"a":[1],"t":"{}","l":[]}',
+    ]

@@ -480,3 +480,29 @@ async def test_what_a_slow_target_has_no_time_for_is_rejected_unsent_and_tried_b
     assert len(server.seen) == 5
     assert answers["outcome"].to_list() == ["done"] * 5 + ["rejected"] * 15
     assert set(answers["reason"][5:]) == {"Unavailable"}
+
+
+async def test_json_fields_are_sent_as_what_they_say(server, open_system):
+    store = RecordStore()
+    server.answer = store.answer
+    target = open_system(write=UPSERT).target("products")
+    rows = [{"sku": "a", "more": '{"sizes":[1,2]}'}, {"sku": "b", "more": None}]
+
+    answers = await target.deliver(delivery("create", rows, json_fields=frozenset({"more"})))
+
+    assert outcomes(answers) == ["done", "done"]
+    assert [store.records[key]["more"] for key in "ab"] == [{"sizes": [1, 2]}, None]
+
+
+@pytest.mark.parametrize(
+    ("write", "gives_ids"),
+    [
+        (UPSERT, False),
+        (OWN_IDS, True),
+        ({"create": "POST /products", "delete": "DELETE /products/{id}"}, True),
+        ({"create": "POST /products", "get": "GET /products/{id}"}, True),
+        ({"create": "POST /products", "id": "id"}, False),
+    ],
+)
+def test_a_target_gives_ids_where_an_address_names_one(open_system, write, gives_ids):
+    assert open_system(write=write).target("products").capabilities.gives_ids is gives_ids

@@ -21,9 +21,9 @@ from ponte.connectors.files.client import Folder
 from ponte.connectors.files.errors import translated
 from ponte.connectors.files.source import read_tables
 from ponte.connectors.json_columns import json_text
-from ponte.connectors.json_texts import render_rows
 from ponte.connectors.records import decode
 from ponte.errors import ConfigurationError
+from ponte.mapping.json_rows import Said, render_rows
 from ponte_api.sync_source import Csv, ObjectSpec
 
 Record = dict[str, Any]
@@ -87,14 +87,14 @@ class StateFile:
             snapshot.check_unchanged()
         return state
 
-    def values(self, frame: pl.DataFrame) -> list[Record]:
-        """Records of a frame as this format has them.
+    def values(self, frame: pl.DataFrame, json_fields: frozenset[str] = frozenset()) -> list[Record]:
+        """Records of a frame as this format has them; in JSON Lines, text of JSON fields as what it says.
 
         Raises:
             ConfigurationError: nested fields for CSV.
         """
         if self.spec.json_lines is not None:
-            return [decode(text) for text in render_rows(frame)]
+            return [decode(text) for text in render_rows(frame, Said(json_fields=json_fields))]
         nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
         if nested:
             raise ConfigurationError(f"{self.folder.label}: CSV cannot hold the nested field {nested[0]!r}.")

@@ -59,7 +59,8 @@ class FileTarget:
             return ANSWER_SCHEMA.to_frame()
         state = self._file.load()
         merging = _Merging(self._file, state, delivery)
-        answers = [{"row": row, **merging.take(record)} for row, record in enumerate(self._file.values(delivery.frame))]
+        records = self._file.values(delivery.frame, delivery.json_fields)
+        answers = [{"row": row, **merging.take(record)} for row, record in enumerate(records)]
         if any(answer["outcome"] == "done" for answer in answers):
             self._file.write(merging.result())
         return pl.DataFrame(answers, schema=ANSWER_SCHEMA)

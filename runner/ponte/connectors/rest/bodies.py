@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ponte.connectors.json_columns import FlawError, json_text
-from ponte.connectors.json_texts import render_rows
 from ponte.connectors.records import decode
 from ponte.connectors.rest.lookup import Lookup, Values
 from ponte.connectors.rest.templates import ID
 from ponte.connectors.rest.writing import Writing
 from ponte.engine.ports import Delivery
 from ponte.errors import ConfigurationError
+from ponte.mapping.json_rows import Said, render_rows
 
 
 class AmbiguousError(Exception):
@@ -28,9 +28,8 @@ class Bodies:
     """
 
     def __init__(self, delivery: Delivery, writing: Writing, lookup: Lookup) -> None:
-        self._texts = (
-            render_rows(delivery.frame, delivery.omit_null).to_list() if delivery.operation != "delete" else []
-        )
+        said = Said(delivery.omit_null, delivery.json_fields)
+        self._texts = render_rows(delivery.frame, said).to_list() if delivery.operation != "delete" else []
         self._lookup = lookup
         self._is_merging = (
             writing.is_replacing

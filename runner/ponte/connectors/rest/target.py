@@ -97,8 +97,7 @@ class RestTarget:
         return found[0] if len(found) == 1 else None
 
     def _id_of(self, record: dict[str, Any]) -> str | None:
-        needs_id = any(ID in endpoint.places for endpoint in self._writing.endpoints.values())
-        return take_text(record, self._writing.id_path or (ID if needs_id else None))
+        return take_text(record, self._writing.id_path or (ID if self._writing.needs_ids else None))
 
     def _where(self) -> str:
         return f"SyncSource {self._client.ground.label}, object {self._spec.name}"

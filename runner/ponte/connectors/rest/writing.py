@@ -48,6 +48,12 @@ class Writing:
         """What the object offers."""
         return frozenset(self.endpoints) | self.bulk_operations
 
+    @property
+    def needs_ids(self) -> bool:
+        """Whether some address of a record names the target's own id."""
+        addresses = [*self.endpoints.values(), *([self.get] if self.get else [])]
+        return any(ID in address.places for address in addresses)
+
     def is_repeatable(self, operation: Operation, method: str) -> bool:
         """Whether a request may be sent twice: all but creates that give ids of their own."""
         return (
@@ -67,7 +73,7 @@ class Writing:
             operations=self.operations,
             upserts=self.upserts,
             finds=finds,
-            gives_ids=any(ID in endpoint.places for endpoint in self.endpoints.values()),
+            gives_ids=self.needs_ids,
             takes_idempotency_keys=self.idempotency_header is not None,
             chunk=chunk,
             timeout_s=budget_s,

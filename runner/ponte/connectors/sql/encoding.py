@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from ponte.connectors.json_texts import render_rows
 from ponte.connectors.sql.catalogue import Column
 from ponte.connectors.sql.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError
+from ponte.mapping.json_rows import render_rows
 
 _PLAIN_INTEGER = r"^[+-]?[0-9]+$"
 _TRUE, _FALSE = ["true", "t", "1"], ["false", "f", "0"]

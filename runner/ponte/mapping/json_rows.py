@@ -1,12 +1,13 @@
-"""Rows of a frame as JSON texts, exactly and by columns: the way back from `records`.
+"""Rows of a frame and nested values as JSON texts, exactly and by columns.
 
-Why by hand: `write_ndjson` prints decimals as strings, and one `json.dumps` per record costs ten times as much.
+Why by hand: Polars' own writers print decimals as strings, and one `json.dumps` per record costs ten times as much.
 Decimals and integers go out as JSON numbers by their own digits, dates and times by ISO 8601 (UTC as `Z`).
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import polars as pl
 
@@ -17,12 +18,28 @@ _ESCAPED = ['"', "\\", *map(chr, range(0x20))]
 _ESCAPES = [json.dumps(character)[1:-1] for character in _ESCAPED]
 
 
-def render_rows(frame: pl.DataFrame, omit_null: frozenset[str] = frozenset()) -> pl.Series:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What is known of fields besides their types, by paths (`email`, `address.city`, `lines.note`).
+
+    Attributes:
+        omit_null: fields that are left out where they hold no value.
+        json_fields: fields whose text is JSON, which goes out as what it says.
+    """
+
+    omit_null: frozenset[str] = frozenset()
+    json_fields: frozenset[str] = frozenset()
+
+
+_NOTHING = Said()
+
+
+def render_rows(frame: pl.DataFrame, said: Said = _NOTHING) -> pl.Series:
     """One JSON object per row.
 
     Args:
-        frame: records, nested fields as structs and lists.
-        omit_null: paths (`email`, `address.city`) of fields that are left out where they hold no value.
+        frame: records, nested fields as structs and lists. Text of JSON fields is JSON already: Mappings check it.
+        said: of its fields.
 
     Returns:
         Texts, null for a row that JSON cannot express (NaN, infinity).
@@ -32,8 +49,17 @@ def render_rows(frame: pl.DataFrame, omit_null: frozenset[str] = frozenset()) ->
     """
     if not frame.width:
         return pl.Series("json", ["{}"] * frame.height, dtype=pl.String)
-    members = [_member(pl.col(name), name, dtype, name, omit_null) for name, dtype in frame.schema.items()]
+    members = [_member(pl.col(name), name, dtype, name, said) for name, dtype in frame.schema.items()]
     return frame.select(_braced(members).alias("json")).to_series()
+
+
+def render_value(value: pl.Expr, dtype: pl.DataType, path: str) -> pl.Expr:
+    """JSON text of a value; null where there is none, or where JSON cannot express it (NaN, infinity).
+
+    Raises:
+        ConfigurationError: a type that JSON has no form for.
+    """
+    return pl.when(value.is_not_null()).then(_value(value, dtype, path, _NOTHING))
 
 
 def _braced(members: list[pl.Expr]) -> pl.Expr:
@@ -41,24 +67,26 @@ def _braced(members: list[pl.Expr]) -> pl.Expr:
     return pl.concat_str(pl.lit("{"), inner, pl.lit("}"))
 
 
-def _member(value: pl.Expr, name: str, dtype: pl.DataType, path: str, omit_null: frozenset[str]) -> pl.Expr:
+def _member(value: pl.Expr, name: str, dtype: pl.DataType, path: str, said: Said) -> pl.Expr:
     """`,"name":value`, or nothing where it is empty and not to be sent."""
-    text = pl.concat_str(pl.lit(f",{json.dumps(name, ensure_ascii=False)}:"), _value(value, dtype, path, omit_null))
-    return pl.when(value.is_null()).then(pl.lit("")).otherwise(text) if path in omit_null else text
+    text = pl.concat_str(pl.lit(f",{json.dumps(name, ensure_ascii=False)}:"), _value(value, dtype, path, said))
+    return pl.when(value.is_null()).then(pl.lit("")).otherwise(text) if path in said.omit_null else text
 
 
-def _value(value: pl.Expr, dtype: pl.DataType, path: str, omit_null: frozenset[str]) -> pl.Expr:
+def _value(value: pl.Expr, dtype: pl.DataType, path: str, said: Said) -> pl.Expr:
     if dtype == pl.Null:
         return _NULL
     if isinstance(dtype, pl.Struct):
         members = [
-            _member(value.struct.field(field.name), field.name, field.dtype, f"{path}.{field.name}", omit_null)  # type: ignore[arg-type]  # a schema's dtypes are instances
+            _member(value.struct.field(field.name), field.name, field.dtype, f"{path}.{field.name}", said)  # type: ignore[arg-type]  # a schema's dtypes are instances
             for field in dtype.fields
         ]
         return pl.when(value.is_null()).then(_NULL).otherwise(_braced(members))
     if isinstance(dtype, pl.List):
-        items = value.list.eval(_value(pl.element(), dtype.inner, path, omit_null)).list.join(",", ignore_nulls=False)  # type: ignore[arg-type]  # as above
+        items = value.list.eval(_value(pl.element(), dtype.inner, path, said)).list.join(",", ignore_nulls=False)  # type: ignore[arg-type]  # as above
         return pl.when(value.is_null()).then(_NULL).otherwise(pl.concat_str(pl.lit("["), items, pl.lit("]")))
+    if dtype == pl.String and path in said.json_fields:
+        return value.fill_null(_NULL)
     return _scalar(value, dtype, path)
 
 
