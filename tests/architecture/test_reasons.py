@@ -56,6 +56,23 @@ def test_each_reason_has_its_page(repository: Path, modules: list[Path], pages: 
     assert {reason: path for reason, path in given.items() if reason not in pages} == {}
 
 
+def test_each_page_says_why_what_then_and_what_next(repository: Path, pages: set[str]) -> None:
+    lacking = {
+        (name, part)
+        for name in pages
+        for part in (f"# {name}", "**Why.**", "**Then.**", "**Next.**")
+        if part not in (repository / PAGES / f"{name}.md").read_text()
+    }
+
+    assert lacking == set()
+
+
+def test_the_index_names_each_page_once(repository: Path, pages: set[str]) -> None:
+    index = (repository / PAGES / "README.md").read_text()
+
+    assert sorted(re.findall(r"\]\((\w+)\.md\)", index)) == sorted(pages)
+
+
 def test_each_page_is_a_reason_of_the_code(repository: Path, modules: list[Path], pages: set[str]) -> None:
     words = {
         word for path in modules for word in re.findall(rf"\b{PASCAL_CASE.pattern}\b", (repository / path).read_text())

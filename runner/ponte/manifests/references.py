@@ -100,14 +100,17 @@ class References:
         folder = self.secrets if kind == "SECRET" else (self.configs or self.secrets)
         named = _named(kind == "SECRET", reference)
         if not _SAFE_NAME.fullmatch(reference.name) or not _SAFE_KEY.fullmatch(reference.key):
-            raise ConfigurationError(f"{what}: {named} is no valid name.", reason="InvalidReference")
+            raise ConfigurationError(
+                f'{what}: {named} is no valid name. Use letters, digits, "-", "_" and "." only.',
+                reason="InvalidReference",
+            )
         file = folder / reference.name / reference.key if folder is not None else None
         variable = variable_name(kind, reference)
         value = _file_text(file, what) if file is not None and file.is_file() else self.environment.get(variable)
         if value is None:
             raise ConfigurationError(_missing(named, what, file, variable), reason="ReferenceNotFound")
         if not (value := _without_newline(value)):
-            raise ConfigurationError(f"{what}: {named} is empty.", reason="ReferenceEmpty")
+            raise ConfigurationError(f"{what}: {named} is empty. Next: write the value there.", reason="ReferenceEmpty")
         return value
 
 
@@ -133,14 +136,21 @@ def _file_text(file: Path, what: str) -> str:
         with file.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
         if len(content) > MOST_BYTES:
-            raise ConfigurationError(f"{what}: {file} is larger than 1 MiB.", reason="ReferenceUnreadable")
+            raise ConfigurationError(
+                f"{what}: {file} is larger than 1 MiB. Next: check that it is the right file.",
+                reason="ReferenceUnreadable",
+            )
         return content.decode("utf-8")
     except OSError as error:
         raise ConfigurationError(
-            f"{what}: {file} cannot be read: {error.strerror}.", reason="ReferenceUnreadable"
+            f"{what}: {file} cannot be read: {error.strerror}. Next: let this user read it.",
+            reason="ReferenceUnreadable",
         ) from error
     except UnicodeDecodeError:
-        raise ConfigurationError(f"{what}: {file} is not UTF-8 text.", reason="ReferenceUnreadable") from None
+        raise ConfigurationError(
+            f"{what}: {file} is not UTF-8 text. Next: write it in UTF-8; certificates as PEM.",
+            reason="ReferenceUnreadable",
+        ) from None
 
 
 def _without_newline(value: str) -> str:

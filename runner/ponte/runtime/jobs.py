@@ -55,7 +55,7 @@ def object_of(manifests: Manifests, system: str, name: str) -> ObjectSpec:
     if found is None:
         offered = ", ".join(sorted(candidate.name for candidate in manifests.source(system).spec.objects))
         raise ConfigurationError(
-            f"SyncSource {system} has no object {name!r} (has: {offered}).", reason="ObjectNotFound"
+            f'SyncSource {system} has no object "{name}" (has: {offered}).', reason="UnknownObject"
         )
     return found
 

@@ -78,7 +78,7 @@ class RestSystem:
                 await self._client.get(self._client.ground.base_url)
         except PonteError as error:
             return Probe(ok=False, reason=error.reason, message=error.message)
-        return Probe(ok=True, reason="Reached", message=f"SyncSource {self._client.ground.label} answers.")
+        return Probe(ok=True, reason="Reachable", message=f"SyncSource {self._client.ground.label} answers.")
 
     async def schema(self, object_name: str) -> list[SchemaField]:
         """See `System`: from the records of the first page."""
