@@ -5,16 +5,14 @@ Reads one JSON object per line (args, env, out) and answers with one line: the e
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import os
 import sys
 import traceback
+from pathlib import Path
 
-import ponte.connectors.rest
-import ponte.connectors.sql
-import ponte.ledger.opening
-import ponte.ledger.postgres
-import ponte.manifests
 from ponte.cli.main import run_program
 from ponte.testing.run import prepare
 
@@ -26,8 +24,20 @@ def main() -> None:
         if pid == 0:
             _become(order)
         _, status = os.waitpid(pid, 0)
+        _learn(Path(f"{order['out']}.modules"))
         sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
         sys.stdout.flush()
+
+
+def _learn(modules: Path) -> None:
+    """Loads what a child had to load by itself: the next one need not. No frame is touched, so no thread is started."""
+    if not modules.exists():
+        return
+    for name in modules.read_text().split():
+        if name not in sys.modules:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+    modules.unlink()
 
 
 def _become(order: dict[str, object]) -> None:
@@ -41,6 +51,7 @@ def _become(order: dict[str, object]) -> None:
         code = run_program(order["args"])  # type: ignore[arg-type]
         sys.stdout.flush()
         sys.stderr.flush()
+        Path(f"{order['out']}.modules").write_text("\n".join(sys.modules))
     except BaseException:  # noqa: BLE001 - nothing may come back into the parent's code
         traceback.print_exc()
         sys.stderr.flush()

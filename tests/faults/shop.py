@@ -94,7 +94,7 @@ def _handler(shop: Shop) -> type[BaseHTTPRequestHandler]:
             except OSError:
                 self.close_connection = True  # whoever asked was killed
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - names of the base class
 
         def log_message(self, *_: object) -> None:
             """Says nothing."""

@@ -1,4 +1,4 @@
-"""A stage for kills: an ERP in SQLite, a target, a ledger, runs as processes, and a judge that shares no code with them."""
+"""A stage for kills: an ERP, a target, a ledger, runs as processes, and a judge that shares no code with them."""
 
 from __future__ import annotations
 
@@ -261,8 +261,7 @@ class Theatre:
         before = self.held()
         effects = len(self.shop.effects) if self.shop is not None else 0
         self.recover()
-        result = json.loads(self.said.splitlines()[-1] if self.said.startswith("{") is False else self.said)
-        account = result["account"]
+        account = json.loads(self.said[self.said.index("{") :])["account"]
         assert [account.get(part, 0) for part in ("created", "updated", "deleted")] == [0, 0, 0], account
         assert self.held() == before
         assert (len(self.shop.effects) if self.shop is not None else 0) == effects

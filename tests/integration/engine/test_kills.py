@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from faults.theatre import Theatre, play, replay_command
+from faults.theatre import Nursery, Theatre, play, replay_command
 
 pytestmark = pytest.mark.needs("postgresql")
 
@@ -38,7 +39,7 @@ def test_each_failpoint_of_the_engine_is_among_these(repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ledger", "kind"), [("sqlite", "rest"), ("postgresql", "sqlite")], ids=["sqlite-rest", "postgresql-sqlite"]
+    ("ledger", "kind"), [("sqlite", "sqlite"), ("postgresql", "sqlite")], ids=["sqlite-sqlite", "postgresql-sqlite"]
 )
 @pytest.mark.parametrize("point", FIRST)
 def test_a_first_load_killed_at_a_failpoint(theatre: Open, ledger: str, kind: str, point: str) -> None:
@@ -52,7 +53,7 @@ def test_a_first_load_killed_at_a_failpoint(theatre: Open, ledger: str, kind: st
 
 
 @pytest.mark.parametrize(
-    ("ledger", "kind"), [("sqlite", "rest"), ("postgresql", "postgresql")], ids=["sqlite-rest", "postgresql-postgresql"]
+    ("ledger", "kind"), [("sqlite", "rest-upsert"), ("postgresql", "postgresql")], ids=["sqlite-rest", "postgresql-sql"]
 )
 @pytest.mark.parametrize("point", SECOND)
 def test_a_later_run_killed_at_a_failpoint(theatre: Open, ledger: str, kind: str, point: str) -> None:
@@ -128,8 +129,6 @@ def test_a_lease_of_a_stranger_is_waited_out(theatre: Open) -> None:
 
 
 def test_two_jobs_use_one_new_sqlite_ledger_at_the_same_time(theatre: Open, tmp_path: Path) -> None:
-    import threading
-
     opened = theatre("sqlite", "sqlite")
     opened.fill(random.Random(7))
     opened.write_manifests()
@@ -143,8 +142,6 @@ def test_two_jobs_use_one_new_sqlite_ledger_at_the_same_time(theatre: Open, tmp_
     codes: dict[str, int] = {}
 
     def start(name: str) -> None:
-        from faults.theatre import Nursery
-
         nursery = Nursery()
         args = ["run", name, "-f", str(folder), "--ledger", opened.ledger]
         codes[name] = nursery.run(args, {}, tmp_path / f"{name}.txt")

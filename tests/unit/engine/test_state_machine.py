@@ -1,0 +1,149 @@
+"""Any order of edits, runs, crashes, lost and late answers and changed Mappings: a whole run puts the target in step.
+
+The machine knows the source and the Mapping in plain Python, and counts creates at a target that cannot upsert.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from ponte.engine.run import RunFailed
+from ponte_api.mapping import MappingSpec
+from unit.engine.world import BLIND_UPSERTS, GIVES_IDS, MAPPING, TAKES_KEYS, UPSERTS, World, article, make_world
+
+SKUS = [f"s{number}" for number in range(6)]
+POINTS = [
+    f"{name}.{side}"
+    for name in ("open", "claim", "deliver", "commit", "close-batch", "watermark", "claim-delete", "delete",
+                 "commit-delete", "admit", "settle-rest", "mapping", "forget", "finish")
+    for side in ("before", "after")
+]  # fmt: skip
+READS = ("all", "changes", "range", "keys")
+FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+class Synchronisation(RuleBasedStateMachine):
+    """A source that people edit, a job that is run and killed, a target that answers badly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(dir=FOLDER))
+        self.loop = asyncio.new_event_loop()
+        self.world: World
+        self.clock = 0
+        self.is_upper = False
+
+    @initialize(capabilities=st.sampled_from([UPSERTS, GIVES_IDS, BLIND_UPSERTS, TAKES_KEYS]), size=st.integers(1, 4))
+    def begin(self, capabilities: Any, size: int) -> None:
+        self.world = make_world(
+            self.folder,
+            *(article(sku, changed=0) for sku in SKUS[:3]),
+            capabilities=capabilities,
+            reads=READS,
+            batch_size=size,
+            overlap_s=0.0,
+        )
+
+    @rule(
+        sku=st.sampled_from(SKUS),
+        name=st.sampled_from(["x", "y", None]),
+        price=st.sampled_from(["1.00", "2.00"]),
+        web=st.sampled_from("SSN"),
+    )
+    def edit(self, sku: str, name: str | None, price: str, web: str) -> None:
+        self.clock += 1
+        self.world.source.put(article(sku, name=name, price=price, web=web, changed=self.clock))
+
+    @rule(sku=st.sampled_from(SKUS))
+    def delete(self, sku: str) -> None:
+        self.world.source.remove(sku)
+
+    @rule()
+    def edit_the_mapping(self) -> None:
+        self.is_upper = not self.is_upper
+        name = {"to": "name", "from": "name", "required": True, **({"case": "upper"} if self.is_upper else {})}
+        fields = [MAPPING["fields"][0], name, MAPPING["fields"][2]]  # type: ignore[index]
+        self.world.change(mapping=MappingSpec.model_validate({**MAPPING, "fields": fields}))
+
+    @rule(sku=st.sampled_from(SKUS), how=st.sampled_from(["lose", "drop", "delay"]))
+    def answer_badly(self, sku: str, how: str) -> None:
+        if how == "delay" and not self.world.target.capabilities.finds:
+            return  # nobody can tell a late effect from none: what settle is for
+        getattr(self.world.target, how).add(sku)
+
+    @rule(read=st.sampled_from(READS), write=st.sampled_from(["differences", "differences", "all"]), data=st.data())
+    def run(self, read: str, write: str, data: st.DataObject) -> None:
+        self._run(read, write, data, None)
+
+    @rule(
+        read=st.sampled_from(READS),
+        point=st.sampled_from(POINTS),
+        hit=st.integers(1, 3),
+        data=st.data(),
+    )
+    def crash(self, read: str, point: str, hit: int, data: st.DataObject) -> None:
+        self._run(read, "differences", data, (point, hit))
+        self.world.target.wake()  # what was under way arrives now or never
+        for bad in (self.world.target.lose, self.world.target.drop, self.world.target.delay):
+            bad.clear()
+
+    def _run(self, read: str, write: str, data: st.DataObject, crash: tuple[str, int] | None) -> None:
+        order: dict[str, Any] = {"write": write}
+        if read == "keys":
+            order["keys"] = data.draw(st.lists(st.sampled_from(SKUS), min_size=1, max_size=3, unique=True))
+        if read == "range":
+            order.update(lower="0", upper=str(self.clock))
+        try:
+            if crash is None:
+                self.loop.run_until_complete(self.world.run(read, **order))
+            else:
+                self.loop.run_until_complete(self.world.crash(*crash, read=read, **order))
+        except RunFailed as failed:
+            if failed.reason != "KeysBusy":  # a claim of a killed run on request lives until its time is up
+                raise
+        self.world.rows("UPDATE ponte_claims SET live_until = 1 WHERE live_until > 1")
+
+    @precondition(lambda self: hasattr(self, "world"))
+    @rule()
+    def settle(self) -> None:
+        """A whole run, and all is in step; another, and nothing is written."""
+        for bad in (self.world.target.lose, self.world.target.drop, self.world.target.delay):
+            bad.clear()
+        self.loop.run_until_complete(self.world.run())
+        self._check()
+        effects = len(self.world.target.effects)
+        self.loop.run_until_complete(self.world.run())
+        assert len(self.world.target.effects) == effects
+
+    def _check(self) -> None:
+        rejected = {row["sku"] for row in self.world.source.rows if row["web"] == "S" and not row["name"]}
+        held = {sku: (row["name"], str(row["price"])) for sku, row in self.world.target.by_sku().items()}
+        expected = {
+            sku: (row["name"].upper() if self.is_upper else row["name"], row["price"])
+            for sku, row in self.world.expected().items()
+        }
+        assert {sku: value for sku, value in held.items() if sku not in rejected} == expected
+        assert set(self.world.rejects()) == rejected
+        assert self.world.claims() == 0
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.settle()
+        self.loop.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "25"))
+TestSynchronisation = Synchronisation.TestCase
+TestSynchronisation.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+)
