@@ -96,7 +96,7 @@ spec:
   key: [number]
   fields:
   - {to: number, from: OrderID, type: integer, required: true}
-  - {to: customer, from: CustomerID}
+  - {to: customer, from: CustomerID, lookup: {system: shop, object: customers}}
   - {to: ordered_on, from: OrderDate, type: datetime}
   - {to: freight, from: Freight, type: "decimal(12,4)"}
   - {to: ship_name, from: ShipName}%(lines)s
@@ -118,13 +118,18 @@ spec: {source: {name: northwind, object: customers}, target: {name: shop, object
 apiVersion: ponte.dev/v1alpha1
 kind: SyncJob
 metadata: {name: orders}
-spec: {source: {name: northwind, object: orders}, target: {name: shop, object: orders}, mapping: order, batchSize: 100}
+spec:
+  source: {name: northwind, object: orders}
+  target: {name: shop, object: orders}
+  mapping: order
+  batchSize: 100
+  deletes: {policy: delete}
 """
 LINES = """
   - to: lines
     from: lines
     each:
-    - {to: sku, from: ProductID, type: integer, required: true}
+    - {to: sku, from: ProductID, type: integer, required: true, lookup: {system: shop, object: products}}
     - {to: price, from: UnitPrice, type: "decimal(12,4)", required: true}
     - {to: quantity, from: Quantity, type: integer, required: true}
     - {to: discount, from: Discount, type: "decimal(6,4)", required: true}"""

@@ -119,3 +119,32 @@ async def test_a_product_that_leaves_the_source_leaves_the_target(
 
     assert result.account.deleted == 2
     check_products(copy, postgres_url)
+
+
+async def test_orders_wait_for_their_customers_and_products_then_come_go_and_change(
+    copy: Path, make_runtime: MakeRuntime, postgres_url: str
+) -> None:
+    runtime = make_runtime("sqlite")
+
+    early = await runtime.run(RunRequest("orders"))
+    assert (early.account.read, early.account.deferred, early.account.written) == (830, 830, 0)
+    assert ask_target(postgres_url, "SELECT count(*) FROM orders") == [(0,)]
+
+    await run_all(runtime)
+    check_lines(copy, postgres_url)
+
+    ask_source(
+        copy,
+        "INSERT INTO Orders (OrderID, CustomerID, Freight) VALUES (20000, 'ALFKI', 1.5)",
+        'INSERT INTO "Order Details" VALUES (20000, 77, 9.99, 3, 0)',
+        "UPDATE Orders SET CustomerID = 'ANATR' WHERE OrderID = 10250",
+        'DELETE FROM "Order Details" WHERE OrderID = 10248',
+        "DELETE FROM Orders WHERE OrderID = 10248",
+    )
+    changed = (await run_all(runtime))["orders"]
+
+    assert (changed.account.created, changed.account.updated, changed.account.deleted) == (1, 1, 1)
+    check_lines(copy, postgres_url)
+    orders = "SELECT {} , {} FROM orders ORDER BY 1"
+    expected = ask_source(copy, orders.format("OrderID", "CustomerID"))
+    assert ask_target(postgres_url, orders.format("number", "customer")) == expected
