@@ -50,7 +50,7 @@ REJECT_REASONS = {
     "LookupPending": "The record that it refers to has not been delivered yet: it is deferred.",
     "LookupNotFound": "The record that it refers to has not been delivered within the job's patience.",
     "SourceKeyMissing": "The source key has no value.",
-    "NaturalKeyMissing": "The natural key has no value.",
+    "NaturalKeyMissing": "The natural key has no value, or one that cannot be kept: over 1,024 bytes, or with a NUL.",
     "NaturalKeyChanged": "The record was delivered under another natural key.",
     "DuplicateKey": "The same source key came twice in one reading.",
     "DuplicateTargetKey": "Two source records have the same natural key.",

@@ -120,7 +120,7 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
     live_s = state.begin_claim()
     grant = await ports.ledger.claim(state.writer, claimed.match_to_schema(CLAIM_SCHEMA), live_s)
     await ports.failpoint("claim-delete.after")
-    rows = rows.filter(~pl.col("key").is_in(grant.lost.implode()))
+    rows = rows.filter(~pl.col("key").is_in(pl.concat([grant.lost, grant.erased]).implode()))
     if not rows.height:
         await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result()))
         return

@@ -107,6 +107,10 @@ async def _claim(state: RunState, chunk: Chunk, verdicts: pl.DataFrame) -> tuple
     with state.stage("claim"):
         grant = await ports.ledger.claim(state.writer, rows.match_to_schema(CLAIM_SCHEMA), live_s)
     await ports.failpoint("claim.after")
+    if not grant.erased.is_empty():
+        erased = sent.filter(pl.col("key").is_in(grant.erased.implode()))
+        state.leave_erased(erased.height)
+        verdicts = verdicts.filter(~pl.col("row").is_in(erased["row"].implode()))
     if not grant.lost.is_empty():
         lost = sent.filter(pl.col("key").is_in(grant.lost.implode()))
         state.lose(lost.select("key", "version"))

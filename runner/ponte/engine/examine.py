@@ -18,7 +18,7 @@ from ponte.mapping import Mapped
 
 OUTCOMES = pl.Enum(["keyless", "duplicate", "rejected", "deferred", "skipped", "left", "unchanged", "create", "update"])
 MAX_KEY_BYTES = 1024
-"""Longest canonical source key; PostgreSQL cannot index keys of more than 2,700 bytes."""
+"""Longest canonical key; PostgreSQL cannot index one of more than 2,700 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,17 @@ class Examined:
 def identify(frame: pl.DataFrame, key_fields: Sequence[str], versions: pl.Series) -> pl.DataFrame:
     """Columns row, key, hash, version: the canonical source key of each record, taken before `where` and Mapping.
 
-    A key that is missing, empty or too long is null.
+    A key that is missing, empty, too long or holds a NUL is null.
     """
     rows = pl.DataFrame({"key": key_text(frame, key_fields), "version": versions}).with_row_index("row")
-    usable = pl.when(pl.col("key").str.len_bytes() <= MAX_KEY_BYTES).then(pl.col("key"))
-    named = rows.with_columns(usable.alias("key"))
+    named = rows.with_columns(_if_usable("key"))
     return named.select("row", "key", hash_text(pl.col("key")).alias("hash"), "version")
+
+
+def _if_usable(key: str) -> pl.Expr:
+    """A canonical key that every ledger can hold, else null."""
+    is_usable = (pl.col(key).str.len_bytes() <= MAX_KEY_BYTES) & ~pl.col(key).str.contains("\0", literal=True)
+    return pl.when(is_usable).then(pl.col(key)).alias(key)
 
 
 def first_of_key(rows: pl.DataFrame) -> pl.Series:
@@ -81,7 +86,8 @@ def consider(rows: pl.DataFrame, first: pl.Series, mapped: Mapped, natural_key: 
     named = rows[mapped.rows.filter(wanted)].with_columns(
         key_text(records, natural_key).alias("natural_key"), fingerprints(records).alias("fingerprint")
     )
-    return Considered(named.with_columns(hash_text(pl.col("natural_key")).alias("natural")), records)
+    usable = named.with_columns(_if_usable("natural_key"))
+    return Considered(usable.with_columns(hash_text(pl.col("natural_key")).alias("natural")), records)
 
 
 def decide(
@@ -125,7 +131,7 @@ def decide(
 
 
 _KEY_MESSAGES = {
-    "NaturalKeyMissing": "the natural key has no value; every field of it is needed",
+    "NaturalKeyMissing": "the natural key has no value, is longer than 1,024 bytes or holds a NUL character",
     "DuplicateTargetKey": "another record of the source has the same natural key; change one of the two",
     "NaturalKeyChanged": "the record was delivered under another natural key; remove it there, then retry the reject",
 }

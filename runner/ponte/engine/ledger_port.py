@@ -89,11 +89,18 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A claim. `lost`: keys that another claimed or delivered newer; `doubtful`: keys with an unsettled older claim."""
+    """A claim, and the keys that it does not hold or holds with a doubt.
+
+    Attributes:
+        lost: another writer claimed them, or delivered something newer.
+        doubtful: claimed, but an older claim of them was never settled.
+        erased: a person asked that they be forgotten: they are never delivered again.
+    """
 
     claim: int
     lost: pl.Series
     doubtful: pl.Series
+    erased: pl.Series
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class RecordedLedger:
     async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:  # noqa: ARG002 - all is granted
         """Grants all, marks nothing."""
         none = rows["key"].clear()
-        return Grant(claim=0, lost=none, doubtful=none)
+        return Grant(claim=0, lost=none, doubtful=none, erased=none)
 
     async def commit(self, writer: Writer, commit: Commit) -> None:  # noqa: ARG002 - a plan has one writer
         """Keeps the rejects."""

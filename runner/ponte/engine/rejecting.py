@@ -80,7 +80,7 @@ def rejects_of_batch(examined: Examined, read_before: int, *, is_final: bool) ->
     """
     keyless = examined.rows.filter(pl.col("outcome") == "keyless")
     position = pl.concat_str(pl.lit("record "), (pl.col("row") + read_before + 1).cast(pl.String))
-    without = "the source key has no value or is longer than 1,024 bytes"
+    without = "the source key has no value, is longer than 1,024 bytes or holds a NUL character"
     parts = [
         rejects_of(examined.rows, examined.faults, "map"),
         rejects_of(examined.rows, deferral_faults(examined.deferred), "lookup", "deferred"),

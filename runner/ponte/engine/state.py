@@ -52,6 +52,7 @@ class RunState:
     left: list[pl.DataFrame] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
     settled: list[pl.Series] = field(default_factory=list)
+    erased: int = 0
     keyless: int = 0
     unreadable: int = 0
     problems: list[str] = field(default_factory=list)
@@ -72,10 +73,19 @@ class RunState:
         unreadable = [f"{self.unreadable:,} pieces of the source are no records"] if self.unreadable else []
         return keyless + unreadable + self.problems
 
+    @property
+    def _erasures(self) -> list[str]:
+        return [f"erased on request and left alone: {self.erased:,}"] if self.erased else []
+
     def count(self, **outcomes: int) -> None:
         """Adds records that were read to the account, each with its outcome."""
         self.account = self.account + Account(read=sum(outcomes.values()), **outcomes)
         self.ports.on_progress(Progress(self.account, self.announced))
+
+    def leave_erased(self, records: int) -> None:
+        """Counts records that are left alone because a person asked that they be forgotten."""
+        self.erased += records
+        self.count(skipped=records)
 
     def count_deleted(self, records: int) -> None:
         """Adds records that were removed from the target; they were not read."""
@@ -192,7 +202,7 @@ class RunState:
             account=self.account,
             rejects=self.levels,
             watermark=self.watermark,
-            notes=self.notes + self.shortcomings,
+            notes=self.notes + self.shortcomings + self._erasures,
             error=error,
         )
 

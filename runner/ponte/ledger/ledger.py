@@ -152,10 +152,11 @@ class StoredLedger:
         older = rows.filter(pl.col("operation") != "create") if is_alone else rows
         newer = records.newer(db, writer.scope, older.select("key", "version"))
         erased = erasure.erased_keys(db, writer.scope, rows["key"])
-        lost = pl.concat([contest.lost, newer, erased]).unique()
-        kept = rows.filter(~pl.col("key").is_in(lost.implode()))
+        lost = pl.concat([contest.lost, newer]).unique()
+        lost = lost.filter(~lost.is_in(erased.implode()))
+        kept = rows.filter(~pl.col("key").is_in(pl.concat([lost, erased]).implode()))
         claim = claims.add(db, writer, kept, until)
-        return Grant(claim, lost, contest.doubtful.filter(~contest.doubtful.is_in(lost.implode())))
+        return Grant(claim, lost, contest.doubtful.filter(contest.doubtful.is_in(kept["key"].implode())), erased)
 
     def _commit(self, writer: Writer, commit: Commit) -> None:
         db, scope = self._db, writer.scope
