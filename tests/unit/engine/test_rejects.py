@@ -1,0 +1,226 @@
+"""Rejects from first day to last, thresholds, doubles, look-ups that wait, and records the target already has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from ponte.engine.job import RejectLimits
+from ponte.engine.ports import Read
+from ponte.engine.run import RunFailed
+from ponte.errors import TransientError
+from unit.engine.world import GIVES_IDS, UPSERTS, World, article
+
+MakeWorld = Callable[..., World]
+ALL = ("all", "keys", "changes", "range")
+THREE = [article("a", changed=1), article("b", changed=2), article("c", changed=3)]
+
+
+async def test_a_reject_is_new_once_then_known_then_closed(world: MakeWorld) -> None:
+    made = world(*THREE, article("bad", name=None))
+
+    first, second = await made.run(), await made.run()
+    made.source.put(article("bad"))
+    third = await made.run()
+
+    assert [(r.rejects.new, r.rejects.open, r.rejects.closed) for r in (first, second, third)] == [
+        (1, 1, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+    ]
+    assert [r.phase for r in (first, second, third)] == ["PartiallySucceeded", "PartiallySucceeded", "Succeeded"]
+    made.assert_in_step()
+
+
+async def test_a_reject_whose_record_is_gone_is_closed_by_a_whole_reading(world: MakeWorld) -> None:
+    made = world(*THREE, article("bad", name=None))
+    await made.run()
+    made.source.remove("bad")
+
+    await made.run()
+
+    assert made.rejects() == {}
+
+
+async def test_one_reject_holds_all_faults_of_its_record(world: MakeWorld) -> None:
+    made = world(article("bad", name=None, price="a lot"))
+
+    result = await made.run()
+
+    faults = json.loads(made.rows("SELECT faults FROM ponte_rejects")[0][0])
+    assert {fault["field"] for fault in faults} == {"name", "price"}
+    assert result.account.rejected == 1
+
+
+async def test_what_the_target_refuses_is_a_reject_and_the_rest_goes_through(world: MakeWorld) -> None:
+    made = world(*THREE)
+    made.target.refuse["b"] = "NotAllowed"
+
+    result = await made.run()
+
+    assert (result.account.created, result.account.rejected) == (2, 1)
+    assert made.rejects() == {"b": "NotAllowed"}
+    made.target.refuse.clear()
+    assert (await made.run()).account.created == 1
+    assert made.rejects() == {}
+
+
+@pytest.mark.parametrize("limits", [RejectLimits(max=10), RejectLimits(max_percent=Decimal(30))])
+async def test_too_many_new_rejects_stop_the_run_before_the_batch_is_sent(
+    world: MakeWorld, limits: RejectLimits
+) -> None:
+    bad = [article(f"bad{n}", name=None) for n in range(11)]
+    made = world(*THREE, *bad, rejects=limits, batch_size=100)
+
+    with pytest.raises(RunFailed) as failed:
+        await made.run()
+
+    assert (failed.value.exit_code, failed.value.reason) == (65, "TooManyRejects")
+    assert made.target.effects == []
+    assert len(made.rejects()) == 11
+
+
+async def test_a_target_that_refuses_everything_stops_the_run(world: MakeWorld) -> None:
+    records = [article(f"{n:03d}") for n in range(200)]
+    made = world(*records, batch_size=1000)
+    made.target.refuse = {record["sku"]: "NotAllowed" for record in records}
+
+    with pytest.raises(RunFailed) as failed:
+        await made.run()
+
+    assert failed.value.exit_code == 65
+    assert len(made.target.calls) == 2
+
+
+async def test_a_key_that_comes_twice_counts_once_and_is_named(world: MakeWorld) -> None:
+    made = world(*THREE)
+    made.source.rows.append(article("b", price="6.00"))
+
+    first, second = await made.run(), await made.run()
+
+    made.assert_in_step()
+    assert (first.account.duplicate, first.account.created) == (2, 3)
+    assert made.rejects() == {"duplicate of b": "DuplicateKey"}
+    assert (second.rejects.new, second.rejects.open) == (0, 1)
+    made.source.rows.pop()
+    await made.run()
+    assert made.rejects() == {}
+
+
+async def test_a_record_that_moved_to_a_later_page_is_taken_as_it_is_at_the_end_and_not_rejected(
+    world: MakeWorld,
+) -> None:
+    made = world(*THREE, batch_size=2)
+
+    def moves(page: int, read: Read) -> None:
+        if page == 1 and read.mode == "all":
+            made.source.put(article("a", price="2.00"))
+            made.source.rows.insert(0, article("new"))
+
+    made.source.during = moves
+    result = await made.run()
+
+    assert result.account.duplicate == 1
+    assert made.rejects() == {}
+    made.source.during = lambda page, read: None
+    await made.run()
+    made.assert_in_step()
+
+
+async def test_two_keys_with_one_natural_key_do_not_overwrite_each_other(world: MakeWorld) -> None:
+    same = [{"to": "sku", "from": "name"}, {"to": "name", "from": "name"}, {"to": "price", "from": "price"}]
+    made = world(
+        article("1", name="x"), article("2", name="x"), article("3", name="y"), mapping={"key": ["sku"], "fields": same}
+    )
+
+    first = await made.run()
+
+    assert (first.account.created, first.account.rejected) == (2, 1)
+    assert made.rejects() == {"2": "DuplicateTargetKey"}
+
+    made.source.rows.reverse()
+    second = await made.run()
+
+    assert second.account.unchanged == 2
+    assert made.rejects() == {"2": "DuplicateTargetKey"}
+
+
+async def test_a_natural_key_that_changed_is_rejected_and_not_doubled(world: MakeWorld) -> None:
+    by_name = [{"to": "sku", "from": "name"}, {"to": "name", "from": "name"}]
+    made = world(article("1", name="x"), mapping={"key": ["sku"], "fields": by_name})
+    await made.run()
+    made.source.put(article("1", name="z"))
+
+    await made.run()
+
+    assert made.rejects() == {"1": "NaturalKeyChanged"}
+    assert made.target.skus() == ["x"]
+
+
+@pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS])
+@pytest.mark.parametrize(
+    ("on_existing", "name", "outcome"),
+    [("adopt", "a thing", "updated"), ("skip", "theirs", "skipped"), ("fail", "theirs", "rejected")],
+)
+async def test_what_the_target_already_has_is_adopted_skipped_or_refused(
+    world: MakeWorld, capabilities: Any, on_existing: Any, name: str, outcome: str
+) -> None:
+    made = world(*THREE, on_existing=on_existing, capabilities=capabilities)
+    made.target.add({"sku": "b", "name": "theirs", "price": None})
+
+    result = await made.run()
+
+    assert made.target.by_sku()["b"]["name"] == name
+    if capabilities is GIVES_IDS:
+        assert getattr(result.account, outcome) == 1
+
+
+LINKED = {
+    "key": ["sku"],
+    "fields": [
+        {"to": "sku", "from": "sku"},
+        {"to": "name", "from": "name"},
+        {"to": "price", "from": "price", "lookup": {"system": "shop", "object": "prices"}},
+    ],
+}
+
+
+async def test_a_look_up_waits_for_the_other_job_and_is_resolved_when_it_has_delivered(world: MakeWorld) -> None:
+    made = world(article("a", price="p1"), mapping=LINKED, capabilities=GIVES_IDS)
+
+    first = await made.run()
+    assert (first.account.deferred, first.phase) == (1, "Succeeded")
+    assert made.rejects() == {"a": "LookupPending"}
+
+    other = world(article("p1"), state_id="prices", target_object="prices", capabilities=GIVES_IDS)
+    await other.run()
+    second = await made.run()
+
+    assert second.account.created == 1
+    assert made.target.by_sku()["a"]["price"] == next(iter(other.target.records))
+    assert made.rejects() == {}
+
+
+async def test_a_look_up_becomes_a_reject_when_patience_is_over(world: MakeWorld) -> None:
+    made = world(article("a", price="p1"), mapping=LINKED, patience_s=0.0)
+
+    first, second = await made.run(), await made.run()
+
+    assert (first.account.deferred, first.rejects.open) == (1, 0)
+    assert (second.account.rejected, second.rejects.open) == (1, 1)
+    assert made.rejects() == {"a": "LookupNotFound"}
+
+
+async def test_after_another_job_a_run_waits_until_that_one_has_succeeded(world: MakeWorld) -> None:
+    made = world(*THREE, after=("categories",))
+    with pytest.raises(TransientError, match="categories") as refused:
+        await made.run()
+    assert refused.value.reason == "WaitsForJob"
+    other = world(*THREE, name="categories", state_id="categories", target_object="categories")
+    await other.run()
+
+    assert (await made.run()).account.created == 3
