@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ import polars as pl
 from ponte.ledger import scopes
 from ponte.ledger.database import Database
 from ponte.ledger.stored import count
+from ponte_api.sync_job import DEFAULT_KEPT_REJECTS_S, DEFAULT_KEPT_RUNS_S, DEFAULT_KEPT_TOMBSTONES_S
 
 BATCH = 5_000
 KEPT_RUNS = 10
@@ -28,9 +30,9 @@ class Retention:
         tombstones: marks of removed records. Longer than any event may be late: an older one would revive the record.
     """
 
-    runs: timedelta | None = timedelta(days=90)
-    rejects: timedelta | None = timedelta(days=90)
-    tombstones: timedelta | None = timedelta(days=365)
+    runs: timedelta | None = timedelta(seconds=DEFAULT_KEPT_RUNS_S)
+    rejects: timedelta | None = timedelta(seconds=DEFAULT_KEPT_REJECTS_S)
+    tombstones: timedelta | None = timedelta(seconds=DEFAULT_KEPT_TOMBSTONES_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +45,37 @@ class Pruned:
     busy: tuple[str, ...]
 
 
-def prune(db: Database, retention: Retention) -> Pruned:
-    """Removes what is older than it is kept, `BATCH` rows at a time."""
-    now = db.now_us()
-    tombstones, busy = _prune_tombstones(db, _before(now, retention.tombstones))
-    return Pruned(
-        runs=_in_batches(db, _RUNS, _before(now, retention.runs)),
-        rejects=_in_batches(db, _REJECTS, _before(now, retention.rejects)),
-        tombstones=tombstones,
-        busy=tuple(busy),
-    )
+def prune(db: Database, of_state: Mapping[str, Retention] | None = None, default: Retention | None = None) -> Pruned:
+    """Removes what is older than it is kept, `BATCH` rows at a time.
+
+    Args:
+        db: the ledger.
+        of_state: how long each job keeps it, by state id.
+        default: how long all other jobs keep it.
+    """
+    now, others = db.now_us(), default or Retention()
+    runs = rejects = tombstones = 0
+    busy = []
+    for scope, state_id in db.query("SELECT id, state_id FROM ponte_scopes", (), _SCOPES).iter_rows():
+        kept = (of_state or {}).get(state_id, others)
+        runs += _in_batches(db, _RUNS, (_before(now, kept.runs), scope))
+        rejects += _in_batches(db, _REJECTS, (_before(now, kept.rejects), scope))
+        removed = _prune_tombstones(db, (_before(now, kept.tombstones), scope))
+        tombstones += removed or 0
+        busy += [state_id] if removed is None else []
+    _prune_ids(db)
+    return Pruned(runs, rejects, tombstones, tuple(busy))
 
 
 _RUNS = (
-    "DELETE FROM ponte_runs WHERE run IN (SELECT r.run FROM ponte_runs r WHERE r.ended_at < $1 AND r.pending IS NULL"
+    "DELETE FROM ponte_runs WHERE run IN (SELECT r.run FROM ponte_runs r WHERE r.scope = $2 AND r.ended_at < $1"
+    " AND r.pending IS NULL"
     " AND (SELECT COUNT(*) FROM ponte_runs n WHERE n.scope = r.scope AND n.started_at > r.started_at)"
     f" >= {KEPT_RUNS} LIMIT {BATCH})"
 )
 _REJECTS = (
-    "DELETE FROM ponte_rejects WHERE (scope, key) IN (SELECT scope, key FROM ponte_rejects"
-    f" WHERE state = 'closed' AND last_seen < $1 LIMIT {BATCH})"
+    "DELETE FROM ponte_rejects WHERE scope = $2 AND key IN (SELECT key FROM ponte_rejects"
+    f" WHERE scope = $2 AND state = 'closed' AND last_seen < $1 LIMIT {BATCH})"
 )
 _TOMBSTONES = (
     "DELETE FROM ponte_records WHERE scope = $2 AND key IN (SELECT key FROM ponte_records"
@@ -74,30 +87,27 @@ def _before(now: int, kept: timedelta | None) -> int:
     return -1 if kept is None else now - int(kept.total_seconds() * 1e6)
 
 
-def _in_batches(db: Database, sql: str, before: int) -> int:
+def _in_batches(db: Database, sql: str, values: tuple[int, int]) -> int:
     removed = 0
     while True:
         with db.transaction():
-            number = db.execute(sql, (before,))
+            number = db.execute(sql, values)
         removed += number
         if number < BATCH:
             return removed
 
 
-def _prune_tombstones(db: Database, before: int) -> tuple[int, list[str]]:
-    removed, busy = 0, []
-    for scope, state_id in db.query("SELECT id, state_id FROM ponte_scopes", (), _SCOPES).iter_rows():
-        number = BATCH
-        while number == BATCH:
-            with db.transaction():
-                if scopes.is_leased(db, scope):
-                    busy.append(state_id)
-                    break
-                number = db.execute(_TOMBSTONES, (before, scope))
-                scopes.count_outside_commit(db, scope)
-            removed += number
-    _prune_ids(db)
-    return removed, busy
+def _prune_tombstones(db: Database, values: tuple[int, int]) -> int | None:
+    """How many were removed; None where a run holds the state, which must find them as it loaded them."""
+    removed, number, (_, scope) = 0, BATCH, values
+    while number == BATCH:
+        with db.transaction():
+            if scopes.is_leased(db, scope):
+                return None
+            number = db.execute(_TOMBSTONES, values)
+            scopes.count_outside_commit(db, scope)
+        removed += number
+    return removed
 
 
 def _prune_ids(db: Database) -> int:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from ponte.engine.job import DeleteRules, Job, RejectLimits
 from ponte.errors import ConfigurationError
+from ponte.ledger.retention import Retention
 from ponte.manifests import Manifests
 from ponte_api.common import duration_seconds
 from ponte_api.mapping import Converted, MappingSpec
@@ -47,6 +50,19 @@ def resolve_job(manifests: Manifests, name: str) -> Job:
         patience_s=spec.resolved_patience_s,
         after=tuple(spec.after),
     )
+
+
+def kept_by_job(manifests: Manifests) -> dict[str, Retention]:
+    """How long each job keeps what is over, by its state id."""
+    kept = {}
+    for job in manifests.jobs.values():
+        wanted = job.spec.resolved_retention
+        kept[job.state_id] = Retention(
+            runs=timedelta(seconds=wanted.resolved_runs_s),
+            rejects=timedelta(seconds=wanted.resolved_rejects_s),
+            tombstones=timedelta(seconds=wanted.resolved_tombstones_s),
+        )
+    return kept
 
 
 def object_of(manifests: Manifests, system: str, name: str) -> ObjectSpec:

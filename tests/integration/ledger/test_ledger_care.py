@@ -181,10 +181,10 @@ def test_prune_removes_what_is_over_and_keeps_what_is_not(db: Database, fill: Fi
 
     fill(many_runs)
 
-    while_busy = prune(db, NOTHING_KEPT)
+    while_busy = prune(db, default=NOTHING_KEPT)
     with db.transaction():
         db.execute("UPDATE ponte_scopes SET lease_until = 0")
-    after = prune(db, NOTHING_KEPT)
+    after = prune(db, default=NOTHING_KEPT)
 
     assert (while_busy.rejects, while_busy.tombstones, while_busy.busy) == (1, 0, ("products",))
     assert while_busy.runs == 6
@@ -194,12 +194,25 @@ def test_prune_removes_what_is_over_and_keeps_what_is_not(db: Database, fill: Fi
     assert info(db).ids == 1
 
 
+def test_each_job_keeps_it_as_long_as_it_says(db: Database, fill: Fill) -> None:
+    fill(lived_in)
+    with db.transaction():
+        db.execute("UPDATE ponte_scopes SET lease_until = 0")
+    for_ever = Retention(runs=None, rejects=None, tombstones=None)
+
+    said = prune(db, {"products": for_ever, "another": NOTHING_KEPT}, NOTHING_KEPT)
+    unsaid = prune(db, {"another": for_ever}, NOTHING_KEPT)
+
+    assert (said.rejects, said.tombstones) == (0, 0)
+    assert (unsaid.rejects, unsaid.tombstones) == (1, 1)
+
+
 def test_what_is_kept_for_ever_stays(db: Database, fill: Fill) -> None:
     fill(lived_in)
     with db.transaction():
         db.execute("UPDATE ponte_scopes SET lease_until = 0")
 
-    pruned = prune(db, Retention(runs=None, rejects=None, tombstones=None))
+    pruned = prune(db, default=Retention(runs=None, rejects=None, tombstones=None))
 
     assert (pruned.runs, pruned.rejects, pruned.tombstones) == (0, 0, 0)
 
@@ -242,7 +255,7 @@ def test_an_erased_record_leaves_no_value_behind_and_is_not_taken_for_new(db: Da
         assert ["1 of 2 keys is not in the source: (erased)"] in messages
 
     fill(comes_again)
-    assert grants[0].lost.to_list() == keys_of(SECRET)
+    assert grants[0].erased.to_list() == keys_of(SECRET)
     message = db.query("SELECT message AS text FROM ponte_rejects", (), pl.Schema({"text": pl.String})).item()
     assert message == f"the same as (erased), or {SECRET}9"
 

@@ -15,10 +15,11 @@ from ponte.cli.render.ledgers import check_lines, document, erased_lines, info_l
 from ponte.cli.render.text import counted, escape
 from ponte.cli.stopping import StopRequest, run_until_stopped
 from ponte.cli.watching import Watch
-from ponte.cli.workspace import existing_ledger_url_of, ready_ledger_url_of
+from ponte.cli.workspace import existing_ledger_url_of, load_manifests, ready_ledger_url_of
 from ponte.errors import UsageError
 from ponte.ledger import backup, erasure, exchange, inspection, integrity, retention
 from ponte.ledger.opening import opened, shown
+from ponte.runtime.jobs import kept_by_job
 
 
 def show_info(common: Common) -> None:
@@ -46,10 +47,10 @@ def check_ledger(common: Common) -> None:
 
 
 def prune_ledger(common: Common) -> None:
-    """Removes what is older than it is kept."""
-    console = console_of(common)
+    """Removes what is older than each job keeps it; jobs that have no manifest here keep it as long as is usual."""
+    console, kept = console_of(common), kept_by_job(load_manifests(common))
     with opened(existing_ledger_url_of(common)) as db:
-        pruned = retention.prune(db, retention.Retention())
+        pruned = retention.prune(db, kept)
     if console.is_json:
         console.show_json(document(pruned))
     else:
