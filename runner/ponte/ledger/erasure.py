@@ -40,6 +40,7 @@ _SCOPE = pl.Schema(
 )
 _NAMED = pl.Schema({"key": pl.String, "natural_key": pl.String})
 _CLAIM = pl.Schema({"id": pl.Int64, "live_until": pl.Int64, "keys": pl.Binary})
+_PENDING = pl.Schema({"run": pl.String, "pending": pl.Binary})
 _TEXTS = {"ponte_rejects": ("message", "faults"), "ponte_runs": ("result",)}
 _ROW_IDS = {
     "ponte_rejects": pl.Schema({"scope": pl.Int64, "key": pl.String}),
@@ -169,6 +170,7 @@ def mark(secret: str, key: str) -> str:
 def _erase_in(db: Database, place: _Place, found: tuple[set[str], set[str]], secret: str) -> Counter[str]:
     keys, naturals = found
     counts = Counter(claims=_erase_claims(db, place.id, keys))
+    _erase_pending(db, place.id, keys)
     for key in sorted(keys):
         gone = db.execute("DELETE FROM ponte_records WHERE scope = $1 AND key = $2", (place.id, key))
         counts["records"] += gone
@@ -204,6 +206,16 @@ def _erase_claims(db: Database, scope: int, names: set[str]) -> int:
         erased += before.height - left.height
         db.execute("UPDATE ponte_claims SET keys = $2 WHERE id = $1", (claim, claims.pack(left)))
     return erased
+
+
+def _erase_pending(db: Database, scope: int, names: set[str]) -> None:
+    """Takes the record out of removals that wait for approval: what is forgotten is not removed either."""
+    rows = db.query("SELECT run, pending FROM ponte_runs WHERE scope = $1 AND pending IS NOT NULL", (scope,), _PENDING)
+    for run, pending in rows.iter_rows():
+        before = claims.unpack(pending)
+        left = before.filter(~pl.col("key").is_in(list(names)))
+        if left.height < before.height:
+            db.execute("UPDATE ponte_runs SET pending = $2 WHERE run = $1", (run, claims.pack(left)))
 
 
 def _erase_texts(db: Database, names: set[str]) -> int:
