@@ -171,6 +171,28 @@ async def test_a_run_on_request_during_a_run_of_all_is_neither_lost_nor_overwrit
         assert result.account.is_closed
 
 
+async def test_a_value_that_goes_there_and_back_around_a_run_on_request_is_not_taken_for_unchanged(
+    world: MakeWorld,
+) -> None:
+    made = world(*THREE, article("d"), batch_size=1)
+    await made.run()
+    made.source.put(article("0", changed=0))
+    made.source.rows.insert(0, made.source.rows.pop())
+    met = []
+
+    async def requested(name: str) -> None:
+        if name == "commit.after" and not met:
+            met.append(name)
+            made.source.put(article("d", price="7.00"))
+            await made.run("keys", keys=["d"])
+            made.source.put(article("d"))
+
+    await made.run(failpoint=requested)
+
+    assert met
+    made.assert_in_step()
+
+
 async def test_a_key_that_another_run_is_delivering_is_read_again_until_it_is_free(world: MakeWorld) -> None:
     made = world(*THREE)
     await made.run()
