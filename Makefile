@@ -39,6 +39,10 @@ format: $(DEV) ## Format the code and mend what ruff can mend
 generate: $(DEV) ## Write what is generated: CRDs, schemas, reference, the ledger's statements
 	@$(foreach generator,$(GENERATORS),$(BIN)/python $(generator) && ) true
 
+.PHONY: faults
+faults: $(DEV) ## Hundreds of kills at seeded places; FAULT_SEED=LEDGER:TARGET:SEED plays one again
+	@$(BIN)/python -m pytest tests/faults -n $(WORKERS) --dist worksteal -q
+
 .PHONY: bench
 bench: $(DEV) ## Records per second, time by stage, memory
 	@$(BIN)/python -m pytest tests/bench -q -s
