@@ -42,7 +42,9 @@ ROWS = {
 
 
 def make(path: Path) -> None:
-    """Makes the database; one that is there already is replaced."""
+    """Makes the database; one that is there already is replaced, any other file is left alone."""
+    if path.exists() and not path.read_bytes().startswith(b"SQLite format 3"):
+        raise SystemExit(f"{path} is no database; name another file")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     with closing(sqlite3.connect(path)) as database, database:

@@ -13,6 +13,7 @@ from record_store import RecordStore
 from rest_writes import OWN_IDS, ROWS, UPSERT, outcomes
 from scripted_server import Reply
 
+from ponte.connectors.http.deadline import work_until
 from ponte.errors import ConfigurationError, CredentialsRefused, TransientError
 
 
@@ -218,3 +219,15 @@ async def test_json_fields_are_sent_as_what_they_say(server, open_system):
 )
 def test_a_target_gives_ids_where_an_address_names_one(open_system, write, gives_ids):
     assert open_system(write=write).target("products").capabilities.gives_ids is gives_ids
+
+
+async def test_no_request_starts_after_the_time_for_its_work_however_long_it_waited_for_its_turn(
+    server, open_system, clock
+):
+    server.answer = lambda seen: Reply(404)
+    target = open_system(write=UPSERT, limits={"requestsPerSecond": 1}).target("products")
+
+    with work_until(clock.now() + timedelta(seconds=2.5)), pytest.raises(TransientError):
+        await target.find(pl.DataFrame({"sku": list("abcdefgh")}))
+
+    assert len(server.seen) == 3

@@ -161,3 +161,28 @@ async def test_a_redirected_write_is_not_followed(server, open_system):
 
     assert answers["reason"].to_list() == ["Redirected"]
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "target_id"),
+    [
+        ("/products/a%2F7", "a/7"),
+        ("{base}/products/7/", "7"),
+        ("products/7", "7"),
+        ("/orders/7", None),
+        ("https://elsewhere.example/products/7", None),
+        ("/products/7/lines", None),
+        (None, None),
+    ],
+)
+async def test_an_answer_without_a_body_gives_the_id_by_the_address_of_the_new_record(
+    server, open_system, location, target_id
+):
+    headers = {"Location": location.format(base=server.base_url)} if location else {}
+    server.answer = lambda seen: Reply(201, headers=headers)
+    target = open_system(write=OWN_IDS).target("products")
+
+    answers = await target.deliver(delivery("create", ROWS[:1]))
+
+    assert answers["target_id"].to_list() == [target_id]
+    assert outcomes(answers) == ["done" if target_id else "unknown"]

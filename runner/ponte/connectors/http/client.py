@@ -190,4 +190,6 @@ class Client:
         async with self.limits.slot():
             headers = {"Accept": "application/json", **request.headers, **self.ground.headers}
             proven = await self._auth.apply(replace(request, headers=headers))
+            if is_too_late(self.clock.now()):  # its turn, or a new token, came late
+                raise TransportError("Timeout", "not sent, the time for it was over", is_sent=False)
             return proven, await self._transport.send(proven, self.ground.timeout_s)

@@ -33,7 +33,7 @@ class Judge:
     Attributes:
         operation: create, update or delete.
         id_path: where the answer holds the target's own id.
-        gives_id: the answer must hold an id, or nobody could ever find the record again.
+        gives_id: the answer must hold an id, in its body or in the new record's address, or nobody could find it again.
         is_repeatable: the same request may be sent again without harm.
         mask: makes the server's words safe to show.
         fields: names of the fields that were sent.
@@ -84,7 +84,7 @@ class Judge:
                 return Outcome("rejected", known_id, field_of(body, self.fields), "RefusedByTarget", self.mask(words))
             return self.doubt("UnreadableAnswer", words)
         given = take_text(body, self.id_path) if self.operation != "delete" else None
-        if self.gives_id and given is None:
+        if self.gives_id and given is None and known_id is None:
             return self.doubt("NoIdInAnswer", f"HTTP {answer.status}, but the answer has no id at {self.id_path}")
         return Outcome("done", given or known_id)
 

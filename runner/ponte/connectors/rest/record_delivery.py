@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urljoin
 
 from ponte.connectors.http.client import Client
-from ponte.connectors.http.port import Request
+from ponte.connectors.http.port import Request, Response
 from ponte.connectors.rest.answers import take_text
 from ponte.connectors.rest.bodies import AmbiguousError, Bodies
 from ponte.connectors.rest.chunk import Chunk, Piece
@@ -90,10 +91,18 @@ class RecordDelivery:
         answer = await self._client.send(request, is_repeatable=self._is_repeatable)
         if self._operation not in self._admitted:
             self._refuse_settings(request, answer.status)
-        outcome = self._judge.judge(answer, values.get(ID) if ID in self._endpoint.places else self._ids[row])
+        known_id = values.get(ID) if ID in self._endpoint.places else self._ids[row]
+        outcome = self._judge.judge(answer, known_id or self._located(url, answer))
         if outcome.outcome == "done":
             self._admitted.add(self._operation)
         return outcome
+
+    def _located(self, url: str, answer: Response) -> str | None:
+        """The id of a new record by the address that the answer gives it (RFC 9110, 15.3.2)."""
+        location = answer.headers.get("location", "")
+        if answer.status != 201 or not location:
+            return None
+        return self._writing.id_of(self._client.ground.base_url, urljoin(url, location))
 
     def _refuse_settings(self, request: Request, status: int) -> None:
         """Before the first success a refusal may concern all records: the login or the settings, not this record."""

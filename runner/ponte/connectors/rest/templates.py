@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ponte.errors import ConfigurationError
 
@@ -32,6 +32,14 @@ class Endpoint:
         if any(values[place] in {"", ".", ".."} for place in self.places):
             return None
         return base_url + _PLACE.sub(lambda found: quote(values[found[1]], safe=""), self.path)
+
+    def id_in(self, base_url: str, location: str) -> str | None:
+        """The target's own id in the address of a record, where this endpoint has a place for nothing else."""
+        if self.places != (ID,):
+            return None
+        before, after = (re.escape(part) for part in self.path.split(f"{{{ID}}}", 1))
+        found = re.fullmatch(f"{before}([^/?#]+){after}/?", location.removeprefix(base_url))
+        return unquote(found[1]) if found else None
 
 
 def parse_endpoint(text: str, where: str) -> Endpoint:

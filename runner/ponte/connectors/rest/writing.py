@@ -54,6 +54,11 @@ class Writing:
         addresses = [*self.endpoints.values(), *([self.get] if self.get else [])]
         return any(ID in address.places for address in addresses)
 
+    def id_of(self, base_url: str, location: str) -> str | None:
+        """The target's own id in the address that it gave a new record."""
+        found = (endpoint.id_in(base_url, location) for endpoint in self.endpoints.values())
+        return next((target_id for target_id in found if target_id), None)
+
     def is_repeatable(self, operation: Operation, method: str) -> bool:
         """Whether a request may be sent twice: all but creates that give ids of their own."""
         return (
