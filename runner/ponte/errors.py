@@ -70,7 +70,7 @@ class TransientError(PonteError):
 
 
 class Interrupted(PonteError):
-    """A stop signal: no new operation starts, those in flight are awaited, what was acknowledged is committed. Exit 76."""
+    """A stop signal: nothing new starts, what is in flight is awaited, what was acknowledged is committed. Exit 76."""
 
     exit_code = 76
     default_reason = "Interrupted"
