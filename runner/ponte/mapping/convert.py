@@ -6,6 +6,7 @@ import json
 
 import polars as pl
 
+from ponte.errors import ConfigurationError
 from ponte.mapping import dates, numbers
 from ponte.mapping.conversion import Conversion, Trouble, lost
 from ponte.mapping.forms import Form
@@ -125,13 +126,15 @@ def _decode(value: bytes | None) -> str | None:
 
 
 def _to_json(value: pl.Expr, source: pl.DataType) -> Conversion:
-    if isinstance(source, pl.Struct | pl.List):
-        text = render_value(value, source, "value")
-        return Conversion(text, lost(value), (Trouble(_ALWAYS, "NotConvertible", "holds what JSON cannot express"),))
+    """JSON text; text of the source is JSON already, or a fault."""
     if isinstance(source, pl.String):
         bad = value.map_batches(_is_no_json, return_dtype=pl.Boolean, is_elementwise=True)
         return Conversion(value, lambda _: bad, (Trouble(_ALWAYS, "NotConvertible", "is not JSON"),))
-    raise RuleError("type", f"a {kind_of(source)} ({source}) cannot become json")
+    try:
+        text = render_value(value, source, "value")
+    except ConfigurationError as error:
+        raise RuleError("type", f"a {kind_of(source)} ({source}) cannot become json") from error
+    return Conversion(text, lost(value), (Trouble(_ALWAYS, "NotConvertible", "holds what JSON cannot express"),))
 
 
 def _is_no_json(values: pl.Series) -> pl.Series:
