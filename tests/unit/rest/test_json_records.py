@@ -281,9 +281,9 @@ def test_fifty_thousand_records_are_decoded_and_framed_in_time():
     ]
     text = json.dumps(records).encode()
 
-    started = time.perf_counter()
+    started = time.process_time()
     frame = framed(text)
-    elapsed = time.perf_counter() - started
+    elapsed = time.process_time() - started
 
     assert frame.height == 50_000
     assert elapsed < 0.35 * 2, f"{elapsed:.2f} s"
