@@ -14,7 +14,7 @@ from ponte.engine.job import Job
 from ponte.engine.known import QueriedKnown
 from ponte.engine.ledger_port import Commit, Ledger
 from ponte.engine.ports import Batch
-from ponte.engine.rejecting import overdue_faults, rejects_of_batch, rejects_of_pieces
+from ponte.engine.rejecting import overdue_faults, rejects_of_batch, rejects_of_pieces, single_fault
 from ponte.engine.state import RunState
 from ponte.engine.versions import versions
 from ponte.errors import ConfigurationError, StateError
@@ -110,9 +110,18 @@ async def _examine(state: RunState, mapper: Mapper, batch: Batch, read_at_us: in
     with state.stage("identify"):
         version = versions(frame, job.source_object.version, read_at_us)
         rows = examine.identify(frame, job.source_object.key, version)
+        unversioned = single_fault(
+            rows.filter(pl.col("version").is_null())["row"],
+            job.source_object.version,
+            "VersionMissing",
+            "the record has no version, so that nobody knows whether it is newer than what was delivered",
+        )
+        rows = rows.with_columns(pl.col("version").fill_null(0))
     with state.stage("map"):
         compiled, mapped = await mapper.apply(frame)
-    mapped = _without_overdue(state, rows, _without_faulty(mapped, batch.faults), read_at_us)
+    mapped = _without_overdue(
+        state, rows, _without_faulty(_without_faulty(mapped, unversioned), batch.faults), read_at_us
+    )
     with state.stage("compare"):
         outside = await state.ports.ledger.outside(state.writer)
         newest = QueriedKnown(state.ports.ledger, state.writer.scope) if outside.has_written else None

@@ -102,10 +102,17 @@ def plain_text(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
         has_zeros = text.str.contains(".", literal=True) & ~text.str.contains("e", literal=True)
         return pl.when(has_zeros).then(_without_zeros(text)).otherwise(text).replace("-0", "0")
     if isinstance(dtype, pl.Datetime):
-        return value.dt.cast_time_unit("us").dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
+        return _moment_text(value, dtype)
     if dtype == pl.Binary:
         return value.bin.encode("base64")
     return value.cast(pl.String)
+
+
+def _moment_text(value: pl.Expr, dtype: pl.Datetime) -> pl.Expr:
+    moment = value.dt.cast_time_unit("us")
+    if dtype.time_zone is None:
+        return moment.dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
+    return moment.dt.convert_time_zone("UTC").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")
 
 
 def _without_zeros(text: pl.Expr) -> pl.Expr:

@@ -74,6 +74,7 @@ class Scope:
     mapping_fingerprint: str | None
     watermark: str | None
     has_succeeded: bool
+    succeeded_at_us: int | None = None
 
 
 @dataclass(slots=True)

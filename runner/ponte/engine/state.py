@@ -103,11 +103,16 @@ class RunState:
         """Those of the keys that have a reject to close."""
         return keys.filter(keys.is_in(self.open_rejects["key"].implode()))
 
+    def fresh(self, rejects: pl.DataFrame) -> int:
+        """How many rejects are new since the job's last success: a run that was stopped does not make them old."""
+        success = self.writer.scope.succeeded_at_us
+        is_old = (pl.col("state") != "deferred") & (pl.col("first_seen") <= (-1 if success is None else success))
+        known = self.open_rejects.filter(is_old)["key"]
+        return rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known.implode())).height
+
     def note_rejects(self, rejects: pl.DataFrame, closed: pl.Series) -> None:
         """Counts rejects that are new to this job, and those that are closed."""
-        known = self.open_rejects.filter(pl.col("state") != "deferred")["key"]
-        fresh = rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known.implode()))
-        self.new_rejects += fresh.height
+        self.new_rejects += self.fresh(rejects)
         self.rejected.append(rejects["key"])
         self.closed_rejects += len(closed)
 

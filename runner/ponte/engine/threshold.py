@@ -18,8 +18,7 @@ async def check_before(state: RunState, rejects: pl.DataFrame, records: int) -> 
     Raises:
         RejectThreshold: too many new rejects; they are on record, nothing of the batch was delivered.
     """
-    known = state.open_rejects["key"].implode()
-    fresh = rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known)).height
+    fresh = state.fresh(rejects)
     allowed = _exceeded(state, state.new_rejects + fresh, state.account.read + records)
     if allowed is None:
         return

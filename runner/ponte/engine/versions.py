@@ -8,7 +8,7 @@ from ponte.errors import ConfigurationError
 
 
 def versions(frame: pl.DataFrame, field: str | None, read_at_us: int) -> pl.Series:
-    """The version of each record, as Int64.
+    """The version of each record, as Int64; null where the record gives none.
 
     Args:
         frame: records.
@@ -27,7 +27,7 @@ def versions(frame: pl.DataFrame, field: str | None, read_at_us: int) -> pl.Seri
             reason="UnknownField",
         )
     column = frame[field]
-    return frame.select(_as_integer(pl.col(field), column.dtype).fill_null(read_at_us).alias("version"))["version"]
+    return frame.select(_as_integer(pl.col(field), column.dtype).alias("version"))["version"]
 
 
 def _as_integer(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:

@@ -169,7 +169,8 @@ def retry(db: Database, job: str, keys: Sequence[str] | None = None) -> Reviewed
         db: the ledger.
         job: its name, or its state id.
         keys: as people write them; None: all that are open or deferred. An ambiguous or skipped one must be named: by
-            naming it, the person says that the record is not at the target, and its doubt ends.
+            naming it, the person says that the record is not at the target, and its doubt ends. Of one whose natural
+            key changed, that it was removed under the old one: it is then created under the new.
     """
     with db.transaction():
         scope, found = _found(db, job, keys, ("open", "deferred", "ambiguous", "skipped"))
@@ -177,6 +178,8 @@ def retry(db: Database, job: str, keys: Sequence[str] | None = None) -> Reviewed
         ambiguous = chosen.filter(pl.col("state") == "ambiguous")["key"]
         claims.settle_others(db, scope, ambiguous, db.now_us())
         _set_state(db, scope.id, chosen.filter(pl.col("state").is_in(["ambiguous", "skipped"]))["key"], "open")
+        if keys is not None:
+            _forget_renamed(db, scope, chosen["key"])
     return _reviewed(keys, chosen, done=chosen["key"], arrived=pl.Series([], dtype=pl.String))
 
 
@@ -220,6 +223,17 @@ def _remember(db: Database, scope: Scope, arrived: pl.DataFrame) -> None:
         " SELECT $1, key, natural_key, version FROM ponte_staged WHERE true ON CONFLICT (scope, key) DO UPDATE"
         " SET natural_key = excluded.natural_key, print_hi = NULL, print_lo = NULL, deleted_at = NULL",
         (scope.id,),
+    )
+    scopes.count_outside_commit(db, scope.id)
+
+
+def _forget_renamed(db: Database, scope: Scope, keys: pl.Series) -> None:
+    db.stage("ponte_wanted", keys.to_frame("key"))
+    db.execute(
+        "UPDATE ponte_records AS r SET print_hi = NULL, print_lo = NULL, deleted_at = $2 FROM ponte_wanted s"
+        " WHERE r.scope = $1 AND r.key = s.key AND EXISTS (SELECT 1 FROM ponte_rejects j WHERE j.scope = $1"
+        " AND j.key = r.key AND j.reason = 'NaturalKeyChanged' AND j.state = 'open')",
+        (scope.id, db.now_us()),
     )
     scopes.count_outside_commit(db, scope.id)
 

@@ -79,6 +79,7 @@ def find_scope(db: Database, identity: ScopeIdentity) -> Scope | None:
         mapping_fingerprint=row["mapping_fingerprint"],
         watermark=row["watermark"],
         has_succeeded=row["last_success_at"] is not None,
+        succeeded_at_us=row["last_success_at"],
     )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ponte.ledger import erasure, opening, runs
+from ponte.engine.run import RunFailed
+from ponte.ledger import erasure, opening, review, runs
 
 
 def test_an_erased_record_is_left_alone_by_every_later_run(trade: Any) -> None:
@@ -46,3 +47,47 @@ def test_a_key_that_cannot_be_kept_rejects_its_record_and_no_other(trade: Any, c
 
     assert (result.account.created, result.account.rejected) == (100, 1)
     assert result.account.is_closed
+
+
+def test_a_record_whose_natural_key_changed_goes_through_when_a_person_says_the_old_one_is_gone(trade: Any) -> None:
+    mapping = trade.folder / "integration" / "all.yaml"
+    trade.run()
+    text = mapping.read_text(encoding="utf-8")
+    mapping.write_text(text.replace("{to: sku, from: code, required: true}", "{to: sku, from: name, required: true}"))
+    trade.articles = {"00001": ("A-1", "1.50")}
+    changed = trade.run(keys=("00001",))
+    trade.in_shop("DELETE FROM products WHERE sku = '00001'")
+    with opening.opened(f"sqlite:///{trade.folder}/ledger.db") as ledger:
+        review.retry(ledger, "products", ["00001"])
+
+    again = trade.run(keys=("00001",))
+
+    assert (changed.account.rejected, changed.rejects.reasons[0].reason) == (1, "NaturalKeyChanged")
+    assert (again.account.created, again.rejects.open) == (1, 0)
+    assert trade.delivered["A-1"] == ("A-1", "1.50")
+
+
+def test_a_record_without_the_version_that_its_object_declares_is_rejected(trade: Any) -> None:
+    mapping = trade.folder / "integration" / "all.yaml"
+    text = mapping.read_text(encoding="utf-8")
+    mapping.write_text(text.replace("key: [code]}", "key: [code], version: price}"))
+    trade.articles = {"1": ("One", "1"), "2": ("Two", "")}
+
+    result = trade.run()
+
+    assert (result.account.created, result.account.rejected) == (1, 1)
+    assert result.rejects.reasons[0].reason == "VersionMissing"
+
+
+def test_a_broken_source_does_not_get_further_with_each_try(trade: Any) -> None:
+    trade.run()
+    trade.articles = {
+        code: ("", price) if int(code) < 40 else (name, "9.99") for code, (name, price) in trade.articles.items()
+    }
+
+    for _ in range(2):
+        with pytest.raises(RunFailed) as stopped:
+            trade.run()
+        assert (stopped.value.exit_code, stopped.value.reason) == (65, "TooManyRejects")
+
+    assert not any(price == "9.99" for _, price in trade.delivered.values())

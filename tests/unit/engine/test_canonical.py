@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -109,6 +110,13 @@ def test_a_key_gives_its_fields_back(fields: list[str]) -> None:
 @pytest.mark.parametrize("value", [42, "42", Decimal("42.00"), 42.0])
 def test_a_key_is_the_same_as_text_and_as_a_number(value: Any) -> None:
     assert key_text(pl.DataFrame({"k": [value]}), ["k"])[0] == "2:42"
+
+
+def test_a_moment_as_key_is_told_in_utc_and_says_so() -> None:
+    rome = datetime(2026, 1, 2, 3, tzinfo=ZoneInfo("Europe/Rome"))
+    frame = pl.DataFrame({"k": [rome]}, schema={"k": pl.Datetime("us", "Europe/Rome")})
+
+    assert split_key(key_text(frame, ["k"])[0]) == ["2026-01-02T02:00:00.000000Z"]
 
 
 @pytest.mark.parametrize("record", [{"a": "x", "b": None}, {"a": "x", "b": ""}, {"a": None, "b": "y"}])
