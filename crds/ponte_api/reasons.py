@@ -57,7 +57,6 @@ REJECT_REASONS = {
     "AlreadyExists": "The target has the record, the ledger does not know it, and onExisting is fail.",
     "AmbiguousCreate": "Whether the target has the record cannot be known: a person decides.",
     "AmbiguousMatch": "The target has several records with this natural key.",
-    "AmbiguousTarget": "The target answered that several records have this key.",
     "DuplicateAtTarget": "Another record of the target already has this value.",
     "ReferenceMissing": "The record refers to one that the target does not have.",
     "RefusedByTarget": "The target refused the record; the message says in which words.",

@@ -105,7 +105,7 @@ async def test_two_records_with_one_natural_key_are_reported_and_none_is_chosen(
 
     assert found.schema == FOUND_SCHEMA
     assert found.rows() == [(1, "1"), (1, "2")]
-    assert answers["reason"].to_list() == ["AmbiguousTarget"]
+    assert answers["reason"].to_list() == ["AmbiguousMatch"]
     assert store.effects == []
 
 

@@ -75,7 +75,7 @@ class BulkDelivery:
         try:
             body = await self._bodies.body(row, values, key)
         except AmbiguousError:
-            return Outcome("rejected", reason="AmbiguousTarget", message="several records of the target have this key")
+            return Outcome("rejected", reason="AmbiguousMatch", message="several records of the target have this key")
         return body or Outcome("rejected", reason="NotExpressible", message="a number is not finite")
 
     async def _send(self, piece: Piece, bodies: list[str]) -> Response:

@@ -70,7 +70,7 @@ class RecordDelivery:
         except _Refused as refused:
             return [refused.outcome]
         except AmbiguousError:
-            return [_reject("AmbiguousTarget", _AMBIGUOUS)]
+            return [_reject("AmbiguousMatch", _AMBIGUOUS)]
 
     async def _send(self, row: int) -> Outcome:
         values = await self._values(row)
