@@ -104,6 +104,7 @@ PROBLEM_REASONS = {
     "LinkLeavesSystem": "A link or redirect leads to another system; Ponte does not follow it.",
     "UnknownObject": "The SyncSource has no such object.",
     "UnknownField": "The object has no such field.",
+    "DeactivateUnmapped": "What marks a record as inactive is no mapped field, so that nothing would undo it.",
     "VersionMissing": "The record has no version, so that nobody knows whether it is newer.",
     "FieldMissing": "The file has no such field.",
     "SchemaDrift": "The system's fields differ from the declared ones.",

@@ -125,7 +125,11 @@ async def _examine(state: RunState, mapper: Mapper, batch: Batch, read_at_us: in
     with state.stage("compare"):
         outside = await state.ports.ledger.outside(state.writer)
         newest = QueriedKnown(state.ports.ledger, state.writer.scope) if outside.has_written else None
-        rows = rows.hstack(await _viewed(state, rows, newest))
+        erased = await state.ports.ledger.erased(state.writer.scope, rows["key"].drop_nulls())
+        state.erased += len(erased)
+        rows = rows.hstack(await _viewed(state, rows, newest)).with_columns(
+            pl.col("key").is_in(erased.implode()).fill_null(value=False).alias("erased")
+        )
         first = examine.first_of_key(rows)
     with state.stage("fingerprint"):
         considered = examine.consider(rows, first, mapped, compiled.key)

@@ -74,8 +74,8 @@ def _if_usable(key: str) -> pl.Expr:
 
 
 def first_of_key(rows: pl.DataFrame) -> pl.Series:
-    """Which rows are the first of their key in this reading; `seen` marks keys of earlier batches."""
-    is_first = pl.col("hash").is_first_distinct() & pl.col("key").is_not_null() & ~pl.col("seen")
+    """Which rows are the first of their key in this reading, and not erased; `seen` marks keys of earlier batches."""
+    is_first = pl.col("hash").is_first_distinct() & pl.col("key").is_not_null() & ~pl.col("seen") & ~pl.col("erased")
     return rows.select(is_first.alias("first")).to_series()
 
 
@@ -167,6 +167,8 @@ def assemble(
     outcome = (
         pl.when(pl.col("key").is_null())
         .then(pl.lit("keyless"))
+        .when("erased")
+        .then(pl.lit("skipped"))
         .when(~pl.col("first"))
         .then(pl.lit("duplicate"))
         .when((pl.col("outcome") == "left") & ~pl.col("live"))

@@ -245,6 +245,10 @@ class Ledger(Protocol):
         """Rejects: opened by this run, open now, and the most frequent open reasons with their field and count."""
         ...
 
+    async def erased(self, scope: Scope, keys: pl.Series) -> pl.Series:
+        """Those of the keys that a person asked to be forgotten: they are neither delivered nor listed."""
+        ...
+
     async def seed(self, writer: Writer, rows: pl.DataFrame) -> int:
         """Makes records known that are at the target already; gives how many.
 

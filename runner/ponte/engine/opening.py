@@ -43,6 +43,7 @@ async def open_run(ports: Ports, job: Job, order: Order) -> Opened:
         TransientError: another run of the job goes on (JobIsRunning), or a job named in `after` has not succeeded yet.
         ConfigurationError: the source cannot do the reading.
     """
+    _check_deactivation(job)
     await _check_after(ports, job)
     _check_reading(ports, job, order)
     scope = await ports.ledger.open_scope(job.identity)
@@ -109,6 +110,19 @@ def _check_reading(ports: Ports, job: Job, order: Order) -> None:
             f"SyncJob {job.name}: the object {job.source_object.name} of SyncSource {job.source_system} has no key. "
             "Name the fields that identify a record: objects[].key.",
             reason="SourceKeyUndeclared",
+        )
+
+
+def _check_deactivation(job: Job) -> None:
+    """What deactivate writes must be a mapped field: else nothing would ever undo it for a record that returns."""
+    mapped = {rule.to for rule in job.mapping.fields}
+    unmapped = [name for name, _ in job.deletes.set_fields if name not in mapped]
+    if job.deletes.policy == "deactivate" and unmapped:
+        raise ConfigurationError(
+            f"SyncJob {job.name}: deletes.set writes {', '.join(unmapped)}, which the Mapping does not make, so that a "
+            "record that returns would stay inactive. Add a rule for it to the Mapping, such as {to: "
+            f"{unmapped[0]}, value: ...}}.",
+            reason="DeactivateUnmapped",
         )
 
 

@@ -98,6 +98,10 @@ class RecordedLedger:
         """See `Ledger.reject_levels`: as they are, since nothing was written."""
         return await self.ledger.reject_levels(scope, run)
 
+    async def erased(self, scope: Scope, keys: pl.Series) -> pl.Series:
+        """See `Ledger.erased`."""
+        return await self.ledger.erased(scope, keys)
+
     async def seed(self, writer: Writer, rows: pl.DataFrame) -> int:  # noqa: ARG002 - nothing is written
         """Makes nothing known."""
         return 0

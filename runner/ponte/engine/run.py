@@ -165,13 +165,14 @@ async def _guarded(state: RunState, candidates: pl.DataFrame) -> pl.DataFrame | 
     rules = state.job.deletes
     approved = candidates.filter(pl.col("key").is_in(list(state.order.approved)))
     candidates = candidates.join(approved, on="key", how="anti", maintain_order="left")
-    if approved.height and "delete" in state.job.operations:
+    needed = "delete" if rules.policy == "delete" else "update"
+    if approved.height and needed in state.job.operations:
         await close.remove(state, approved, tuple(state.job.mapping.key))
     if not candidates.height:
         return None
     known = await _live_count(state) if candidates.height > rules.min_count else candidates.height
-    if "delete" not in state.job.operations:
-        state.notes.append(f"{candidates.height:,} records would be removed, but target.operations has no delete")
+    if needed not in state.job.operations:
+        state.notes.append(f"{candidates.height:,} records would be removed, but target.operations has no {needed}")
         return None
     if close.is_over_guard(candidates.height, known, rules.max_percent, rules.min_count):
         state.notes.append(

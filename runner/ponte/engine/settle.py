@@ -13,7 +13,7 @@ from ponte.engine.job import Job
 from ponte.engine.ports import ANSWER_SCHEMA, Delivery, Operation, TargetCapabilities
 from ponte.engine.retry import DELAYS_S, retried
 from ponte.engine.state import RunState
-from ponte.errors import TransientError
+from ponte.errors import PonteError, TransientError
 
 ANSWERED_SCHEMA = pl.Schema(
     {
@@ -144,6 +144,8 @@ async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataF
             newer = one_each(await _ask_again(state, part), part, rows)
         except TransientError:
             continue
+        except PonteError:
+            break  # the next call meets it too; what was acknowledged must be committed first
         answers = pl.concat([answers.filter(~pl.col("row").is_in(newer["row"].implode())), newer]).sort("row")
     reason = "AmbiguousCreate" if delivery.operation == "create" and not _may_ask(capabilities, "create") else None
     stays = pl.col("outcome") == "unknown"

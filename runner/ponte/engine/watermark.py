@@ -14,15 +14,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def lower_bound(watermark: str | None, overlap_s: float) -> str | None:
     """Where a reading of changes starts: the watermark less the overlap, in the form of the watermark.
 
-    Counters have no overlap in time and are read from the watermark itself, inclusive.
+    Counters have no overlap in time and are read from the watermark itself, inclusive. Other bounds are whole seconds
+    and one second earlier still: where times are text, `10:15:00Z` comes after `10:15:00.7Z`, and `.5` before `.500`.
     """
-    if watermark is None or _is_number(watermark):
+    if watermark is None or not overlap_s or _is_number(watermark):
         return watermark
     moment = _moment(watermark)
     if moment is None:
         return watermark
     try:
-        earlier = moment - timedelta(seconds=overlap_s)
+        earlier = moment.replace(microsecond=0) - timedelta(seconds=overlap_s + 1)
     except OverflowError:
         return None
     if "T" not in watermark and " " not in watermark:

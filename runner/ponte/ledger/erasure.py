@@ -173,9 +173,10 @@ def _erase_in(db: Database, place: _Place, found: tuple[set[str], set[str]], sec
     _erase_pending(db, place.id, keys)
     for key in sorted(keys):
         gone = db.execute("DELETE FROM ponte_records WHERE scope = $1 AND key = $2", (place.id, key))
+        rejected = db.execute("DELETE FROM ponte_rejects WHERE scope = $1 AND key = $2", (place.id, key))
         counts["records"] += gone
-        counts["rejects"] += db.execute("DELETE FROM ponte_rejects WHERE scope = $1 AND key = $2", (place.id, key))
-        if gone:
+        counts["rejects"] += rejected
+        if gone or rejected:
             db.execute(
                 "INSERT INTO ponte_erased (scope, mark, erased_at) VALUES ($1, $2, $3)"
                 " ON CONFLICT (scope, mark) DO UPDATE SET erased_at = excluded.erased_at",

@@ -123,6 +123,10 @@ class StoredLedger:
         """See `runs.approve`: the operations that waited, once."""
         return await self._in_transaction(lambda: runs.approve(self._db, run, by))
 
+    async def erased(self, scope: Scope, keys: pl.Series) -> pl.Series:
+        """See `Ledger.erased`."""
+        return await self._reading(lambda: erasure.erased_keys(self._db, scope, keys))
+
     async def seed(self, writer: Writer, rows: pl.DataFrame) -> int:
         """See `seeding.seed`: makes records known that are at the target."""
         return await self._in_transaction(lambda: seeding.seed(self._db, writer, rows))

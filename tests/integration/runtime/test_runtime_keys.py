@@ -24,6 +24,18 @@ def test_an_erased_record_is_left_alone_by_every_later_run(trade: Any) -> None:
     assert trade.delivered["00007"] == ("Article 7", "7.50")
 
 
+def test_an_erased_record_that_is_wrong_is_not_listed_either(trade: Any) -> None:
+    trade.articles["00007"] = ("", "1.00")
+    trade.run()
+    with opening.opened(f"sqlite:///{trade.folder}/ledger.db") as ledger:
+        erasure.erase(ledger, "00007")
+
+    again = trade.run()
+
+    assert (again.account.skipped, again.account.rejected, again.rejects.open) == (1, 0, 0)
+    assert b"00007" not in (trade.folder / "ledger.db").read_bytes()
+
+
 def test_what_waits_for_approval_forgets_an_erased_record(trade: Any) -> None:
     trade.run()
     for code in ("00003", "00004", "00005", "00006", "00007", "00008"):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ponte.engine.plan import FieldChange, PlannedChange
-from ponte.errors import UsageError
+from ponte.errors import ConfigurationError, UsageError
 from ponte.runtime import RunRequest
 
 
@@ -121,6 +121,39 @@ def test_after_the_ledger_was_lost_a_rebuilt_one_creates_nothing_twice(trade: An
     assert trade.delivered == trade.articles
     del trade.articles["00001"]
     assert trade.run().account.deleted == 1
+
+
+def test_a_deactivated_record_that_returns_is_active_again(trade: Any) -> None:
+    _deactivating(trade, "  - {to: state, value: active}\n")
+    trade.in_shop("ALTER TABLE products ADD COLUMN state TEXT")
+    trade.run()
+    gone = trade.articles.pop("00007")
+    removed = trade.run()
+    inactive = trade.in_shop("SELECT sku FROM products WHERE state = 'inactive'")
+    trade.articles["00007"] = gone
+
+    trade.run()
+
+    assert (removed.account.deleted, inactive) == (1, [("00007",)])
+    assert trade.in_shop("SELECT count(*) FROM products WHERE state = 'active'") == [(100,)]
+
+
+def test_deactivating_by_a_field_that_nothing_would_undo_is_refused(trade: Any) -> None:
+    _deactivating(trade, "")
+
+    with pytest.raises(ConfigurationError) as refused:
+        trade.run()
+
+    assert refused.value.reason == "DeactivateUnmapped"
+
+
+def _deactivating(trade: Any, rule: str) -> None:
+    manifests = trade.folder / "integration" / "all.yaml"
+    text = manifests.read_text(encoding="utf-8")
+    text = text.replace("operations: [create, update, delete]", "operations: [create, update]")
+    text = text.replace("policy: delete,", "policy: deactivate, set: [{field: state, value: inactive}],")
+    marker = '  - {to: price, from: price, type: "decimal(12,2)"}\n'
+    manifests.write_text(text.replace(marker, marker + rule), encoding="utf-8")
 
 
 def _digest(path: Path) -> str:

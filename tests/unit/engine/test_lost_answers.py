@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
 import polars as pl
 import pytest
 
 from ponte.engine.ports import Delivery, TargetCapabilities
 from ponte.engine.run import RunFailed
+from ponte.errors import CredentialsRefused
 from unit.engine.world import (
     BLIND,
     BLIND_UPSERTS,
@@ -245,3 +248,27 @@ async def test_after_a_crash_at_any_point_the_next_run_loses_and_doubles_nothing
         assert (made.claims(), made.rejects()) == (0, {})
     else:
         assert made.rejects() == {"a": "AmbiguousCreate", "b": "AmbiguousCreate"}
+
+
+@pytest.mark.parametrize("on_existing", ["adopt", "skip"])
+async def test_what_was_acknowledged_is_kept_when_a_login_ends_while_another_record_is_looked_up(
+    world: MakeWorld, on_existing: Any
+) -> None:
+    made = world(article("a"), article("b"), article("c"), capabilities=GIVES_IDS, on_existing=on_existing)
+    made.target.lose.add("b")
+    find, asked = made.target.find, []
+
+    async def refuse_the_second(keys: Any) -> Any:
+        asked.append(keys)
+        if len(asked) == 2:
+            raise CredentialsRefused("the token ended")
+        return await find(keys)
+
+    made.target.find = refuse_the_second
+    await made.run()
+    made.source.put(article("a", price="9.00"), article("b", price="9.00"), article("c", price="9.00"))
+
+    again = await made.run()
+
+    assert again.account.updated == 3
+    assert {record["price"] for record in made.target.by_sku().values()} == {Decimal("9.00")}

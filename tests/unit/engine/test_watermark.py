@@ -18,12 +18,13 @@ TIMES = st.datetimes()
     [
         (None, 300, None),
         ("17", 300, "17"),
-        ("2026-01-02T00:01:00", 300, "2026-01-01T23:56:00"),
-        ("2026-01-02 00:01:00", 300, "2026-01-01 23:56:00"),
-        ("2026-01-02T00:01:00.123456", 60, "2026-01-02T00:00:00.123456"),
-        ("2026-01-02T00:01:00Z", 60, "2026-01-02T00:00:00Z"),
-        ("2026-01-02T00:01:00+00:00", 60, "2026-01-02T00:00:00+00:00"),
+        ("2026-01-02T00:01:00", 299, "2026-01-01T23:56:00"),
+        ("2026-01-02 00:01:00", 299, "2026-01-01 23:56:00"),
+        ("2026-01-02T00:01:00.123456", 59, "2026-01-02T00:00:00"),
+        ("2026-01-02T00:01:00Z", 59, "2026-01-02T00:00:00Z"),
+        ("2026-01-02T00:01:00+00:00", 59, "2026-01-02T00:00:00+00:00"),
         ("2026-01-02", 300, "2026-01-01"),
+        ("2026-01-02 00:01:00.500", 0, "2026-01-02 00:01:00.500"),
     ],
 )
 def test_a_reading_starts_before_the_watermark_in_its_own_form(
@@ -32,15 +33,27 @@ def test_a_reading_starts_before_the_watermark_in_its_own_form(
     assert lower_bound(watermark, overlap_s) == expected
 
 
-@given(TIMES, st.floats(0, 1e6))
-def test_the_lower_bound_is_never_above_the_watermark(moment: datetime, overlap_s: float) -> None:
-    bound = lower_bound(moment.isoformat(), overlap_s)
+@given(
+    TIMES,
+    st.integers(0, 10**6),
+    st.sampled_from(["", "Z"]),
+    st.sampled_from(["seconds", "milliseconds", "microseconds"]),
+)
+def test_the_lower_bound_is_before_each_text_that_may_be_needed(
+    moment: datetime, overlap_s: int, zone: str, precision: str
+) -> None:
+    watermark = moment.isoformat(" ", precision) + zone
+
+    bound = lower_bound(watermark, overlap_s)
 
     if bound is None:
         assert moment.year == 1
         return
-    assert datetime.fromisoformat(bound) <= moment
-    assert moment - datetime.fromisoformat(bound) <= timedelta(seconds=overlap_s, microseconds=1)
+    assert bound <= watermark
+    needed = datetime.fromisoformat(watermark) - timedelta(seconds=overlap_s)
+    for shown in ("milliseconds", "microseconds"):
+        if overlap_s:
+            assert bound <= needed.replace(tzinfo=None).isoformat(" ", shown) + zone
 
 
 @given(st.integers(-(10**20), 10**20), st.integers(-(10**20), 10**20))
