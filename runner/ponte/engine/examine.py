@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ponte.engine.canonical import fingerprints, hash_text, key_text
+from ponte.engine.canonical import hash_text, key_text
 from ponte.engine.job import Job, Order
 from ponte.engine.ports import FAULT_SCHEMA
 from ponte.mapping import Mapped
@@ -79,13 +79,11 @@ def first_of_key(rows: pl.DataFrame) -> pl.Series:
     return rows.select(is_first.alias("first")).to_series()
 
 
-def consider(rows: pl.DataFrame, first: pl.Series, mapped: Mapped, natural_key: Sequence[str]) -> Considered:
-    """Gives the mapped records that are the first of their key their natural key and fingerprint."""
+def consider(rows: pl.DataFrame, first: pl.Series, mapped: Mapped, identity: pl.DataFrame) -> Considered:
+    """The mapped records that are the first of their key, with their natural key and fingerprint (`identity`)."""
     wanted = first.gather(mapped.rows)
     records = mapped.frame.filter(wanted)
-    named = rows[mapped.rows.filter(wanted)].with_columns(
-        key_text(records, natural_key).alias("natural_key"), fingerprints(records).alias("fingerprint")
-    )
+    named = rows[mapped.rows.filter(wanted)].hstack(identity.filter(wanted))
     usable = named.with_columns(_if_usable("natural_key"))
     return Considered(usable.with_columns(hash_text(pl.col("natural_key")).alias("natural")), records)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import polars as pl
 
@@ -12,6 +13,8 @@ from ponte.engine.canonical import join_key, plain_text, split_key
 from ponte.engine.job import Job
 from ponte.engine.ports import Batch, Read, Source
 from ponte.engine.state import RunState
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +25,29 @@ class Window:
     upper: str | None
 
 
-async def read_ahead(source: Source, read: Read) -> AsyncGenerator[Batch, None]:
+def read_ahead(source: Source, read: Read) -> AsyncGenerator[Batch, None]:
     """The batches of a reading; the next one is read while the last one is worked on."""
-    batches = source.read(read).__aiter__()
-    coming: asyncio.Task[Batch] = asyncio.ensure_future(_next(batches))
+    return ahead(source.read(read))
+
+
+async def ahead(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    """The same items; the next one is made while the last one is worked on."""
+    coming: asyncio.Task[T] = asyncio.ensure_future(_next(items))
     try:
         while True:
             try:
-                batch = await coming
+                item = await coming
             except StopAsyncIteration:
                 return
-            coming = asyncio.ensure_future(_next(batches))
-            yield batch
+            coming = asyncio.ensure_future(_next(items))
+            yield item
     finally:
         coming.cancel()
         await asyncio.gather(coming, return_exceptions=True)
 
 
-async def _next(batches: AsyncIterator[Batch]) -> Batch:
-    return await batches.__anext__()
+async def _next(items: AsyncIterator[T]) -> T:
+    return await items.__anext__()
 
 
 def keys_frame(job: Job, keys: pl.Series) -> pl.DataFrame:
@@ -60,19 +67,24 @@ def _fields(key: str) -> list[str]:
     return fields if join_key(fields) == key else []
 
 
-async def timed_batches(state: RunState, read: Read) -> AsyncGenerator[Batch]:
-    """The batches of a reading; between them a stop signal is obeyed."""
-    batches = read_ahead(state.ports.source, read)
+def timed_batches(state: RunState, read: Read) -> AsyncGenerator[Batch, None]:
+    """The batches of a reading, one read ahead; between them a stop signal is obeyed."""
+    return timed(state, read_ahead(state.ports.source, read))
+
+
+async def timed(state: RunState, items: AsyncGenerator[T, None]) -> AsyncGenerator[T, None]:
+    """The same items; waiting for them is timed as reading, and between them a stop signal is obeyed."""
     try:
         while True:
             with state.stage("read"):
-                batch = await anext(batches, None)
-            if batch is None:
-                return
+                try:
+                    item = await anext(items)
+                except StopAsyncIteration:
+                    return
             state.check_stop()
-            yield batch
+            yield item
     finally:
-        await batches.aclose()
+        await items.aclose()
 
 
 def last_cursor(frame: pl.DataFrame, field: str) -> str | None:

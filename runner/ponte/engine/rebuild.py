@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from ponte.engine.batches import Mapper
 from ponte.engine.canonical import hashes_of, key_text
 from ponte.engine.deliver import unless_same
 from ponte.engine.hashes import HashSet
@@ -16,6 +15,7 @@ from ponte.engine.job import Job, Order, Ports
 from ponte.engine.ledger_port import Ending
 from ponte.engine.opening import open_run
 from ponte.engine.ports import Read, Source
+from ponte.engine.preparing import Mapper
 from ponte.engine.reading import read_ahead, timed_batches
 from ponte.engine.settle import key_fields
 from ponte.engine.state import RunState

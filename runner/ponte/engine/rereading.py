@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from ponte.engine.batches import Mapper, process
+from ponte.engine.batches import process
 from ponte.engine.canonical import hashes_of
 from ponte.engine.known import QueriedKnown
 from ponte.engine.ports import Read
-from ponte.engine.reading import keys_frame, timed_batches
+from ponte.engine.preparing import Mapper, prepared_batches
+from ponte.engine.reading import keys_frame
 from ponte.engine.state import RunState
 from ponte.errors import TransientError
 
@@ -55,8 +56,8 @@ async def _read_keys(state: RunState, mapper: Mapper, keys: pl.Series) -> None:
     read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
     read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
     before, state.known, state.is_again = state.known, QueriedKnown(state.ports.ledger, state.writer.scope), True
-    async for batch in timed_batches(state, read):
-        await process(state, mapper, batch, read_at_us, None)
+    async for item in prepared_batches(state, mapper, read, read_at_us):
+        await process(state, item, None)
     state.known, state.is_again = before, False
 
 

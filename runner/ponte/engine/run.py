@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ponte.engine import close
-from ponte.engine.batches import Mapper, process
+from ponte.engine.batches import process
 from ponte.engine.canonical import hashes_of, join_key
 from ponte.engine.doubts import settle_rest
 from ponte.engine.job import Job, Order, Ports
@@ -18,7 +18,8 @@ from ponte.engine.known import IndexedKnown
 from ponte.engine.ledger_port import Commit, Ending
 from ponte.engine.opening import Opened, open_run
 from ponte.engine.ports import Batch, Read
-from ponte.engine.reading import keys_frame, last_cursor, timed_batches
+from ponte.engine.preparing import Mapper, Prepared, prepared_batches
+from ponte.engine.reading import keys_frame, last_cursor
 from ponte.engine.rereading import read_again
 from ponte.engine.state import RunState
 from ponte.engine.watermark import later, lower_bound
@@ -120,10 +121,11 @@ def _request(state: RunState, upper: str | None) -> Read:
 
 async def _read(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> _Reading:
     reading = _Reading()
-    async for batch in timed_batches(state, read):
+    async for item in prepared_batches(state, mapper, read, read_at_us):
+        batch = item.batch if isinstance(item, Prepared) else item
         reading.note(batch)
         state.announced = reading.announced
-        await process(state, mapper, batch, read_at_us, _checkpoint(state, read, batch))
+        await process(state, item, _checkpoint(state, read, batch))
     return reading
 
 

@@ -6,20 +6,21 @@ difference is looked at a second time before it is reported, since both systems 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal
 
 import polars as pl
 
-from ponte.engine.batches import Mapper
 from ponte.engine.canonical import fingerprints, hash_text, key_text, plain_text
 from ponte.engine.job import Job, Ports
 from ponte.engine.ports import Batch, Read, Source
+from ponte.engine.preparing import Mapper
 from ponte.engine.reading import keys_frame, read_ahead
 from ponte.engine.settle import key_fields
-from ponte.errors import ConfigurationError
+from ponte.errors import ConfigurationError, TransientError
+from ponte.mapping.paths import united
 
 # One side's records: natural key as hash and text, source key (null at the target), fingerprint of what is compared
 _SIDE = pl.Schema(
@@ -32,13 +33,13 @@ class Difference:
     """One record that is not the same on both sides.
 
     Attributes:
-        verdict: different; missing at the target; extra at the target.
+        verdict: different; missing at the target; extra at the target; duplicate: the target has it several times.
         natural_key: canonical.
-        key: canonical source key; None for what the source does not have.
+        key: canonical source key; None for what the source does not have, and for duplicates.
         fields: names of the fields that differ.
     """
 
-    verdict: Literal["different", "missing", "extra"]
+    verdict: Literal["different", "missing", "extra", "duplicate"]
     natural_key: str
     key: str | None
     fields: tuple[str, ...] = ()
@@ -49,7 +50,10 @@ class Verification:
     """What a verify found, in records.
 
     Attributes:
+        extra: records of the target that the source does not have; also those without a natural key.
+        duplicate: records of the target beyond the first of their natural key.
         unknown: records of the source that are rejected or wait for a look-up: there is nothing to compare.
+        rejected: those of the different and missing that are open rejects: to deliver them again may not help.
         differences: at most as many of each verdict as were asked for; the counts are of all.
     """
 
@@ -58,17 +62,22 @@ class Verification:
     different: int = 0
     missing: int = 0
     extra: int = 0
+    duplicate: int = 0
     unknown: int = 0
+    rejected: int = 0
     differences: list[Difference] = field(default_factory=list)
 
     @property
     def is_aligned(self) -> bool:
         """Whether both sides hold the same, as far as it could be compared."""
-        return not (self.different or self.missing or self.extra)
+        return not (self.different or self.missing or self.extra or self.duplicate)
 
 
 async def verify(ports: Ports, mirror: Source, job: Job, *, most: int = 1000) -> Verification:
     """Compares both sides.
+
+    The target is read first and held, by the fields that the Mapping writes: which of them it gives at all is known
+    only at its end, since records of JSON need not have all fields.
 
     Args:
         ports: as for a run; the ledger is only asked, the target only read.
@@ -77,50 +86,102 @@ async def verify(ports: Ports, mirror: Source, job: Job, *, most: int = 1000) ->
         most: most differences of each verdict to name; of those that differ, to look at again.
 
     Raises:
-        ConfigurationError: the target cannot be listed: "cannot enumerate" is not "equal".
+        ConfigurationError: the target cannot be listed, or not by its key: "cannot enumerate" is not "equal".
+        TransientError: a side was not read whole: "not read" is not "missing".
     """
     if "all" not in mirror.capabilities.reads:
-        raise ConfigurationError(
-            f"SyncJob {job.name}: {job.target_system}/{job.target_object} cannot be listed, so nothing can be said of "
-            "what it holds. Declare how it is read in objects[] of the SyncSource.",
-            reason="TargetNotReadable",
-        )
+        raise _unreadable_target(job, "cannot be listed")
     found = Verification(job.name)
-    async with aclosing(read_ahead(mirror, Read("all", job.batch_size))) as theirs:
-        first = await anext(theirs, None)
-        columns = [] if first is None else first.frame.columns
-        mapper = Mapper(job, ports.ledger)
-        ours, schema = await _source_side(ports, mapper, columns, found)
-        whole = (batch.frame async for batch in _from(first, theirs) if batch.frame.height)
-        parts = [_side(_aligned(frame, schema), job) async for frame in whole]
-    target = pl.concat([pl.DataFrame(schema=_SIDE), *parts]).unique("natural", keep="first")
+    theirs = await _target_frames(mirror, job)
+    given = pl.Schema()
+    for frame in theirs:
+        given = united(given, frame.schema)
+    if theirs and not {name.partition(".")[0] for name in job.mapping.key} <= given.keys():
+        raise _unreadable_target(job, f"is listed without its natural key ({', '.join(job.mapping.key)})")
+    mapper = Mapper(job, ports.ledger)
+    ours, mapped = await _source_side(ports, mapper, given, found)
+    target = _target_side([_side(_aligned(frame, mapped or given), job) for frame in theirs], found, most)
     joined = ours.join(target, on="natural", how="full", suffix="_target", coalesce=True)
     await _judge(ports, mapper, joined, found, most)
     return found
 
 
-async def _from(first: Batch | None, rest: AsyncIterator[Batch]) -> AsyncIterator[Batch]:
-    if first is not None:
-        yield first
-    async for batch in rest:
-        yield batch
+def _unreadable_target(job: Job, why: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"SyncJob {job.name}: {job.target_system}/{job.target_object} {why}, so nothing can be said of "
+        "what it holds. Declare how it is read in objects[] of the SyncSource.",
+        reason="TargetNotReadable",
+    )
+
+
+async def _target_frames(mirror: Source, job: Job) -> list[pl.DataFrame]:
+    """The target's records, with the fields that the Mapping writes."""
+    written = {rule.to.partition(".")[0] for rule in job.mapping.fields}
+    label = f"{job.target_system}/{job.target_object}"
+    frames = []
+    async for batch in _whole(mirror, job, label):
+        if batch.unreadable:
+            raise _not_whole(job, label, f"{batch.unreadable[0].position}: {batch.unreadable[0].message}")
+        if batch.frame.height:
+            frames.append(batch.frame.select(name for name in batch.frame.columns if name in written))
+    return frames
+
+
+async def _whole(source: Source, job: Job, label: str) -> AsyncGenerator[Batch]:
+    """The batches of a reading of all. Raises TransientError at its end where it was not whole."""
+    is_ended, announced, records = False, None, 0
+    async with aclosing(read_ahead(source, Read("all", job.batch_size))) as batches:
+        async for batch in batches:
+            is_ended = is_ended or batch.is_last
+            announced = batch.announced if batch.announced is not None else announced
+            records += batch.frame.height + len(batch.unreadable)
+            yield batch
+    if not is_ended:
+        raise _not_whole(job, label, f"the reading ended without the end mark, after {records:,} records")
+    if announced is not None and records < announced:
+        raise _not_whole(job, label, f"{announced:,} records were announced and {records:,} came")
+
+
+def _not_whole(job: Job, label: str, why: str) -> TransientError:
+    return TransientError(
+        f"SyncJob {job.name}: {label} was not read whole: {why}. What is missing cannot be told from what was not "
+        "read, so nothing was compared. Next: try again; if it stays so, see ponte doctor.",
+        reason="ReadingNotWhole",
+    )
 
 
 async def _source_side(
-    ports: Ports, mapper: Mapper, columns: list[str], found: Verification
+    ports: Ports, mapper: Mapper, given: pl.Schema, found: Verification
 ) -> tuple[pl.DataFrame, pl.Schema]:
     """The source's records, mapped, and the types of the fields that are compared."""
+    job = mapper.job
     parts, schema = [pl.DataFrame(schema=_SIDE)], pl.Schema()
-    async for batch in read_ahead(ports.source, Read("all", mapper.job.batch_size)):
+    async for batch in _whole(ports.source, job, f"{job.source_system}/{job.source_object.name}"):
+        found.unknown += len(batch.unreadable)
         if not batch.frame.height:
             continue
         _, mapped = await mapper.apply(batch.frame)
-        compared = mapped.frame.select(name for name in mapped.frame.columns if name in columns or not columns)
-        schema = compared.schema
-        found.unknown += mapped.faults["row"].n_unique() + mapped.deferred["row"].n_unique()
-        keys = key_text(batch.frame, mapper.job.source_object.key).gather(mapped.rows)
-        parts.append(_side(compared, mapper.job).with_columns(keys.alias("key")))
-    return pl.concat(parts).drop_nulls("key").unique("natural", keep="first"), schema
+        compared = mapped.frame.select(name for name in mapped.frame.columns if name in given or not given)
+        schema = united(schema, compared.schema)
+        faulty = mapped.faults["row"] if batch.faults is None else mapped.faults["row"].append(batch.faults["row"])
+        keys = key_text(batch.frame, job.source_object.key)
+        is_known = ~mapped.rows.is_in(faulty.implode()) & keys.gather(mapped.rows).is_not_null()
+        left = mapped.left.filter(~mapped.left.is_in(faulty.implode()))
+        found.unknown += batch.frame.height - is_known.sum() - len(left)
+        parts.append(_side(compared, job).with_columns(keys.gather(mapped.rows).alias("key")).filter(is_known))
+    return pl.concat(parts).unique("natural", keep="first"), schema
+
+
+def _target_side(parts: list[pl.DataFrame], found: Verification, most: int) -> pl.DataFrame:
+    """The target's records, each natural key once; what stands there several times, or without key, is counted."""
+    records = pl.concat([pl.DataFrame(schema=_SIDE), *parts])
+    named = records.drop_nulls("natural_key")
+    once = named.unique("natural", keep="first", maintain_order=True)
+    found.extra += records.height - named.height
+    found.duplicate = named.height - once.height
+    doubled = named.filter(pl.col("natural").is_duplicated()).unique("natural", keep="first", maintain_order=True)
+    found.differences += [Difference("duplicate", key, None) for key in doubled["natural_key"].head(most)]
+    return once
 
 
 def _side(frame: pl.DataFrame, job: Job) -> pl.DataFrame:
@@ -148,14 +209,27 @@ async def _judge(ports: Ports, mapper: Mapper, joined: pl.DataFrame, found: Veri
     missing, extra = joined.filter(is_missing), joined.filter(is_extra)
     suspects = joined.filter(~is_missing & ~is_extra & differs)
     confirmed = await _look_again(ports, mapper, suspects.head(most))
-    found.missing, found.extra = missing.height, extra.height
+    found.missing = missing.height
+    found.extra += extra.height
     found.different = suspects.height - min(suspects.height, most) + len(confirmed)
-    found.equal = joined.height - found.missing - found.extra - found.different
+    found.equal = joined.height - missing.height - extra.height - found.different
+    wanting = pl.Series("key", [item.key for item in confirmed], dtype=pl.String).append(missing["key"])
+    found.rejected = await _open_rejects(ports, mapper.job, wanting)
     found.differences = [
         *confirmed,
         *(Difference("missing", *row) for row in missing.head(most).select("natural_key", "key").iter_rows()),
         *(Difference("extra", *row) for row in extra.head(most).select("natural_key_target", "key").iter_rows()),
+        *found.differences,
     ]
+
+
+async def _open_rejects(ports: Ports, job: Job, keys: pl.Series) -> int:
+    """How many of these source keys have a reject that is not closed."""
+    scope = await ports.ledger.find_scope(job.identity)
+    if scope is None or keys.is_empty():
+        return 0
+    rejects = await ports.ledger.open_rejects(scope)
+    return int(keys.is_in(rejects["key"].implode()).sum())
 
 
 async def _look_again(ports: Ports, mapper: Mapper, suspects: pl.DataFrame) -> list[Difference]:

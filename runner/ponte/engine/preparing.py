@@ -1,0 +1,176 @@
+"""Preparing a batch: what can be said of its records without knowing what was delivered before.
+
+The next batch is prepared while the target and the ledger are busy with the last one. Only where a Mapping has look-ups
+must it wait: it asks for what that very batch may have delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import polars as pl
+
+from ponte.engine import examine
+from ponte.engine.canonical import fingerprints, join_key, key_text
+from ponte.engine.deliver import Shape
+from ponte.engine.job import Job
+from ponte.engine.ledger_port import Ledger
+from ponte.engine.ports import Batch, Read
+from ponte.engine.reading import ahead, timed
+from ponte.engine.rejecting import overdue_faults, single_fault
+from ponte.engine.state import RunState
+from ponte.engine.versions import versions
+from ponte.errors import ConfigurationError
+from ponte.mapping import CompiledMapping, LookupRef, Mapped, compile_mapping
+from ponte.mapping.paths import united
+from ponte_api.mapping import Converted
+
+
+@dataclass(slots=True)
+class Mapper:
+    """The job's Mapping, compiled once per shape of the source's frames.
+
+    Where no schema is declared (JSON), a field that some earlier record had is empty in those that lack it. One that no
+    record had so far stops the run: it may be a slip of the pen, and would empty the field in the target.
+    """
+
+    job: Job
+    ledger: Ledger
+    _earlier: pl.Schema = field(default_factory=pl.Schema)
+    _compiled: dict[tuple[tuple[str, pl.DataType], ...], CompiledMapping] = field(default_factory=dict)
+
+    @property
+    def has_lookups(self) -> bool:
+        """Whether a rule asks for what was delivered before."""
+        return any(_looks_up(rule) for rule in self.job.mapping.fields)
+
+    def compiled(self, schema: pl.Schema) -> CompiledMapping:
+        """The Mapping for frames of this schema."""
+        shape = tuple(schema.items())
+        if shape not in self._compiled:
+            source = self.job.source_object
+            try:
+                self._compiled[shape] = compile_mapping(
+                    self.job.mapping,
+                    schema,
+                    declared=source.fields,
+                    audience=self.job.audience,
+                    earlier=self._earlier,
+                )
+            except ConfigurationError as error:
+                if error.reason != "UnknownField":
+                    raise
+                raise ConfigurationError(
+                    f"{error.message}. No record read so far has it; if it is optional, declare it in `fields` of the"
+                    f" object {source.name} (`ponte schema --lock`).",
+                    reason=error.reason,
+                ) from error
+            self._earlier = united(self._earlier, schema)
+        return self._compiled[shape]
+
+    async def apply(self, frame: pl.DataFrame) -> tuple[CompiledMapping, Mapped]:
+        """Maps a frame, after looking up what its look-ups need."""
+        compiled = self.compiled(frame.schema)
+        wanted = compiled.lookup_values(frame)
+        found = {ref: await self._found(ref, values) for ref, values in wanted.items()}
+        return compiled, compiled.apply(frame, found)
+
+    async def _found(self, ref: LookupRef, values: pl.Series) -> pl.DataFrame:
+        keys = pl.Series("key", [join_key([value]) for value in values], dtype=pl.String)
+        answered = await self.ledger.resolve(ref.system, ref.object, ref.by, keys)
+        asked = pl.DataFrame({"asked": values, "value": keys}, schema={"asked": pl.String, "value": pl.String})
+        return asked.join(answered, on="value").select(value="asked", target_id="target_id")
+
+
+def _looks_up(rule: Converted) -> bool:
+    inner: list[Converted] = getattr(rule, "each", None) or []
+    return rule.lookup is not None or any(_looks_up(part) for part in inner)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch whose records have their keys and are mapped.
+
+    Attributes:
+        batch: as it was read.
+        rows: row, key, hash, version; one per record.
+        mapped: what the Mapping said.
+        identity: natural_key (text) and fingerprint, row by row beside the mapped records.
+        shape: what the Mapping says of all records.
+    """
+
+    batch: Batch
+    rows: pl.DataFrame
+    mapped: Mapped
+    identity: pl.DataFrame
+    shape: Shape
+
+
+async def prepared_batches(
+    state: RunState, mapper: Mapper, read: Read, read_at_us: int
+) -> AsyncGenerator[Prepared | Batch, None]:
+    """The batches of a reading, prepared; one without records stays as it is. One is prepared ahead where it may be."""
+    batches = state.ports.source.read(read)
+    if mapper.has_lookups:
+        items = _prepared(state, mapper, ahead(batches), read_at_us)
+    else:
+        items = ahead(_prepared(state, mapper, batches, read_at_us))
+    async for item in timed(state, items):
+        yield item
+
+
+async def _prepared(
+    state: RunState, mapper: Mapper, batches: AsyncIterator[Batch], read_at_us: int
+) -> AsyncGenerator[Prepared | Batch, None]:
+    async for batch in batches:
+        yield await _prepare(state, mapper, batch, read_at_us) if batch.frame.height else batch
+
+
+async def _prepare(state: RunState, mapper: Mapper, batch: Batch, read_at_us: int) -> Prepared:
+    source = state.job.source_object
+    with state.stage("identify"):
+        version = versions(batch.frame, source.version, read_at_us)
+        rows = examine.identify(batch.frame, source.key, version)
+    unversioned = single_fault(
+        rows.filter(pl.col("version").is_null())["row"],
+        source.version,
+        "VersionMissing",
+        "the record has no version, so that nobody knows whether it is newer than what was delivered",
+    )
+    rows = rows.with_columns(pl.col("version").fill_null(0))
+    with state.stage("map"):
+        compiled, mapped = await mapper.apply(batch.frame)
+    mapped = _without_faulty(_without_faulty(mapped, unversioned), batch.faults)
+    mapped = _without_overdue(state, rows, mapped, read_at_us)
+    with state.stage("fingerprint"):
+        naturals = key_text(mapped.frame, compiled.key).alias("natural_key")
+        identity = pl.DataFrame([naturals, fingerprints(mapped.frame)])
+    return Prepared(batch, rows, mapped, identity, Shape(compiled.key, compiled.omit_null, compiled.json_fields))
+
+
+def _without_faulty(mapped: Mapped, faults: pl.DataFrame | None) -> Mapped:
+    """Adds what the source already found faulty to the Mapping's faults."""
+    if faults is None or not faults.height:
+        return mapped
+    faulty = faults["row"].unique().implode()
+    passed = ~mapped.rows.is_in(faulty)
+    return Mapped(
+        frame=mapped.frame.filter(passed),
+        rows=mapped.rows.filter(passed),
+        left=mapped.left.filter(~mapped.left.is_in(faulty)),
+        faults=pl.concat([faults.match_to_schema(mapped.faults.schema), mapped.faults]),
+        deferred=mapped.deferred.filter(~pl.col("row").is_in(faulty)),
+    )
+
+
+def _without_overdue(state: RunState, rows: pl.DataFrame, mapped: Mapped, now_us: int) -> Mapped:
+    """Turns what has waited for a look-up longer than the job's patience into faults."""
+    if not mapped.deferred.height:
+        return mapped
+    since = now_us - int(state.job.patience_s * 1e6)
+    waiting = state.open_rejects.filter((pl.col("state") != "skipped") & (pl.col("first_seen") <= since))["key"]
+    late = rows.filter(pl.col("key").is_in(waiting.implode()))["row"].implode()
+    overdue = mapped.deferred.filter(pl.col("row").is_in(late))
+    faults = pl.concat([mapped.faults, overdue_faults(overdue).match_to_schema(mapped.faults.schema)])
+    return replace(mapped, faults=faults, deferred=mapped.deferred.filter(~pl.col("row").is_in(late)))
