@@ -167,7 +167,7 @@ async def _source_side(
         keys = key_text(batch.frame, job.source_object.key)
         is_known = ~mapped.rows.is_in(faulty.implode()) & keys.gather(mapped.rows).is_not_null()
         left = mapped.left.filter(~mapped.left.is_in(faulty.implode()))
-        found.unknown += batch.frame.height - is_known.sum() - len(left)
+        found.unknown += batch.frame.height - int(is_known.sum()) - len(left)
         parts.append(_side(compared, job).with_columns(keys.gather(mapped.rows).alias("key")).filter(is_known))
     return pl.concat(parts).unique("natural", keep="first"), schema
 

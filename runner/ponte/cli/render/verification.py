@@ -6,21 +6,39 @@ from ponte.cli.render.text import count, escape, flow, table
 from ponte.engine.canonical import split_key
 from ponte.engine.verify import Difference, Verification
 
-_VERDICTS = ("equal", "different", "missing", "extra", "unknown")
+_VERDICTS = ("equal", "different", "missing", "extra", "duplicate", "unknown")
+_ALWAYS = frozenset({"equal", "different", "missing", "extra", "unknown"})
 
 
 def verification_lines(found: Verification, *, most: int | None, width: int | None = None) -> list[str]:
     """The lines that `ponte verify` prints; `most` is how many differences are shown, None for all that were named."""
-    counts = [f"{verdict} {count(getattr(found, verdict))}" for verdict in _VERDICTS]
+    counts = [f"{verdict} {count(number)}" for verdict, number in _numbers(found) if verdict in _ALWAYS or number]
     lines = flow([f"{found.job}: {counts[0]}", *counts[1:]], indent="   ", width=width)
     shown = found.differences if most is None else found.differences[:most]
     lines += table([_row(difference) for difference in shown], width=width)
-    total = found.different + found.missing + found.extra
+    total = found.different + found.missing + found.extra + found.duplicate
     if (hidden := total - len(shown)) > 0:
         lines.append(f"… {count(hidden)} more" + (f": ponte verify {found.job} --all" if most is not None else ""))
     if found.is_aligned:
         return [*lines, "Both sides hold the same."]
-    return [*lines, f"Next: ponte verify {found.job} --repair delivers what differs or is missing."]
+    return [*lines, *_next_steps(found)]
+
+
+def _numbers(found: Verification) -> list[tuple[str, int]]:
+    return [(verdict, getattr(found, verdict)) for verdict in _VERDICTS]
+
+
+def _next_steps(found: Verification) -> list[str]:
+    lines = []
+    wanting = found.different + found.missing
+    if found.rejected:
+        are = "is an open reject" if found.rejected == 1 else "are open rejects"
+        lines.append(f"{count(found.rejected)} of them {are}: ponte rejects list {found.job}")
+    if wanting > found.rejected:
+        lines.append(f"Next: ponte verify {found.job} --repair delivers what differs or is missing.")
+    if not wanting:
+        lines.append("What is extra or there several times is left alone: Ponte removes only what it delivered.")
+    return lines
 
 
 def shown_key(canonical: str) -> str:
