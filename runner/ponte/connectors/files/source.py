@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from ponte.connectors.declared import check_declared
 from ponte.connectors.files.client import Folder, Snapshot
 from ponte.connectors.files.csv_text import read_csv
 from ponte.connectors.files.json_lines import read_json_lines
@@ -65,7 +66,7 @@ class FileSource:
             return None
         greatest: tuple[str, str] | None = None
         with self._folder.open(self._spec.path or "") as snapshot:
-            for table in read_tables(snapshot, self._spec, _BATCH):
+            for table in _checked(snapshot, self._spec, _BATCH):
                 cursor = _project(table.frame, [field], snapshot.label).get_column(field)
                 ordered = pl.DataFrame({"text": cursor.cast(pl.String)}).with_columns(rank=comparable(pl.col("text")))
                 row = ordered.drop_nulls("rank").sort("rank").tail(1)
@@ -77,7 +78,7 @@ class FileSource:
         chosen = pick(self._spec, read)
         with self._folder.open(self._spec.path or "") as snapshot:
             held: Batch | None = None
-            for table in resize(read_tables(snapshot, self._spec, read.batch_size), read.batch_size):
+            for table in resize(_checked(snapshot, self._spec, read.batch_size), read.batch_size):
                 if held is not None:
                     yield held
                 held = _batch(table, read, chosen, snapshot.label)
@@ -91,6 +92,14 @@ def read_tables(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterat
     if spec.json_lines is not None:
         return read_json_lines(snapshot, spec, spec.json_lines.encoding, batch_size)
     return read_csv(snapshot, spec.csv or Csv(), [field.name for field in spec.fields], batch_size)
+
+
+def _checked(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
+    """As `read_tables`; the header of a CSV file has each declared field, while JSON records have what they have."""
+    for table in read_tables(snapshot, spec, batch_size):
+        if spec.json_lines is None:
+            check_declared(spec, table.frame.columns, snapshot.label)
+        yield table
 
 
 def _batch(table: Table, read: Read, chosen: pl.Expr | None, label: str) -> Batch:

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import polars as pl
 
-from ponte.connectors.sql.catalogue import Column
+from ponte.connectors.declared import check_declared
+from ponte.connectors.sql.catalogue import Column, Relation
 from ponte.connectors.sql.client import Rows, Session, Worker
 from ponte.connectors.sql.parts import PartTable, read_parts
 from ponte.connectors.sql.reading import Plan, plan_reading
@@ -53,14 +54,20 @@ class SqlSource:
 
 def _greatest(session: Session, spec: ObjectSpec, field: str) -> str | None:
     session.begin(is_snapshot=True)
-    relation = session.relation(spec.table, spec.query)
+    relation = _relation(session, spec)
     column = relation.column(field)
     return session.scalar(f"SELECT {session.dialect.bound(column)} FROM {relation.sql} AS t")
 
 
+def _relation(session: Session, spec: ObjectSpec) -> Relation:
+    relation = session.relation(spec.table, spec.query)
+    check_declared(spec, (column.name for column in relation.columns), relation.label)
+    return relation
+
+
 def _batches(session: Session, spec: ObjectSpec, read: Read) -> Generator[Batch, None, None]:
     session.begin(is_snapshot=True)
-    plan = plan_reading(session.dialect, session.relation(spec.table, spec.query), spec, read)
+    plan = plan_reading(session.dialect, _relation(session, spec), spec, read)
     parts = [PartTable(part, session.relation(part.table, None)) for part in _wanted(spec, read)]
     held: Batch | None = None
     for rows in _rows(session, plan, read, is_shared=bool(parts)):
