@@ -207,6 +207,20 @@ async def test_each_broken_constraint_names_its_reason(database: Path, make_syst
     assert answers["reason"].to_list() == [None, "ReferenceMissing", "DuplicateAtTarget", "CheckFailed"]
 
 
+async def test_without_a_unique_index_the_statement_that_helps_is_given(database: Path, make_system: Make) -> None:
+    execute(database, 'CREATE TABLE "ord ers" (sku TEXT, "the day" TEXT)')
+    objects = {"name": "t", "table": "ord ers"}
+    frame = pl.DataFrame({"sku": ["a"], "the day": ["1"]})
+    delivery = deliver("create", frame, ("sku", "the day"))
+
+    with pytest.raises(ConfigurationError, match="CREATE UNIQUE INDEX") as failure:
+        await make_system(f"sqlite:///{database}", objects).target("t").deliver(delivery)
+    execute(database, failure.value.message.partition("Next: ")[2])
+    answers = await make_system(f"sqlite:///{database}", objects).target("t").deliver(delivery)
+
+    assert answers["outcome"].to_list() == ["done"]
+
+
 async def test_header_and_lines_are_read_and_written_as_one_record(database: Path, make_system: Make) -> None:
     execute(
         database,

@@ -115,10 +115,13 @@ def check_unique(session: Session, table: Relation, key: Sequence[str]) -> None:
     names = [table.column(name).name for name in key]
     if frozenset(names) in table.unique_keys:
         return
-    columns = ", ".join(session.dialect.quote(name) for name in names)
+    quote = session.dialect.quote
+    name = table.label.rpartition(": ")[2]
+    index = quote("_".join([name, *names, "ponte"]))  # SQLite knows no index without a name
+    on = f"{table.sql.removeprefix('main.')} ({', '.join(quote(column) for column in names)})"  # nor one `ON main.t`
     raise ConfigurationError(
         f"{table.label}: no unique index holds exactly the natural key ({', '.join(names)})."
-        f" Ponte cannot update without one. Next: CREATE UNIQUE INDEX ON {table.sql} ({columns})",
+        f" Ponte cannot update without one. Next: CREATE UNIQUE INDEX {index} ON {on}",
         reason="UniqueIndexMissing",
     )
 
