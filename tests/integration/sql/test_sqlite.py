@@ -89,6 +89,39 @@ async def test_a_value_that_is_not_what_its_column_declares_is_a_fault_and_not_s
     assert batch.frame.row(0) == (1, 5, Decimal("1.5"), True, 0.5)
 
 
+@pytest.mark.parametrize("stored", ["x'436166e9'", "CAST(x'436166e9' AS TEXT)", "CAST(x'eda080' AS TEXT)"])
+async def test_a_text_that_is_not_utf_8_is_a_fault_of_its_record_and_all_others_go_through(
+    database: Path, make_system: Make, stored: str
+) -> None:
+    execute(
+        database,
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT, price NUMERIC)",
+        f"INSERT INTO t VALUES (1, 'Café', 1.5), (2, {stored}, 2.5), (3, x'436166c3a9', 3.5), (4, 'd', {stored})",
+    )
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t"})
+
+    (batch,) = await read(system)
+
+    assert batch.faults is not None
+    assert batch.faults.select("row", "field", "reason", "message").rows() == [
+        (1, "name", "InvalidText", "the text is not UTF-8"),
+        (3, "price", "NotConvertible", "the value is no decimal (NUMERIC)"),
+    ]
+    assert batch.frame["name"].to_list() == ["Café", None, "Café", "d"]
+    assert batch.frame["price"].to_list() == [Decimal("1.5"), Decimal("2.5"), Decimal("3.5"), None]
+
+
+@pytest.mark.parametrize("stored", ["x'ffe9'", "CAST(x'ffe9' AS TEXT)"])
+async def test_a_greatest_cursor_that_is_not_utf_8_is_no_cursor(database: Path, make_system: Make, stored: str) -> None:
+    execute(database, "CREATE TABLE t (id INTEGER PRIMARY KEY, at TEXT)", f"INSERT INTO t VALUES (1, {stored})")
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "at"}})
+
+    with pytest.raises(ConfigurationError, match="not UTF-8") as failure:
+        await system.source("t").upper_bound()
+
+    assert failure.value.reason == "InvalidCursor"
+
+
 async def test_a_decimal_with_more_digits_than_sqlite_keeps_is_refused(database: Path, make_system: Make) -> None:
     execute(database, "CREATE TABLE t (id INTEGER PRIMARY KEY, price NUMERIC)")
     system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t"})

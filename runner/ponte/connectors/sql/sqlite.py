@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -30,6 +31,7 @@ _CONSTRAINTS = {
     "FOREIGN KEY": "ReferenceMissing",
     "CHECK": "CheckFailed",
 }
+_KEEPING_BYTES = partial(str, encoding="utf-8", errors="surrogateescape")  # what is no UTF-8 is seen in `_strings`
 _ISO = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 _ZONED = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
 
@@ -87,6 +89,7 @@ class SqliteSession:
             raise ConfigurationError(f"{label}: there is no file {path}.", reason="DatabaseMissing")
         with self._translated():
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+            self._connection.text_factory = _KEEPING_BYTES
             self._connection.execute("PRAGMA foreign_keys = ON")
             self._connection.execute("SELECT count(*) FROM sqlite_schema")
 
@@ -132,6 +135,11 @@ class SqliteSession:
         with self._translated():
             row = self._connection.execute(statement, parameters).fetchone()
         value = None if row is None or row[0] is None else _text(row[0])
+        if value is not None and _is_broken(value):
+            raise ConfigurationError(
+                f"{self._label}: the greatest value of the cursor is not UTF-8. Next: mend it in the source.",
+                reason="InvalidCursor",
+            )
         if value is not None and _ZONED.search(value):
             raise ConfigurationError(
                 f"{self._label}: the cursor holds times of a zone other than UTC ({value}): their text has no order."
@@ -205,6 +213,8 @@ class SqliteSession:
             yield
         except sqlite3.Error as error:
             raise _translate(error, self._label) from error
+        except UnicodeEncodeError as error:  # a name of the catalogue, on its way back into a statement
+            raise ConfigurationError(f"{self._label}: a name of a table or column is not UTF-8.") from error
 
 
 def _is_time(column: Column) -> bool:
@@ -290,6 +300,9 @@ def _decode(rows: list[tuple[object, ...]], columns: Sequence[Column]) -> Rows:
     for values, column in zip(zip(*rows, strict=True), columns, strict=True):
         decoded, bad = _series(list(values), column)
         series.append(decoded.alias(column.name))
+        if column.kind == "string":
+            found.append(faults(bad, column.name, "InvalidText", "the text is not UTF-8"))
+            continue
         found.append(faults(bad, column.name, "NotConvertible", f"the value is no {column.kind} ({column.declared})"))
     return Rows(pl.DataFrame(series), join_faults(found))
 
@@ -304,15 +317,15 @@ _STORED: dict[str, tuple[type, ...]] = {
 def _series(values: list[object], column: Column) -> tuple[pl.Series, pl.Series]:
     kinds = set(map(type, values)) - {type(None)}
     if column.kind == "decimal":
-        text = pl.Series([None if v is None else _text(v) for v in values], dtype=pl.String)
-        return decimals(text, None, None)
+        text, broken = _strings([None if v is None else _text(v) for v in values])
+        exact, bad = decimals(text, None, None)
+        return exact, bad | broken
     if column.kind == "boolean":
         bad = pl.Series([v is not None and v not in (0, 1) for v in values], dtype=pl.Boolean)
         return pl.Series([bool(v) if v in (0, 1) else None for v in values], dtype=pl.Boolean), bad
     allowed = _STORED.get(column.kind)
     if allowed is None:
-        clean = values if kinds <= {str} else [None if v is None else _text(v) for v in values]
-        return pl.Series(clean, dtype=pl.String), pl.repeat(False, len(values), eager=True)  # noqa: FBT003 - a value
+        return _strings(values if kinds <= {str} else [None if v is None else _text(v) for v in values])
     if kinds <= set(allowed):
         return pl.Series(values, dtype=column.dtype, strict=False), pl.repeat(False, len(values), eager=True)  # noqa: FBT003
     bad = pl.Series([v is not None and not isinstance(v, allowed) for v in values], dtype=pl.Boolean)
@@ -320,8 +333,26 @@ def _series(values: list[object], column: Column) -> tuple[pl.Series, pl.Series]
     return pl.Series(kept, dtype=column.dtype, strict=False), bad
 
 
+def _strings(values: Sequence[object]) -> tuple[pl.Series, pl.Series]:
+    """Texts, and a mask of those that are not UTF-8, which are null."""
+    try:
+        return pl.Series(values, dtype=pl.String), pl.repeat(False, len(values), eager=True)  # noqa: FBT003 - a value
+    except UnicodeEncodeError:
+        bad = [isinstance(value, str) and _is_broken(value) for value in values]
+        kept = [None if is_bad else value for value, is_bad in zip(values, bad, strict=True)]
+        return pl.Series(kept, dtype=pl.String), pl.Series(bad, dtype=pl.Boolean)
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
 def _text(value: object) -> str:
     if isinstance(value, float):
         short = repr(value)
         return format(Decimal(short), "f") if "e" in short else short
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return _KEEPING_BYTES(value) if isinstance(value, bytes) else str(value)
