@@ -21,7 +21,10 @@ def known(db: Database, scope: Scope) -> pl.DataFrame:
     """All records of the scope by KNOWN_SCHEMA, sorted by the hash of their key."""
     sql = f"SELECT {', '.join(_KNOWN)} FROM ponte_records WHERE scope = $1"
     parts = [_hashed(part) for part in db.stream(sql, (scope.id,), _KNOWN)]
-    return pl.concat([pl.DataFrame(schema=KNOWN_SCHEMA), *parts]).sort("key")
+    whole = pl.concat([pl.DataFrame(schema=KNOWN_SCHEMA), *parts])
+    del parts
+    order = whole["key"].arg_sort()  # sorting the frame itself takes 40 MB more for a million keys
+    return whole.select(pl.all().gather(order))
 
 
 def _hashed(rows: pl.DataFrame) -> pl.DataFrame:
