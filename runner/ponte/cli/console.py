@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -11,6 +12,25 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from ponte.cli.options import Common, LogFormat, Output
+
+
+class OutputLostError(Exception):
+    """Standard output takes nothing more. No OSError: Typer would end the program by itself on some of them.
+
+    Attributes:
+        why: what the system says; empty where whoever read the output has enough, which is no fault.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        self.why = "" if isinstance(error, BrokenPipeError) else error.strerror or type(error).__name__
+        super().__init__(self.why)
+
+
+def abandon(stream: TextIO) -> None:
+    """Nothing more is written to a broken stream, not even by the interpreter at its end (which would exit 120)."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
@@ -47,22 +67,37 @@ class Console:
         return text if is_plain else f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
     def show(self, lines: Iterable[str]) -> None:
-        """Writes results as lines."""
-        for line in lines:
-            self.out.write(line + "\n")
-        self.out.flush()
+        """Writes results as lines. Raises as `show_json`."""
+        self._write("".join(line + "\n" for line in lines))
 
     def show_json(self, document: Any) -> None:
-        """Writes one JSON document."""
-        self.out.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
-        self.out.flush()
+        """Writes one JSON document.
+
+        Raises:
+            OutputLostError: it cannot be written.
+        """
+        self._write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
 
     def log(self, level: str, message: str, **facts: Any) -> None:
         """Writes one message to standard error: the text, or a JSON line with the facts."""
         if self.log_format is LogFormat.JSON:
             message = json.dumps({"level": level, "message": message, **facts}, ensure_ascii=False, default=str)
-        self.err.write(message + "\n")
-        self.err.flush()
+        self.tell(message + "\n")
+
+    def tell(self, text: str) -> None:
+        """Writes to standard error as it is. That nobody hears of it is no reason to stop what goes on."""
+        try:
+            self.err.write(text)
+            self.err.flush()
+        except OSError:
+            abandon(self.err)
+
+    def _write(self, text: str) -> None:
+        try:
+            self.out.write(text)
+            self.out.flush()
+        except OSError as error:
+            raise OutputLostError(error) from error
 
 
 def console_of(common: Common) -> Console:

@@ -10,6 +10,8 @@ CHANGES_FOUND = 2
 USAGE = 64
 TOO_MANY_REJECTS = 65
 INTERNAL = 70
+OUTPUT = 74
+"""Standard output could not be written, by a command that does nothing else than write it (EX_IOERR)."""
 TRANSIENT = 75
 INTERRUPTED = 76
 CONFIGURATION = 78

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sys
 import traceback
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
 from ponte import __version__
 from ponte.cli import exit_codes
 from ponte.cli.commands import jobs, ledger, manifests, rejects
+from ponte.cli.console import OutputLostError, abandon
 from ponte.cli.options import LogFormat
 
 _GUIDE = """Keeps business systems in step: ERP, CRM, MES, B2B shop, analytics.
@@ -26,6 +29,8 @@ _GUIDE = """Keeps business systems in step: ERP, CRM, MES, B2B shop, analytics.
   ponte plan JOB    what a run would do
   ponte run JOB     do it
   ponte rejects     what did not get through, and why"""
+
+_TYPERS_INTERRUPTED = 130
 
 
 def _show_version(is_wanted: bool) -> None:  # noqa: FBT001 - Typer's signature of callbacks
@@ -62,7 +67,15 @@ def build_program() -> typer.Typer:
 
 def main() -> None:
     """Runs `ponte` with the arguments of the process, and exits."""
+    signal.signal(signal.SIGTERM, _interrupt)  # until a run has handlers of its own: what is heavy is imported before
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell's >&-
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
     sys.exit(run_program(sys.argv[1:]))
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 def run_program(arguments: list[str]) -> int:
@@ -70,17 +83,32 @@ def run_program(arguments: list[str]) -> int:
     try:
         outcome = build_program()(args=arguments, prog_name="ponte", standalone_mode=False)
         sys.stdout.flush()
-    except typer.TyperException as error:
-        return _report_usage(error)
-    except (typer.Abort, KeyboardInterrupt):
-        return exit_codes.INTERRUPTED
-    except BrokenPipeError:
-        return _end_of_pipe()
     except (SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # noqa: BLE001 - the last place to tell a person; a panic in Rust is no Exception
-        return _report(error, arguments)
+        return _end_by(error, arguments)
+    if outcome == _TYPERS_INTERRUPTED:
+        return exit_codes.INTERRUPTED
     return outcome if isinstance(outcome, int) else exit_codes.OK
+
+
+def _end_by(error: BaseException, arguments: list[str]) -> int:
+    if isinstance(error, typer.TyperException):
+        return _report_usage(error)
+    if isinstance(error, typer.Abort | KeyboardInterrupt):
+        return exit_codes.INTERRUPTED
+    if isinstance(error, OutputLostError):
+        return _report_lost(error)
+    return _report(error, arguments)
+
+
+def _report_lost(error: OutputLostError) -> int:
+    """Nothing but the output was the work."""
+    abandon(sys.stdout)
+    if not error.why:
+        return exit_codes.OK
+    sys.stderr.write(f"Standard output cannot be written: {error.why}.\n")
+    return exit_codes.OUTPUT
 
 
 def _report_usage(error: typer.TyperException) -> int:
@@ -109,12 +137,6 @@ def _log_formats(arguments: list[str]) -> list[str]:
     """What stands at --log-format, in either spelling; the error may have come before the options were parsed."""
     following = dict(itertools.pairwise(arguments))
     return [following.get("--log-format", ""), *(text for text in arguments if text.startswith("--log-format="))]
-
-
-def _end_of_pipe() -> int:
-    """Whoever read the output has enough; nothing more is written, not even by the interpreter at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return exit_codes.OK
 
 
 if __name__ == "__main__":

@@ -63,10 +63,12 @@ def _handlers(loop: asyncio.AbstractEventLoop, request: StopRequest, task: async
         request.console.log("warning", "Stopping: what is in flight is awaited. Once more ends it at once.")
         loop.call_later(PATIENCE_S, task.cancel)
 
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
     try:
         yield
     finally:
-        for number in _SIGNALS:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)

@@ -67,16 +67,14 @@ class Watch:
             self._write(Position(self.label, last.done, last.total, self.now() - self._started))
         else:
             self._write(Position(self.label, last.done, last.done, took_s))
-        self.console.err.write("\n")
-        self.console.err.flush()
+        self.console.tell("\n")
         self._last = None
 
     def _write(self, position: Position) -> None:
         if self.console.is_live:
             self._is_drawn = True
             width = shutil.get_terminal_size().columns - 1
-            self.console.err.write(_REDRAW + "   " + live_line(position, width - 3))
-            self.console.err.flush()
+            self.console.tell(_REDRAW + "   " + live_line(position, width - 3))
         elif self.console.log_format is LogFormat.JSON:
             facts = {"job": position.label, "done": position.done, "total": position.total}
             self.console.log("info", "progress", **facts, perSecond=round(position.rate))

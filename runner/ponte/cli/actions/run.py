@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from ponte.cli.actions.ordering import request_of
 from ponte.cli.commands.jobs import OverlapOption, Reading
-from ponte.cli.console import Console, console_of
+from ponte.cli.console import Console, OutputLostError, abandon, console_of
 from ponte.cli.options import Common
 from ponte.cli.render.results import result_lines
 from ponte.cli.render.text import counted
@@ -139,7 +139,17 @@ def duration_s(result: RunResult) -> float | None:
 
 
 def show_result(result: RunResult, manifests: Manifests, console: Console) -> None:
-    """The run's account on standard output."""
+    """The run's account on standard output. Where that is broken the run is what it was all the same."""
+    try:
+        _write_result(result, manifests, console)
+    except OutputLostError as error:
+        abandon(console.out)
+        if error.why:
+            told = f"The result could not be written: {error.why}. The run is on record: ponte runs {result.job}"
+            console.log("error", told)
+
+
+def _write_result(result: RunResult, manifests: Manifests, console: Console) -> None:
     if console.is_json:
         console.show_json(json.loads(result.model_dump_json(by_alias=True)))
         return
