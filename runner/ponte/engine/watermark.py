@@ -6,8 +6,11 @@ catch what was committed late or has the same cursor, and fingerprints make read
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,9 +43,9 @@ def later(one: str | None, other: str | None) -> str | None:
     return max(one, other, key=_order)
 
 
-def _order(cursor: str) -> tuple[int, int, str]:
+def _order(cursor: str) -> tuple[int, Decimal | int, str]:
     if _is_number(cursor):
-        return (0, int(cursor), "")
+        return (0, Decimal(cursor), "")
     moment = _moment(cursor)
     if moment is None:
         return (2, 0, cursor)
@@ -51,7 +54,7 @@ def _order(cursor: str) -> tuple[int, int, str]:
 
 
 def _is_number(text: str) -> bool:
-    return text.removeprefix("-").isdigit()
+    return _NUMBER.fullmatch(text) is not None
 
 
 def _moment(text: str) -> datetime | None:

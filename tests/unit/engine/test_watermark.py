@@ -66,6 +66,12 @@ def test_times_are_compared_as_times(one: datetime, other: datetime) -> None:
     assert later(one.isoformat(), other.isoformat()) == max(one, other).isoformat()
 
 
+@pytest.mark.parametrize(("one", "other", "greater"), [("9.5", "10.5", "10.5"), ("²", "1", "²"), ("-2", "-10", "-2")])
+def test_what_looks_like_a_number_is_compared_as_one(one: str, other: str, greater: str) -> None:
+    assert later(one, other) == greater
+    assert lower_bound(one, 300) == one
+
+
 def test_nothing_is_earlier_than_anything() -> None:
     assert later(None, "5") == "5"
     assert later("5", None) == "5"
