@@ -9,6 +9,8 @@ import polars as pl
 
 from ponte.engine.canonical import key_text, plain_text, split_key
 from ponte.engine.job import Job, Order, Ports
+from ponte.engine.known import IndexedKnown
+from ponte.engine.ledger_port import Ending, Writer
 from ponte.engine.overlay import RecordedLedger, RecordedTarget
 from ponte.engine.ports import Delivery
 from ponte.engine.run import run
@@ -16,6 +18,16 @@ from ponte.engine.settle import key_fields
 from ponte_api.result import Account
 
 MASK = "***"
+
+
+@dataclass(slots=True)
+class _PlannedLedger(RecordedLedger):
+    """Keeps what a run would have left for approval, by CANDIDATE_SCHEMA."""
+
+    pending: pl.DataFrame | None = None
+
+    async def finish(self, writer: Writer, ending: Ending) -> None:  # noqa: ARG002 - a plan has one writer
+        self.pending = ending.pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +58,23 @@ class PlannedChange:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a run would do."""
+    """What a run would do.
+
+    Attributes:
+        account: as the run would account for its records.
+        changes: those to show; of deletes that would wait for approval the first ones.
+        waiting: deletes above the guard: a run would leave them for a person to approve.
+    """
 
     job: str
     account: Account
     changes: Sequence[PlannedChange]
     notes: Sequence[str] = ()
+    waiting: int = 0
 
     @property
     def change_count(self) -> int:
-        """How many records would be changed at the target."""
+        """How many records would be changed at the target, without those that would wait for approval."""
         return self.account.created + self.account.updated + self.account.deleted
 
 
@@ -69,11 +88,28 @@ async def plan(ports: Ports, job: Job, order: Order, *, samples: int | None, sen
         samples: most changes to show of each operation; None for all.
         sensitive: target fields whose values are masked.
     """
-    ledger, target = RecordedLedger(ports.ledger), RecordedTarget(ports.target, samples)
+    ledger, target = _PlannedLedger(ports.ledger), RecordedTarget(ports.target, samples)
     result = await run(replace(ports, ledger=ledger, target=target), job, order)
     changes = [change for made in target.deliveries for change in await _changes(ports, made, sensitive)]
     rejects = list(_rejects(ledger.rejects, samples))
-    return Plan(job.name, result.account, _limited(changes, samples) + rejects, result.notes)
+    pending = ledger.pending
+    waiting = [] if pending is None else await _waiting(ports, job, pending, samples)
+    notes = [note for note in result.notes if f"--approve {order.run}" not in note]  # no run that waits: a plan's own
+    shown = [*waiting, *_limited(changes, samples), *rejects]
+    return Plan(job.name, result.account, shown, notes, waiting=0 if pending is None else pending.height)
+
+
+async def _waiting(ports: Ports, job: Job, pending: pl.DataFrame, samples: int | None) -> list[PlannedChange]:
+    """Deletes above the guard."""
+    scope = await ports.ledger.find_scope(job.identity)
+    known = 0 if scope is None else IndexedKnown(await ports.ledger.known(scope)).live_count
+    share = f" ({100 * pending.height / known:.1f} %)" if known else ""
+    guard = f"guard: {pending.height:,} of {known:,}{share}, limit {job.deletes.max_percent} %: needs approval"
+    reasons = {"vanished": "vanished from the source", "left": "left out now"}
+    return [
+        PlannedChange("delete", "\t".join(split_key(natural)), note=f"{reasons[why]}; {guard}")
+        for natural, why in pending.select("natural_key", "why").head(samples or pending.height).iter_rows()
+    ]
 
 
 def _limited(changes: list[PlannedChange], samples: int | None) -> list[PlannedChange]:

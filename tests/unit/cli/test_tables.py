@@ -151,6 +151,20 @@ def test_a_plan_without_changes_says_so() -> None:
     assert plan_lines(nothing, most=10)[-1].startswith("No changes")
 
 
+def test_deletes_that_would_wait_for_approval_are_counted_and_named_as_such() -> None:
+    note = "vanished from the source; guard: 7 of 19 (36.8 %), limit 5 %: needs approval"
+    waiting = Plan("products", Account(read=12, unchanged=12), [PlannedChange("delete", "7", note=note)], waiting=7)
+
+    assert plan_lines(waiting, most=10) == [
+        "          create  update  unchanged  skipped  reject  delete",
+        "products       0       0         12        0       0       7",
+        "",
+        f"delete 7   {note}",
+        "… 6 more: ponte plan products --all",
+        "7 deletes would wait for approval; nothing was written.",
+    ]
+
+
 def test_a_create_shows_what_would_be_created_and_no_value_is_told_from_empty_text() -> None:
     new = Plan(
         "products",

@@ -41,11 +41,17 @@ def plan_job(job: str, reading: Reading, common: Common, *, show_all: bool, tell
         console.show_json(_document(planned))
     else:
         console.show(plan_lines(planned, most=samples))
-    if tells_changes and planned.change_count:
+    if tells_changes and (planned.change_count or planned.waiting):
         raise typer.Exit(exit_codes.CHANGES_FOUND)
 
 
 def _document(planned: Plan) -> dict[str, object]:
     account = json.loads(planned.account.model_dump_json(by_alias=True))
     changes = [dataclasses.asdict(change) for change in planned.changes]
-    return {"job": planned.job, "account": account, "changes": changes, "notes": list(planned.notes)}
+    return {
+        "job": planned.job,
+        "account": account,
+        "waiting": planned.waiting,
+        "changes": changes,
+        "notes": list(planned.notes),
+    }

@@ -15,7 +15,7 @@ def plan_lines(plan: Plan, *, most: int | None) -> list[str]:
     shown = plan.changes if most is None else plan.changes[:most]
     lines = [*_counts(plan), ""]
     lines += [line for change in shown for line in _change_lines(change)]
-    hidden = plan.change_count + plan.account.rejected - len(shown)
+    hidden = plan.change_count + plan.waiting + plan.account.rejected - len(shown)
     if hidden > 0 and most is not None:
         lines.append(f"… {count(hidden)} more: ponte plan {plan.job} --all")
     lines += [f"note: {escape(note)}" for note in plan.notes]
@@ -23,6 +23,10 @@ def plan_lines(plan: Plan, *, most: int | None) -> list[str]:
 
 
 def _last_line(plan: Plan) -> str:
+    if plan.waiting:
+        said = f"{counted(plan.waiting, 'delete')} would wait for approval"
+        made = f"{counted(plan.change_count, 'change')} would be made, " if plan.change_count else ""
+        return f"{made}{said}; nothing was written."
     if not plan.change_count:
         return "No changes: the target has what it should have, as far as Ponte knows; nothing was written."
     return f"{counted(plan.change_count, 'change')} would be made; nothing was written."
@@ -32,7 +36,7 @@ def _counts(plan: Plan) -> list[str]:
     account = plan.account
     numbers = (
         account.created, account.updated, account.unchanged, account.skipped, account.left, account.rejected,
-        account.deleted,
+        account.deleted + plan.waiting,
     )  # fmt: skip
     present = [(name, number) for name, number in zip(_COLUMNS, numbers, strict=True) if name in _ALWAYS or number]
     header, figures = ["", *(name for name, _ in present)], [plan.job, *(count(number) for _, number in present)]
