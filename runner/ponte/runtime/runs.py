@@ -105,7 +105,9 @@ class Runtime:
                 keys=tuple(tuple(split_key(key)) for key in listed) if reads == "keys" else (),
                 approved=frozenset(listed),
             )
-            return await run(ports, job, order)
+            result = await run(ports, job, order)
+        expected = f"{len(listed)} of {len(listed)} keys are not in the source"  # that is why they were listed
+        return result.model_copy(update={"notes": [note for note in result.notes if note != expected]})
 
     async def rebuild(self, job_name: str) -> int:
         """Makes known again what a lost ledger knew, from both sides; gives how many records."""

@@ -248,3 +248,14 @@ def test_a_reader_that_has_enough_is_no_error(program: list[str], ponte: Ponte, 
 
     assert done.returncode == 0
     assert done.stderr == b""
+
+
+def test_where_nothing_was_read_only_the_error_is_told(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    ponte("run", "products")
+    (tmp_path / "integration" / "data" / "articles.csv").unlink()
+
+    failed = ponte("run", "products")
+
+    assert (failed.returncode, failed.stdout) == (78, "")
+    assert "articles.csv" in failed.stderr

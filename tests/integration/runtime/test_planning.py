@@ -1,4 +1,4 @@
-"""A plan of deletes above the guard: they are counted and shown, and no run that waits is made up."""
+"""Deletes above the guard: a plan counts and shows them, and offers no run that waits; an approval is quiet."""
 
 from __future__ import annotations
 
@@ -40,3 +40,14 @@ def test_deletes_that_would_wait_are_changes_for_scripts(
 
     assert code == 2
     assert capsys.readouterr().out.splitlines()[-1] == "6 deletes would wait for approval; nothing was written."
+
+
+def test_that_approved_records_are_not_in_the_source_is_no_news(trade: Any) -> None:
+    trade.run()
+    for code in ("00003", "00004", "00005", "00006", "00007", "00008"):
+        del trade.articles[code]
+    waiting = trade.run()
+
+    done = asyncio.run(trade.runtime.approve("products", waiting.run, "Ada"))
+
+    assert (done.account.deleted, done.notes) == (6, [])

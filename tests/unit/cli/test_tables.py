@@ -48,6 +48,19 @@ def test_a_shortened_list_says_so() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("reason", "state"), [("NaturalKeyChanged", "open"), ("UnknownOutcome", "ambiguous")], ids=["renamed", "ambiguous"]
+)
+def test_what_only_a_retry_by_key_brings_on_is_told_with_its_key(reason: str, state: str) -> None:
+    stuck = StoredReject("a 7", "deliver", (Fault("sku", reason, "m"),), state, WHEN, WHEN, "first", "first", 1)
+
+    told = reject_table([reject(), stuck], job="products", open_count=2)[-1]
+
+    assert told.startswith("1 reject ")
+    assert told.endswith(": ponte rejects retry products 'a 7'")
+    assert not any("'a 7'" in line for line in reject_table([reject()], job="products", open_count=1))
+
+
 def test_no_rejects_are_good_news() -> None:
     assert reject_table([], job="products", open_count=0) == ["products: no open rejects."]
 

@@ -27,6 +27,17 @@ def test_a_new_integration_is_sound(integration: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == "2 files: 2 SyncSources, 1 Mapping, 1 SyncJob. No faults.\n"
 
 
+def test_a_folder_without_anything_of_pontes_is_no_good_news(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+
+    assert run_program(["validate", "-f", str(tmp_path / "empty")]) == 64
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("There is nothing of Ponte's in ")
+
+
 def test_init_overwrites_nothing(integration: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (integration / "products.yaml").write_text("mine")
 

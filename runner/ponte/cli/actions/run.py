@@ -100,7 +100,9 @@ def watched(work: Work, job: str, manifests: Manifests, common: Common, console:
         took_s = duration_s(result)
     except RunFailed as failure:
         watch.close()
-        show_result(failure.result, manifests, console)
+        account = failure.result.account
+        if console.is_json or account.read or account.deleted:
+            show_result(failure.result, manifests, console)
         raise
     finally:
         watch.close(took_s)

@@ -11,12 +11,22 @@ from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
 from ponte.cli.render.text import counted, escape
 from ponte.cli.workspace import load_manifests
+from ponte.errors import UsageError
 from ponte.manifests import Manifests
 
 
 def validate_manifests(common: Common) -> None:
-    """Shows all faults and warnings; exits 78 where there are faults."""
+    """Shows all faults and warnings; exits 78 where there are faults.
+
+    Raises:
+        UsageError: nothing of Ponte's is there: "no faults" would be a slip of the pen in -f told as good news.
+    """
     console, manifests = console_of(common), load_manifests(common)
+    if not (manifests.documents or manifests.faults):
+        raise UsageError(
+            f"There is nothing of Ponte's in {manifests.origin} ({counted(manifests.files, 'file')} read). "
+            "Next: name the folder of the manifests by -f DIR."
+        )
     if console.is_json:
         console.show_json(_document(manifests))
     else:

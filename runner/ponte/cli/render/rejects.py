@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -38,7 +39,22 @@ def reject_table(rejects: Sequence[StoredReject], *, job: str, open_count: int, 
     more = f", {len(rejects):,} of them shown: --limit {open_count}" if hidden > 0 else ""
     ending = "They are tried again at every run, at once with: ponte rejects retry " + job
     total = f"{counted(open_count, 'open reject')} of {job}{more}. {ending}"
-    return [*lines, "", *wrapped(total, width=width)]
+    return [*lines, "", *wrapped(total, width=width), *_mended_first(rejects, job, width)]
+
+
+def _mended_first(rejects: Sequence[StoredReject], job: str, width: int | None) -> list[str]:
+    """How to go on with those that only a retry by their own key brings on."""
+    concerned = [reject.key for reject in rejects if _waits_for_a_person(reject)]
+    if not concerned:
+        return []
+    key = "KEY" if "\t" in concerned[0] else shlex.quote(escape(concerned[0]))
+    need = "needs" if len(concerned) == 1 else "need"
+    said = f"{counted(len(concerned), 'reject')} {need} a look at the target first, then"
+    return wrapped(f"{said}: ponte rejects retry {job} {key}", width=width)
+
+
+def _waits_for_a_person(reject: StoredReject) -> bool:
+    return reject.state == "ambiguous" or any(fault.reason == "NaturalKeyChanged" for fault in reject.faults)
 
 
 def _row(reject: StoredReject) -> tuple[str, ...]:
