@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ponte.connectors.registry import connect
 from ponte.engine.ports import Batch, Delivery, Read, System
-from ponte.errors import ConfigurationError, TransientError
+from ponte.errors import ConfigurationError, TransientError, UsageError
 from ponte.manifests.references import References
 from ponte_api.sync_source import SyncSource
 
@@ -167,6 +167,22 @@ async def test_a_file_without_a_usable_header_is_refused(
 
     with pytest.raises(error, match=words):
         await read(make_system())
+
+
+@pytest.mark.parametrize(("wrong", "type_"), [("x", "string"), ("31/12/2026", "string"), ("7", "date")])
+@pytest.mark.parametrize("format_", ["csv", "jsonLines"])
+async def test_a_bound_that_is_no_value_of_the_cursor_is_a_wrong_command_line(
+    drop: Path, make_system: Make, wrong: str, type_: str, format_: str
+) -> None:
+    text = "k,at\n1,2026-01-01\n" if format_ == "csv" else '{"k": "1", "at": "2026-01-01"}\n'
+    (drop / "a.csv").write_text(text)
+    fields = [{"name": "k", "type": "string"}, {"name": "at", "type": type_}]
+    system = make_system(**{format_: {}}, fields=fields, cursor={"field": "at"})
+
+    with pytest.raises(UsageError, match=f"--from {wrong} .*such as --from 2026-"):
+        await read(system, Read("range", 10, lower=wrong, upper="2026-01-01"))
+
+    assert len(rows(await read(system, Read("range", 10, lower="2025-12-31", upper="2026-01-01")))) == 1
 
 
 async def test_a_header_alone_is_an_empty_and_complete_object(drop: Path, make_system: Make) -> None:

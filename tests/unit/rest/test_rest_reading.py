@@ -12,7 +12,7 @@ from record_store import RecordStore
 from scripted_server import Reply
 
 from ponte.engine.ports import Read
-from ponte.errors import ConfigurationError, CredentialsRefused, TransientError
+from ponte.errors import ConfigurationError, CredentialsRefused, TransientError, UsageError
 
 PAGINGS = {
     "page": {"page": {"sizeParameter": "size", "size": 100}},
@@ -318,6 +318,16 @@ async def test_changes_are_asked_for_by_parameter_and_checked_again(server, open
 
     assert column(batches, "sku") == ["10", "11", "12", "null"]
     assert server.seen[0].query == {"since": "2026-11-10T00:00:00Z", "until": "2026-11-12T00:00:00Z"}
+
+
+async def test_a_bound_that_is_no_cursor_is_a_wrong_command_line_and_nothing_is_asked_for(server, open_system):
+    server.answer = lambda seen: Reply(json=[{"sku": "a", "changed": "2026-11-10T00:00:00Z"}])
+    source = open_system(cursor={"field": "changed", "parameter": "since"}).source("products")
+
+    with pytest.raises(UsageError, match=r"--to soon .*such as --to 2026-"):
+        await read_all(source, mode="range", lower="2026-11-10", upper="soon")
+
+    assert server.seen == []
 
 
 async def test_changes_are_not_offered_without_a_parameter_for_them(open_system):

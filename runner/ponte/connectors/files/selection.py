@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from ponte.connectors.bounds import TIME_EXAMPLE, check_bounds, is_integer, is_time
 from ponte.engine.ports import Read
 from ponte_api.sync_source import ObjectSpec
 
@@ -15,11 +16,12 @@ _INTEGER = r"^[+-]?[0-9]{1,18}$"
 
 
 def pick(spec: ObjectSpec, read: Read) -> pl.Expr | None:
-    """The condition on the records of a reading; None for all of them."""
+    """The condition on the records of a reading; None for all of them. Raises UsageError for bounds that are none."""
     if read.mode == "keys":
         return _is_among(read.keys if read.keys is not None else pl.DataFrame(), spec.key)
     if read.mode == "all" or spec.cursor is None:
         return None
+    _check_range(spec, read, spec.cursor.field)
     cursor = comparable(pl.col(spec.cursor.field))
     within = pl.lit(value=True)
     if read.lower is not None:
@@ -27,6 +29,19 @@ def pick(spec: ObjectSpec, read: Read) -> pl.Expr | None:
     if read.upper is not None:
         within &= cursor <= comparable(pl.lit(read.upper, pl.String))
     return within.fill_null(value=read.mode == "changes")
+
+
+def _check_range(spec: ObjectSpec, read: Read, cursor: str) -> None:
+    label, types = f"object {spec.name}, cursor {cursor}", {field.name: field.type for field in spec.fields}
+    check_bounds(read, _is_comparable, TIME_EXAMPLE, label)
+    if types.get(cursor) == "integer":
+        check_bounds(read, is_integer, "1000", label)
+    elif types.get(cursor) in {"date", "datetime"}:
+        check_bounds(read, is_time, TIME_EXAMPLE, label)
+
+
+def _is_comparable(text: str) -> bool:
+    return pl.select(comparable(pl.lit(text, pl.String))).item() is not None
 
 
 def comparable(cursor: pl.Expr) -> pl.Expr:

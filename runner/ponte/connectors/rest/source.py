@@ -7,10 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from ponte.connectors.bounds import TIME_EXAMPLE, check_bounds
 from ponte.connectors.http.client import Client
 from ponte.connectors.records import JsonError, frame_records
 from ponte.connectors.rest.concurrency import gather
-from ponte.connectors.rest.cursors import find_upper_bound, within
+from ponte.connectors.rest.cursors import find_upper_bound, place_of, within
 from ponte.connectors.rest.listing import Listing
 from ponte.connectors.rest.lookup import Lookup
 from ponte.connectors.rest.pages import Parameters
@@ -69,6 +70,9 @@ class RestSource:
 
     async def _read_list(self, read: Read) -> AsyncIterator[Batch]:
         assert self._listing is not None  # noqa: S101 - the capabilities say so
+        if self._spec.cursor is not None:
+            where = f"{self._where()}, cursor {self._spec.cursor.field}"
+            check_bounds(read, lambda text: place_of(text) is not None, f"{TIME_EXAMPLE}Z", where)
         gathered = _Gathered()
         async for step in self._listing.walk(self._bounds(read), read.resume):
             elements = self._within(read, step.page.elements)

@@ -59,6 +59,11 @@ class Column:
         return _DTYPES.get(self.kind, pl.String())
 
     @property
+    def holds_times(self) -> bool:
+        """Whether its values are dates or times; SQLite, which has no such type, declares them all the same."""
+        return self.kind in {"date", "datetime", "datetimetz"} or "DATE" in self.declared or "TIME" in self.declared
+
+    @property
     def type(self) -> str:
         """Its type as `objects[].fields` writes it."""
         if self.kind == "decimal":

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ParamSpec, Protocol, TypeVar
 
 import polars as pl
 
 from ponte.connectors.sql.catalogue import Column, Relation
+from ponte.errors import ConfigurationError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -146,6 +148,19 @@ class RefusedError(Exception):
         self.reason = reason
         self.message = message
         self.field = field
+
+
+@contextmanager
+def refused_as_configuration(object_name: str) -> Iterator[None]:
+    """Raises ConfigurationError for a refusal that no single record can be blamed for."""
+    try:
+        yield
+    except RefusedError as error:
+        raise ConfigurationError(
+            f"object {object_name}: the database refused the statement as a whole: {error.message}."
+            " Next: look at the keys or bounds that were asked for, and at constraints that are checked at commit only"
+            " (DEFERRABLE): Ponte needs to be told of which record they complain."
+        ) from error
 
 
 class CommitLostError(Exception):

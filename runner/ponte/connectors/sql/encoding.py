@@ -12,6 +12,7 @@ from ponte.errors import ConfigurationError
 from ponte.mapping.json_rows import render_rows
 
 _PLAIN_INTEGER = r"^[+-]?[0-9]+$"
+_UUID = r"(?i)^(([0-9a-f]{4}-?){7}[0-9a-f]{4}|\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\})$"  # the forms that PostgreSQL takes
 _TRUE, _FALSE = ["true", "t", "1"], ["false", "f", "0"]
 
 
@@ -46,6 +47,9 @@ def _encoded(values: pl.Series, column: Column) -> pl.Series:
         return _json(values)
     if values.dtype.is_nested():
         raise ConfigurationError(f"Field {column.name} is nested, but its column is no JSON ({column.declared}).")
+    if column.kind == "other" and column.declared == "uuid":
+        text = values.cast(pl.String)
+        return text.zip_with(text.str.contains(_UUID).fill_null(value=True), pl.Series([None], dtype=pl.String))
     return _ENCODERS.get(column.kind, _plain)(values, column)
 
 

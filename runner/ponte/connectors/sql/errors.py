@@ -5,6 +5,8 @@ Source: PostgreSQL documentation, appendix A (error codes).
 
 from __future__ import annotations
 
+import re
+
 from ponte.connectors.sql.client import RefusedError
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
 
@@ -22,6 +24,7 @@ _DATA = {
     "21000": ("DuplicateTargetKey", "two records of one chunk have the same key"),
 }
 _LOGIN_MARKS = ("password", "authentication", "role", "pg_hba.conf")  # of errors before a SQLSTATE can be had
+_PASSING = ("canceling", "deadlock", "serialize", "terminating", "out of memory", "No space")
 LOST = "ConnectionLost"
 _LOST_CLASSES = {"", "08", "57"}
 _TRANSIENT = {"40", "53", "57", "58", "08", "55"}
@@ -51,6 +54,20 @@ def translate(
     return data or _translate_state(code, label, primary)
 
 
+def translate_broken_stream(message: str, label: str) -> PonteError | RefusedError:
+    """The error to raise for rows that broke off while the connection stands.
+
+    Args:
+        message: of the driver; values of records in it are behind a colon or a quote.
+        label: the SyncSource.
+    """
+    primary = message.rpartition("ERROR: ")[2]
+    if any(mark in primary for mark in _PASSING):
+        return TransientError(f"{label}: the database broke off the reading.")
+    told = re.split(r"[:\"'\n(]", primary.strip())[0].strip()[:200]
+    return RefusedError("RefusedByTarget", f"it cannot compute the rows ({told})")
+
+
 def _translate_data(code: str, primary: str, constraint: str | None, column: str | None) -> RefusedError | None:
     if code[:2] in {"22", "23"} or code in _DATA:
         return _refused(code, constraint, column)
@@ -74,5 +91,5 @@ def _translate_state(code: str, label: str, primary: str) -> PonteError:
 
 
 def _refused(code: str, constraint: str | None, column: str | None) -> RefusedError:
-    reason, message = _DATA.get(code, ("RefusedByTarget", f"the target refused the record (SQLSTATE {code})"))
+    reason, message = _DATA.get(code, ("RefusedByTarget", f"the database refused the values (SQLSTATE {code})"))
     return RefusedError(reason, message + (f" ({constraint})" if constraint else ""), column)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 
 from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
 from ponte.connectors.sql.client import CommitLostError, Dialect, Rows, Stage
-from ponte.connectors.sql.errors import LOST, translate
+from ponte.connectors.sql.errors import LOST, translate, translate_broken_stream
 from ponte.connectors.sql.values import beyond_calendar, faults, join_faults, plain_decimals
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
@@ -110,7 +110,7 @@ class PostgresqlDialect:
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
         """Rows out of a JSON array of arrays of text."""
-        keys = "".join(f", CAST(e ->> {i + 1} AS {c.declared}) AS k{i}" for i, c in enumerate(columns))
+        keys = "".join(f", {_key(f'e ->> {i + 1}', column)} AS k{i}" for i, column in enumerate(columns))
         source = f"json_array_elements(CAST(current_setting('ponte.p{number}') AS json))"
         return f"(SELECT CAST(e ->> 0 AS integer) AS row_number{keys} FROM {source} AS e)"
 
@@ -118,6 +118,15 @@ class PostgresqlDialect:
         """The staged value; text becomes the column's type."""
         path = f"{of}.{self.quote(column.name)}"
         return f"CAST({path} AS {column.declared})" if column.kind in _AS_TEXT else path
+
+
+def _key(text: str, column: Column) -> str:
+    """A key out of text; one that is no label of an enumeration is none that a table could have."""
+    if column.kind != "other":
+        return f"CAST({text} AS {column.declared})"
+    labels = f"SELECT enumlabel FROM pg_enum WHERE enumtypid = pg_typeof(CAST(NULL AS {column.declared}))"
+    is_known = f"({text}) IN ({labels}) OR NOT EXISTS ({labels})"
+    return f"CASE WHEN {is_known} THEN CAST({text} AS {column.declared}) END"
 
 
 class PostgresqlSession:
@@ -310,6 +319,12 @@ class PostgresqlSession:
             yield
         except self._manager.Error as error:
             raise self._error(error) from error
+        except (RuntimeError, pl.exceptions.PolarsError) as error:  # of the Arrow stream, which has no SQLSTATE
+            self._raise_broken_stream(error)
+
+    def _raise_broken_stream(self, error: Exception) -> NoReturn:
+        self.execute("ROLLBACK")  # says so itself if the connection is lost
+        raise translate_broken_stream(str(error), self._label) from error
 
     def _error(self, error: Any) -> Exception:
         details = {_plain(key): _plain(value) for key, value in error.details or []}

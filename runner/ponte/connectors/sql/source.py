@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import polars as pl
 
+from ponte.connectors.bounds import TIME_EXAMPLE, check_bounds, is_integer, is_number, is_time
 from ponte.connectors.declared import check_declared
 from ponte.connectors.sql.catalogue import Column, Relation
-from ponte.connectors.sql.client import Rows, Session, Worker
+from ponte.connectors.sql.client import Rows, Session, Worker, refused_as_configuration
 from ponte.connectors.sql.parts import PartTable, read_parts
 from ponte.connectors.sql.reading import Plan, plan_reading
 from ponte.connectors.sql.values import join_faults
@@ -39,15 +40,17 @@ class SqlSource:
         if self._spec.cursor is None:
             return None
         async with self._session() as (session, worker):
-            return await worker.run(_greatest, session, self._spec, self._spec.cursor.field)
+            with refused_as_configuration(self._spec.name):
+                return await worker.run(_greatest, session, self._spec, self._spec.cursor.field)
 
     async def read(self, read: Read) -> AsyncIterator[Batch]:
         """Yields batches of one snapshot; the last one says so."""
         async with self._session() as (session, worker):
             batches = _batches(session, self._spec, read)
             try:
-                while (batch := await worker.run(next, batches, None)) is not None:
-                    yield batch
+                with refused_as_configuration(self._spec.name):
+                    while (batch := await worker.run(next, batches, None)) is not None:
+                        yield batch
             finally:
                 await asyncio.shield(worker.run(batches.close))
 
@@ -67,7 +70,10 @@ def _relation(session: Session, spec: ObjectSpec) -> Relation:
 
 def _batches(session: Session, spec: ObjectSpec, read: Read) -> Generator[Batch, None, None]:
     session.begin(is_snapshot=True)
-    plan = plan_reading(session.dialect, _relation(session, spec), spec, read)
+    relation = _relation(session, spec)
+    if read.mode == "range" and spec.cursor is not None:
+        _check_range(session, relation, relation.column(spec.cursor.field), read)
+    plan = plan_reading(session.dialect, relation, spec, read)
     parts = [PartTable(part, session.relation(part.table, None)) for part in _wanted(spec, read)]
     held: Batch | None = None
     for rows in _rows(session, plan, read, is_shared=bool(parts)):
@@ -76,6 +82,23 @@ def _batches(session: Session, spec: ObjectSpec, read: Read) -> Generator[Batch,
         held = _batch(session, plan, parts, rows)
     yield replace(held or _batch(session, plan, parts, Rows(_empty(plan.columns))), is_last=True)
     session.rollback()
+
+
+def _check_range(session: Session, relation: Relation, cursor: Column, read: Read) -> None:
+    """Raises UsageError for bounds that the cursor cannot have; text that holds times is told by its greatest value."""
+    label = f"{relation.label}, cursor {cursor.name}"
+    if cursor.kind == "integer":
+        check_bounds(read, is_integer, "1000", label)
+    elif cursor.kind in {"float", "decimal"}:
+        check_bounds(read, is_number, "12.50", label)
+    elif cursor.kind in {"date", "datetime", "datetimetz"}:
+        check_bounds(read, is_time, TIME_EXAMPLE, label)
+    elif cursor.holds_times:
+        check_bounds(read, lambda text: is_time(text) or is_number(text), TIME_EXAMPLE, label)
+    elif cursor.kind == "string":
+        greatest = session.scalar(f"SELECT {session.dialect.bound(cursor)} FROM {relation.sql} AS t")
+        if greatest is not None and is_time(greatest):
+            check_bounds(read, is_time, TIME_EXAMPLE, label)
 
 
 def _batch(session: Session, plan: Plan, parts: list[PartTable], rows: Rows) -> Batch:

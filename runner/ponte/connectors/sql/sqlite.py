@@ -54,11 +54,11 @@ class SqliteDialect:
         path = f"{of}.{self.quote(column.name)}"
         if not column.declared:
             return f"CAST({path} AS TEXT)"
-        return _in_one_form(path, path) if _is_time(column) else path
+        return _in_one_form(path, path) if column.holds_times else path
 
     def parameter(self, number: int, column: Column) -> str:
         """The bound text, which takes the type of the column that it is compared with."""
-        if not _is_time(column):
+        if not column.holds_times:
             return f"?{number}"
         is_number = f"?{number} NOT GLOB '*[^0-9.-]*'"
         return _in_one_form(f"?{number}", f"CASE WHEN {is_number} THEN CAST(?{number} AS NUMERIC) ELSE ?{number} END")
@@ -215,10 +215,6 @@ class SqliteSession:
             raise _translate(error, self._label) from error
         except UnicodeEncodeError as error:  # a name of the catalogue, on its way back into a statement
             raise ConfigurationError(f"{self._label}: a name of a table or column is not UTF-8.") from error
-
-
-def _is_time(column: Column) -> bool:
-    return "DATE" in column.declared or "TIME" in column.declared
 
 
 def _in_one_form(text: str, otherwise: str) -> str:

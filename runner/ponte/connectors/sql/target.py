@@ -10,13 +10,13 @@ from typing import TypeVar
 import polars as pl
 
 from ponte.connectors.sql.catalogue import Column, Relation
-from ponte.connectors.sql.client import Session, Worker
+from ponte.connectors.sql.client import Session, Worker, refused_as_configuration
 from ponte.connectors.sql.parts import PartTable, read_parts
 from ponte.connectors.sql.reading import key_rows, match_keys
 from ponte.connectors.sql.source import OpenSession
 from ponte.connectors.sql.writing import Writer
 from ponte.engine.ports import FOUND_SCHEMA, Delivery, TargetCapabilities
-from ponte.errors import TransientError
+from ponte.errors import ConfigurationError, TransientError
 from ponte_api.sync_source import ObjectSpec
 
 T = TypeVar("T")
@@ -77,8 +77,9 @@ class SqlTarget:
             try:
                 if self._writer is None:
                     self._writer = await worker.run(_prepare, session, self._spec)
-                return await worker.run(call, self._writer)
-            except TransientError:
+                with refused_as_configuration(self._spec.name):
+                    return await worker.run(call, self._writer)
+            except (TransientError, ConfigurationError):
                 await self.close()  # the next call starts with a fresh connection
                 raise
 
