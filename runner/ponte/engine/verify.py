@@ -99,11 +99,22 @@ async def verify(ports: Ports, mirror: Source, job: Job, *, most: int = 1000) ->
     if theirs and not {name.partition(".")[0] for name in job.mapping.key} <= given.keys():
         raise _unreadable_target(job, f"is listed without its natural key ({', '.join(job.mapping.key)})")
     mapper = Mapper(job, ports.ledger)
-    ours, mapped = await _source_side(ports, mapper, given, found)
+    ours, mapped, unknown = await _source_side(ports, mapper, given, found)
     target = _target_side([_side(_aligned(frame, mapped or given), job) for frame in theirs], found, most)
+    unknowable = await _delivered_as(ports, job, unknown)
+    target = target.filter(~pl.col("natural_key").is_in(unknowable.implode()))
     joined = ours.join(target, on="natural", how="full", suffix="_target", coalesce=True)
     await _judge(ports, mapper, joined, found, most)
     return found
+
+
+async def _delivered_as(ports: Ports, job: Job, keys: pl.Series) -> pl.Series:
+    """The natural keys of these records, as far as they were delivered earlier: at the target they are not extra."""
+    scope = await ports.ledger.find_scope(job.identity)
+    if scope is None or keys.is_empty():
+        return pl.Series("natural_key", [], dtype=pl.String)
+    details = await ports.ledger.details(scope, keys)
+    return details.select(pl.coalesce("natural_key", "key"))["natural_key"]
 
 
 def _unreadable_target(job: Job, why: str) -> ConfigurationError:
@@ -152,10 +163,11 @@ def _not_whole(job: Job, label: str, why: str) -> TransientError:
 
 async def _source_side(
     ports: Ports, mapper: Mapper, given: pl.Schema, found: Verification
-) -> tuple[pl.DataFrame, pl.Schema]:
-    """The source's records, mapped, and the types of the fields that are compared."""
+) -> tuple[pl.DataFrame, pl.Schema, pl.Series]:
+    """The source's records, mapped; the types of the fields that are compared; the keys of what is not known."""
     job = mapper.job
     parts, schema = [pl.DataFrame(schema=_SIDE)], pl.Schema()
+    unknown = pl.Series("key", [], dtype=pl.String)
     async for batch in _whole(ports.source, job, f"{job.source_system}/{job.source_object.name}"):
         found.unknown += len(batch.unreadable)
         if not batch.frame.height:
@@ -167,9 +179,12 @@ async def _source_side(
         keys = key_text(batch.frame, job.source_object.key)
         is_known = ~mapped.rows.is_in(faulty.implode()) & keys.gather(mapped.rows).is_not_null()
         left = mapped.left.filter(~mapped.left.is_in(faulty.implode()))
-        found.unknown += batch.frame.height - int(is_known.sum()) - len(left)
+        settled = pl.concat([mapped.rows.filter(is_known), left]).implode()
+        others = keys.filter(~pl.int_range(len(keys), dtype=pl.UInt32, eager=True).is_in(settled))
+        found.unknown += len(others)
+        unknown = unknown.append(others.drop_nulls())
         parts.append(_side(compared, job).with_columns(keys.gather(mapped.rows).alias("key")).filter(is_known))
-    return pl.concat(parts).unique("natural", keep="first"), schema
+    return pl.concat(parts).unique("natural", keep="first"), schema, unknown
 
 
 def _target_side(parts: list[pl.DataFrame], found: Verification, most: int) -> pl.DataFrame:

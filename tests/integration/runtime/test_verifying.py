@@ -164,4 +164,15 @@ def test_records_of_the_source_that_could_be_read_only_in_part_are_not_compared(
 
     found = verified(trade)
 
-    assert (found.equal, found.unknown, found.different) == (99, 1, 0)
+    assert (found.equal, found.unknown, found.different, found.extra) == (99, 1, 0, 0)
+    assert found.is_aligned
+
+
+def test_what_was_delivered_and_is_rejected_now_is_unknown_and_not_extra(trade: Any) -> None:
+    trade.run()
+    trade.articles["00003"] = ("", "3.50")
+    trade.export()
+
+    found = verified(trade)
+
+    assert (found.equal, found.unknown, found.extra, found.missing) == (99, 1, 0, 0)
