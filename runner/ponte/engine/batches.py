@@ -61,10 +61,9 @@ async def _examine(state: RunState, item: Prepared) -> Examined:
         )
         first = examine.first_of_key(rows)
         considered = examine.consider(rows, first, item.mapped, item.identity)
-        naturals = considered.rows.select(text="natural_key", hash="natural")
-        taken = await state.known.taken(considered.rows["key"], naturals)
+        taken = await state.known.taken(considered.rows)
         if newest is not None:
-            taken = taken | await newest.taken(considered.rows["key"], naturals)
+            taken = taken | await newest.taken(considered.rows)
         doubtful = considered.rows["key"].is_in(pl.concat([state.doubts["key"], outside.claimed]).implode())
         decided = examine.decide(considered, taken, doubtful, state.job, state.order)
         return examine.assemble(rows, first, item.mapped, considered, decided)

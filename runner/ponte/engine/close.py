@@ -20,7 +20,7 @@ from ponte.engine.ports import Delivery, Operation, Read
 from ponte.engine.reading import keys_frame, timed_batches
 from ponte.engine.rejecting import rejects_of
 from ponte.engine.retry import retried
-from ponte.engine.settle import idempotency_keys, one_each, unknown_answers
+from ponte.engine.settle import idempotency_keys, ids_beside, one_each, unknown_answers
 from ponte.engine.state import RunState
 from ponte.errors import PonteError
 
@@ -142,8 +142,7 @@ async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, k
     fields = natural_key_fields(rows["natural_key"], key)
     if operation == "update":
         fields = fields.with_columns(pl.lit(value).alias(name) for name, value in state.job.deletes.set_fields)
-    known = await state.ports.ledger.target_ids(state.writer.scope, rows["natural_key"])
-    ids = rows.select("natural_key").join(known, on="natural_key", how="left", maintain_order="left")["target_id"]
+    ids = await ids_beside(state.ports.ledger, state.writer.scope, rows["natural_key"])
     work = rows.with_columns(pl.lit(0, dtype=pl.UInt128).alias("fingerprint"))
     return Delivery(operation, fields, key, ids, idempotency_keys(state, work, operation))
 

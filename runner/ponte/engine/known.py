@@ -35,8 +35,12 @@ class Known(Protocol):
         """Which of the keys this reading has brought."""
         ...
 
-    async def taken(self, keys: pl.Series, naturals: pl.DataFrame) -> pl.Series:
-        """Which natural keys (columns text, hash) are held by a live record other than that of the key beside it."""
+    async def taken(self, rows: pl.DataFrame) -> pl.Series:
+        """Which natural keys are held by a live record of another key.
+
+        Args:
+            rows: key and natural_key as text, hash and natural as their hashes.
+        """
         ...
 
     def delivered(self, naturals: pl.Series) -> None:
@@ -76,10 +80,9 @@ class IndexedKnown:
         of_known = self._is_seen.gather(found).fill_null(value=False)
         return of_known if not len(self._new) else of_known | self._new.contains(hashes)
 
-    async def taken(self, keys: pl.Series, naturals: pl.DataFrame) -> pl.Series:
+    async def taken(self, rows: pl.DataFrame) -> pl.Series:
         """See `Known.taken`."""
-        own = keys.to_frame("key").select(hash_text(pl.col("key")))["key"]
-        wanted = naturals["hash"]
+        own, wanted = rows["hash"], rows["natural"]
         in_run = self._delivered.contains(wanted)
         if not self._has_naturals and bool((own == wanted).all()):
             return in_run
@@ -124,10 +127,10 @@ class QueriedKnown:
         """See `Known.has_seen`."""
         return self._seen.contains(hashes)
 
-    async def taken(self, keys: pl.Series, naturals: pl.DataFrame) -> pl.Series:
+    async def taken(self, rows: pl.DataFrame) -> pl.Series:
         """See `Known.taken`."""
-        holders = await self._ledger.holders(self._scope, naturals["text"])
-        beside = pl.DataFrame({"row": range(len(keys)), "key": keys, "natural_key": naturals["text"]})
+        holders = await self._ledger.holders(self._scope, rows["natural_key"])
+        beside = rows.select("key", "natural_key").with_row_index("row")
         other = beside.join(holders, on="natural_key", suffix="_holder").filter(pl.col("key") != pl.col("key_holder"))
         return beside["row"].is_in(other["row"].implode())
 

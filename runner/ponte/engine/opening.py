@@ -28,12 +28,10 @@ class Opened:
 
     Attributes:
         fingerprint: of the Mapping as it is now.
-        is_mapping_changed: all must be read, whatever was ordered.
     """
 
     state: RunState
     fingerprint: str
-    is_mapping_changed: bool
 
 
 async def open_run(ports: Ports, job: Job, order: Order) -> Opened:
@@ -74,7 +72,7 @@ async def _opened(ports: Ports, job: Job, order: Order, writer: Writer) -> Opene
     if effective.read == "all":
         await admit(state)
         state.known = IndexedKnown(await ports.ledger.known(scope))
-    return Opened(state, fingerprint, is_changed)
+    return Opened(state, fingerprint)
 
 
 def _effective(ports: Ports, order: Order, scope: Scope, is_changed: bool, *, has_doubts: bool) -> Order:  # noqa: FBT001 - facts

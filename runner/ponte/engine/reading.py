@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 import polars as pl
@@ -15,14 +14,6 @@ from ponte.engine.ports import Batch, Read, Source
 from ponte.engine.state import RunState
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What a reading of changes covers; both bounds inclusive, None for open."""
-
-    lower: str | None
-    upper: str | None
 
 
 def read_ahead(source: Source, read: Read) -> AsyncGenerator[Batch, None]:

@@ -61,13 +61,22 @@ def single_fault(rows: pl.Series, field: str | None, reason: str, message: str) 
 
 def deferral_faults(deferred: pl.DataFrame) -> pl.DataFrame:
     """FAULT_SCHEMA for records that wait for a record of another job."""
+    return _lookup_faults(deferred, "LookupPending", "waits for {}, which no job has delivered yet")
+
+
+def overdue_faults(deferred: pl.DataFrame) -> pl.DataFrame:
+    """FAULT_SCHEMA for records that have waited too long."""
+    message = "waited for {} longer than the job's patience; no job has delivered it"
+    return _lookup_faults(deferred, "LookupNotFound", message)
+
+
+def _lookup_faults(deferred: pl.DataFrame, reason: str, message: str) -> pl.DataFrame:
+    """The same fault for each look-up; {} in the message stands for what was looked up."""
     words = [
-        f"waits for {value!r} of {system}/{name}, which no job has delivered yet"
+        message.replace("{}", f"{value!r} of {system}/{name}")
         for system, name, value in deferred.select("system", "object", "value").iter_rows()
     ]
-    return deferred.select(
-        "row", "field", pl.lit("LookupPending").alias("reason"), pl.Series("message", words, dtype=pl.String)
-    )
+    return deferred.select("row", "field", pl.lit(reason).alias("reason"), pl.Series("message", words, dtype=pl.String))
 
 
 def rejects_of_batch(examined: Examined, read_before: int, *, is_final: bool) -> pl.DataFrame:
@@ -114,14 +123,3 @@ def rejects_of_pieces(pieces: tuple[Unreadable, ...]) -> pl.DataFrame:
         pl.Series("message", [piece.message for piece in pieces]),
     )
     return rejects_of(rows, faults, "extract")
-
-
-def overdue_faults(deferred: pl.DataFrame) -> pl.DataFrame:
-    """FAULT_SCHEMA for records that have waited too long."""
-    words = [
-        f"waited for {value!r} of {system}/{name} longer than the job's patience; no job has delivered it"
-        for system, name, value in deferred.select("system", "object", "value").iter_rows()
-    ]
-    return deferred.select(
-        "row", "field", pl.lit("LookupNotFound").alias("reason"), pl.Series("message", words, dtype=pl.String)
-    )

@@ -10,6 +10,7 @@ import polars as pl
 
 from ponte.engine.canonical import hash_text
 from ponte.engine.job import Job
+from ponte.engine.ledger_port import Ledger, Scope
 from ponte.engine.ports import ANSWER_SCHEMA, Delivery, Operation, TargetCapabilities
 from ponte.engine.retry import DELAYS_S, retried
 from ponte.engine.state import RunState
@@ -81,8 +82,14 @@ def _may_repeat(capabilities: TargetCapabilities) -> bool:
 async def _known_ids(state: RunState, operation: Operation, work: pl.DataFrame) -> pl.Series:
     if operation == "create" or not state.ports.target.capabilities.gives_ids:
         return pl.Series("target_id", [None], dtype=pl.String).new_from_index(0, work.height)
-    known = await state.ports.ledger.target_ids(state.writer.scope, work["natural_key"])
-    return work.select("natural_key").join(known, on="natural_key", how="left", maintain_order="left")["target_id"]
+    return await ids_beside(state.ports.ledger, state.writer.scope, work["natural_key"])
+
+
+async def ids_beside(ledger: Ledger, scope: Scope, naturals: pl.Series) -> pl.Series:
+    """The target's own ids of natural keys, row by row; null where none is known."""
+    known = await ledger.target_ids(scope, naturals)
+    rows = naturals.alias("natural_key").to_frame()
+    return rows.join(known, on="natural_key", how="left", maintain_order="left")["target_id"]
 
 
 async def _find(state: RunState, records: pl.DataFrame, key: tuple[str, ...], rows: pl.Series) -> pl.DataFrame:

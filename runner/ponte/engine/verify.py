@@ -18,7 +18,7 @@ from ponte.engine.job import Job, Ports
 from ponte.engine.ports import Batch, Read, Source
 from ponte.engine.preparing import Mapper
 from ponte.engine.reading import keys_frame, read_ahead
-from ponte.engine.settle import key_fields
+from ponte.engine.settle import ids_beside, key_fields
 from ponte.errors import ConfigurationError, TransientError
 from ponte.mapping.paths import united
 
@@ -274,10 +274,7 @@ async def _ids(ports: Ports, job: Job, naturals: pl.Series) -> pl.Series:
     scope = await ports.ledger.find_scope(job.identity)
     if scope is None:
         return pl.Series("target_id", [None], dtype=pl.String).new_from_index(0, len(naturals))
-    known = await ports.ledger.target_ids(scope, naturals)
-    return naturals.to_frame("natural_key").join(known, on="natural_key", how="left", maintain_order="left")[
-        "target_id"
-    ]
+    return await ids_beside(ports.ledger, scope, naturals)
 
 
 def _fields_that_differ(mapped: pl.DataFrame, current: pl.DataFrame) -> list[tuple[str, ...]]:

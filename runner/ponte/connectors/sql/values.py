@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from ponte.engine.ports import FAULT_SCHEMA
-
 MAX_PRECISION = 38
 _MICROSECONDS = {"0001": -62_135_596_800_000_000, "9999": 253_402_300_799_999_999}
 _DAYS = {"0001": -719_162, "9999": 2_932_896}
@@ -27,11 +25,6 @@ def join_faults(found: Sequence[pl.DataFrame]) -> pl.DataFrame | None:
     """All faults in one frame, by row; None for none."""
     present = [frame for frame in found if frame.height]
     return pl.concat(present).sort("row", maintain_order=True) if present else None
-
-
-def no_faults() -> pl.DataFrame:
-    """An empty frame of faults."""
-    return FAULT_SCHEMA.to_frame()
 
 
 def decimals(text: pl.Series, precision: int | None, scale: int | None) -> tuple[pl.Series, pl.Series]:
