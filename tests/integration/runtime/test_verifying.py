@@ -12,7 +12,7 @@ import pytest
 
 from ponte.cli.main import run_program
 from ponte.connectors.files.source import FileSource
-from ponte.connectors.sql.source import SqlSource
+from ponte.connectors.relational.source import RelationSource
 from ponte.engine.ports import FAULT_SCHEMA
 from ponte.errors import PonteError, TransientError
 
@@ -25,13 +25,13 @@ def verified(trade: Any) -> Any:
 def torn(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the shop's batches say of themselves from now on."""
     says: dict[str, Any] = {}
-    read = SqlSource.read
+    read = RelationSource.read
 
-    async def altered(self: SqlSource, wanted: Any) -> AsyncIterator[Any]:
+    async def altered(self: RelationSource, wanted: Any) -> AsyncIterator[Any]:
         async for batch in read(self, wanted):
             yield replace(batch, **says)
 
-    monkeypatch.setattr(SqlSource, "read", altered)
+    monkeypatch.setattr(RelationSource, "read", altered)
     return says
 
 
@@ -119,15 +119,15 @@ def test_fields_that_only_a_later_batch_of_the_target_has_are_compared(
 ) -> None:
     trade.run()
     trade.in_shop("UPDATE products SET price = 99 WHERE sku = '00090'")
-    read = SqlSource.read
+    read = RelationSource.read
 
-    async def sparse(self: SqlSource, wanted: Any) -> AsyncIterator[Any]:
+    async def sparse(self: RelationSource, wanted: Any) -> AsyncIterator[Any]:
         async for batch in read(self, wanted):
             first, rest = batch.frame.head(1), batch.frame.slice(1)
             yield replace(batch, frame=first.drop("price"), is_last=False)
             yield replace(batch, frame=rest)
 
-    monkeypatch.setattr(SqlSource, "read", sparse)
+    monkeypatch.setattr(RelationSource, "read", sparse)
 
     found = verified(trade)
 

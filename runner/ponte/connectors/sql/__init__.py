@@ -6,12 +6,11 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from ponte.connectors.registry import References
-from ponte.connectors.sql.client import Session
-from ponte.connectors.sql.system import SqlSystem
+from ponte.connectors.relational.client import Session
+from ponte.connectors.relational.system import DatabaseSystem
 from ponte.engine.ports import Clock, System
 from ponte.errors import ConfigurationError
-from ponte_api.sync_source import SqlSystem as SqlSpec
-from ponte_api.sync_source import SyncSource
+from ponte_api.sync_source import SqlSystem, SyncSource
 
 
 def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature
@@ -30,10 +29,10 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
         path = _sqlite_path(url, label)
-        return SqlSystem(source, lambda: _open_sqlite(path, label))
+        return DatabaseSystem(source, lambda: _open_sqlite(path, label))
     if scheme in {"postgresql", "postgres"}:
         uri = _postgresql_uri(url, spec, references, label)
-        return SqlSystem(source, lambda: _open_postgresql(uri, label))
+        return DatabaseSystem(source, lambda: _open_postgresql(uri, label))
     raise ConfigurationError(
         f"{label}: sql.url starts with {scheme!r}. Known are sqlite:///PATH and postgresql://HOST:PORT/DATABASE."
     )
@@ -45,7 +44,7 @@ def _sqlite_path(url: str, label: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-def _postgresql_uri(url: str, spec: SqlSpec, references: References, label: str) -> str:
+def _postgresql_uri(url: str, spec: SqlSystem, references: References, label: str) -> str:
     parts = urlsplit(url)
     if parts.password or "password=" in (parts.query or ""):
         raise ConfigurationError(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from ponte.connectors.sql.client import RefusedError
+from ponte.connectors.relational.client import RefusedError
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
 
 _DATA = {

@@ -12,10 +12,10 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.sql.client import CommitLostError, Dialect, Rows, Stage
+from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
+from ponte.connectors.relational.client import CommitLostError, Dialect, Rows, Stage
+from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals
 from ponte.connectors.sql.errors import LOST, translate, translate_broken_stream
-from ponte.connectors.sql.values import beyond_calendar, faults, join_faults, plain_decimals
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
 _KINDS: dict[str, tuple[Kind, int]] = {

@@ -17,9 +17,9 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from ponte.connectors.sql.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.sql.client import Dialect, RefusedError, Rows, Stage
-from ponte.connectors.sql.values import decimals, faults, join_faults
+from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
+from ponte.connectors.relational.client import Dialect, RefusedError, Rows, Stage
+from ponte.connectors.relational.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError, TransientError
 
 _NUMBERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")

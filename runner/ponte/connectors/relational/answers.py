@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ponte.connectors.sql.client import RefusedError
+from ponte.connectors.relational.client import RefusedError
 from ponte.engine.ports import ANSWER_SCHEMA
 
 _REJECTED = {"row": pl.UInt32, "field": pl.String, "reason": pl.String, "message": pl.String}

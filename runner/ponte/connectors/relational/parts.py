@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ponte.connectors.sql.catalogue import Column, Relation
-from ponte.connectors.sql.client import Session, Stage
-from ponte.connectors.sql.encoding import encode
-from ponte.connectors.sql.reading import key_rows, match_keys
-from ponte.connectors.sql.statements import Merge, rows_between
-from ponte.connectors.sql.values import join_faults
+from ponte.connectors.relational.catalogue import Column, Relation
+from ponte.connectors.relational.client import Session, Stage
+from ponte.connectors.relational.encoding import encode
+from ponte.connectors.relational.reading import key_rows, match_keys
+from ponte.connectors.relational.statements import Merge, rows_between
+from ponte.connectors.relational.values import join_faults
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import Part
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ponte.connectors.sql.answers import Answers
-from ponte.connectors.sql.catalogue import Column, Relation
-from ponte.connectors.sql.client import CommitLostError, RefusedError, Session, Stage
-from ponte.connectors.sql.encoding import encode
-from ponte.connectors.sql.parts import PartTable
-from ponte.connectors.sql.statements import Merge
+from ponte.connectors.relational.answers import Answers
+from ponte.connectors.relational.catalogue import Column, Relation
+from ponte.connectors.relational.client import CommitLostError, RefusedError, Session, Stage
+from ponte.connectors.relational.encoding import encode
+from ponte.connectors.relational.parts import PartTable
+from ponte.connectors.relational.statements import Merge
 from ponte.engine.ports import Delivery
 from ponte.errors import ConfigurationError
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from ponte.connectors.sql.client import Session, Worker
-from ponte.connectors.sql.source import SqlSource
-from ponte.connectors.sql.target import SqlTarget
+from ponte.connectors.relational.client import Session, Worker
+from ponte.connectors.relational.source import RelationSource
+from ponte.connectors.relational.target import TableTarget
 from ponte.engine.ports import Probe, SchemaField, Source, Target
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError
 from ponte_api.sync_source import ObjectSpec, SyncSource
@@ -16,7 +16,7 @@ from ponte_api.sync_source import ObjectSpec, SyncSource
 DEFAULT_CONNECTIONS = 8
 
 
-class SqlSystem:
+class DatabaseSystem:
     """One database.
 
     Args:
@@ -29,18 +29,18 @@ class SqlSystem:
         self._open = open_session
         limits = source.spec.limits
         self._free = asyncio.Semaphore((limits and limits.connections) or DEFAULT_CONNECTIONS)
-        self._targets: list[SqlTarget] = []
+        self._targets: list[TableTarget] = []
 
     def source(self, object_name: str) -> Source:
         """The object for reading."""
-        return SqlSource(self._object(object_name), self.session)
+        return RelationSource(self._object(object_name), self.session)
 
     def target(self, object_name: str) -> Target:
         """The object for writing."""
         spec = self._object(object_name)
         if spec.table is None:
             raise ConfigurationError(f"{self._label(spec)} is a query and cannot be written. Give it a table.")
-        target = SqlTarget(spec, self.session)
+        target = TableTarget(spec, self.session)
         self._targets.append(target)
         return target
 

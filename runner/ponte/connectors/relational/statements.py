@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ponte.connectors.sql.catalogue import Column, Relation
-from ponte.connectors.sql.client import Dialect, Stage
+from ponte.connectors.relational.catalogue import Column, Relation
+from ponte.connectors.relational.client import Dialect, Stage
 
 
 @dataclass(frozen=True, slots=True)

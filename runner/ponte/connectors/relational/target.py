@@ -9,12 +9,12 @@ from typing import TypeVar
 
 import polars as pl
 
-from ponte.connectors.sql.catalogue import Column, Relation
-from ponte.connectors.sql.client import Session, Worker, refused_as_configuration
-from ponte.connectors.sql.parts import PartTable, read_parts
-from ponte.connectors.sql.reading import key_rows, match_keys
-from ponte.connectors.sql.source import OpenSession
-from ponte.connectors.sql.writing import Writer
+from ponte.connectors.relational.catalogue import Column, Relation
+from ponte.connectors.relational.client import Session, Worker, refused_as_configuration
+from ponte.connectors.relational.parts import PartTable, read_parts
+from ponte.connectors.relational.reading import key_rows, match_keys
+from ponte.connectors.relational.source import OpenSession
+from ponte.connectors.relational.writing import Writer
 from ponte.engine.ports import FOUND_SCHEMA, Delivery, TargetCapabilities
 from ponte.errors import ConfigurationError, TransientError
 from ponte_api.sync_source import ObjectSpec
@@ -26,7 +26,7 @@ TIMEOUT_S = 120.0
 _NUMBER = Column("row_number", "integer", "integer", bits=32)
 
 
-class SqlTarget:
+class TableTarget:
     """One table, for writing. Keeps its session from call to call; one call at a time."""
 
     capabilities = TargetCapabilities(

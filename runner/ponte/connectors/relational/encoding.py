@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
-from ponte.connectors.sql.catalogue import Column
-from ponte.connectors.sql.values import decimals, faults, join_faults
+from ponte.connectors.relational.catalogue import Column
+from ponte.connectors.relational.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError
 from ponte.mapping.json_rows import render_rows
 

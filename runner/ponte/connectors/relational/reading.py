@@ -9,10 +9,10 @@ from datetime import date
 
 import polars as pl
 
-from ponte.connectors.sql.catalogue import Column, Relation
-from ponte.connectors.sql.client import Dialect
-from ponte.connectors.sql.encoding import encode
-from ponte.connectors.sql.statements import Select
+from ponte.connectors.relational.catalogue import Column, Relation
+from ponte.connectors.relational.client import Dialect
+from ponte.connectors.relational.encoding import encode
+from ponte.connectors.relational.statements import Select
 from ponte.engine.ports import Read
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import ObjectSpec

@@ -11,18 +11,18 @@ import polars as pl
 
 from ponte.connectors.bounds import TIME_EXAMPLE, check_bounds, is_integer, is_number, is_time
 from ponte.connectors.declared import check_declared
-from ponte.connectors.sql.catalogue import Column, Relation
-from ponte.connectors.sql.client import Rows, Session, Worker, refused_as_configuration
-from ponte.connectors.sql.parts import PartTable, read_parts
-from ponte.connectors.sql.reading import Plan, plan_reading
-from ponte.connectors.sql.values import join_faults
+from ponte.connectors.relational.catalogue import Column, Relation
+from ponte.connectors.relational.client import Rows, Session, Worker, refused_as_configuration
+from ponte.connectors.relational.parts import PartTable, read_parts
+from ponte.connectors.relational.reading import Plan, plan_reading
+from ponte.connectors.relational.values import join_faults
 from ponte.engine.ports import Batch, Read, ReadMode, SourceCapabilities
 from ponte_api.sync_source import ObjectSpec, Part
 
 OpenSession = Callable[[], AbstractAsyncContextManager[tuple[Session, Worker]]]
 
 
-class SqlSource:
+class RelationSource:
     """One table or query, for reading."""
 
     def __init__(self, spec: ObjectSpec, session: OpenSession) -> None:

@@ -1,6 +1,6 @@
-"""The port between this connector and a driver, and the thread in which a blocking driver runs.
+"""The port between relational connectors and a driver, and the thread in which a blocking driver runs.
 
-`postgresql` and `sqlite` implement it. Everything above it is the same for each database.
+The drivers of `ponte.connectors.sql` implement it. Everything above it is the same for each database.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 import polars as pl
 
-from ponte.connectors.sql.catalogue import Column, Relation
+from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.errors import ConfigurationError
 
 P = ParamSpec("P")
@@ -135,7 +135,7 @@ class Session(Protocol):
 
 
 class RefusedError(Exception):
-    """The database refused the data of a statement: a constraint, a value out of range. Never leaves this connector.
+    """The database refused the data of a statement: a constraint, a value out of range. Never leaves a connector.
 
     Args:
         reason: stable PascalCase.
@@ -164,7 +164,7 @@ def refused_as_configuration(object_name: str) -> Iterator[None]:
 
 
 class CommitLostError(Exception):
-    """The connection broke while a commit was in flight: it may have happened. Never leaves this connector."""
+    """The connection broke while a commit was in flight: it may have happened. Never leaves a connector."""
 
 
 class Worker:

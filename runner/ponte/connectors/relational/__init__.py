@@ -1,0 +1,1 @@
+"""Tables for connectors: catalogue, statements, reading and writing once, above exchangeable drivers."""
