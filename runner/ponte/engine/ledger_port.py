@@ -16,7 +16,7 @@ from ponte_api.result import RunResult
 KNOWN_SCHEMA = pl.Schema(
     {
         "key": pl.UInt128,  # xxh3-128 of the canonical source key
-        "natural": pl.UInt128,  # of the natural key; null: equal to `key`
+        "natural": pl.UInt128,  # of the natural key; null: equal to `key`; where all are, the column is of type Null
         "fingerprint": pl.UInt128,  # null: what the target holds is not known
         "deleted": pl.Boolean,  # a tombstone
     }

@@ -6,7 +6,8 @@ must it wait: it asks for what that very batch may have delivered.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -72,9 +73,12 @@ class Mapper:
     async def apply(self, frame: pl.DataFrame) -> tuple[CompiledMapping, Mapped]:
         """Maps a frame, after looking up what its look-ups need."""
         compiled = self.compiled(frame.schema)
+        return compiled, compiled.apply(frame, await self.found(compiled, frame))
+
+    async def found(self, compiled: CompiledMapping, frame: pl.DataFrame) -> dict[LookupRef, pl.DataFrame]:
+        """What the look-ups of a frame found."""
         wanted = compiled.lookup_values(frame)
-        found = {ref: await self._found(ref, values) for ref, values in wanted.items()}
-        return compiled, compiled.apply(frame, found)
+        return {ref: await self._found(ref, values) for ref, values in wanted.items()}
 
     async def _found(self, ref: LookupRef, values: pl.Series) -> pl.DataFrame:
         keys = pl.Series("key", [join_key([value]) for value in values], dtype=pl.String)
@@ -128,6 +132,19 @@ async def _prepared(
 
 
 async def _prepare(state: RunState, mapper: Mapper, batch: Batch, read_at_us: int) -> Prepared:
+    """In a thread: the event loop stays free for the answers of target and ledger, and Polars needs no GIL."""
+    compiled = mapper.compiled(batch.frame.schema)
+    found = await mapper.found(compiled, batch.frame)
+    return await asyncio.to_thread(_computed, state, compiled, batch, found, read_at_us)
+
+
+def _computed(
+    state: RunState,
+    compiled: CompiledMapping,
+    batch: Batch,
+    found: Mapping[LookupRef, pl.DataFrame],
+    read_at_us: int,
+) -> Prepared:
     source = state.job.source_object
     with state.stage("identify"):
         version = versions(batch.frame, source.version, read_at_us)
@@ -140,7 +157,7 @@ async def _prepare(state: RunState, mapper: Mapper, batch: Batch, read_at_us: in
     )
     rows = rows.with_columns(pl.col("version").fill_null(0))
     with state.stage("map"):
-        compiled, mapped = await mapper.apply(batch.frame)
+        mapped = compiled.apply(batch.frame, found)
     mapped = _without_faulty(_without_faulty(mapped, unversioned), batch.faults)
     mapped = _without_overdue(state, rows, mapped, read_at_us)
     with state.stage("fingerprint"):

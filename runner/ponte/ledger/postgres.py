@@ -12,13 +12,13 @@ from contextlib import contextmanager, suppress
 
 import polars as pl
 
+from ponte.arrow_stream import stream_frames
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, StateError, TransientError
 from ponte.ledger.database import Value
 
 try:
     import adbc_driver_manager as adbc
     import adbc_driver_postgresql
-    from nanoarrow import c_array_stream
 except ImportError as error:
     raise ConfigurationError(
         "A PostgreSQL ledger needs drivers that are not installed. Next: pip install 'ponte-sync[postgresql]'",
@@ -138,8 +138,8 @@ class PostgresDatabase:
         with self._translated(), self._statement(literal, ()) as statement:
             statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _STREAM_BYTES})
             handle, _ = statement.execute_query()
-            for part in c_array_stream(handle):
-                yield pl.DataFrame(part).select(pl.col(column).cast(dtype) for column, dtype in schema.items())
+            for part in stream_frames(handle):
+                yield part.select(pl.col(column).cast(dtype) for column, dtype in schema.items())
         if not self._open:
             self._connection.rollback()
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
+from ponte.arrow_stream import stream_frames
 from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
 from ponte.connectors.relational.client import CommitLostError, Dialect, Rows, Stage
 from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals
@@ -260,14 +261,11 @@ class PostgresqlSession:
             return pl.DataFrame(handle)
 
     def _frames(self, statement: str) -> Iterator[pl.DataFrame]:
-        from nanoarrow import c_array_stream  # noqa: PLC0415 - belongs to the extra
-
         with self._statement() as prepared:
             prepared.set_options(**{"adbc.postgresql.batch_size_hint_bytes": _BATCH_BYTES})
             prepared.set_sql_query(statement)
             handle, _ = prepared.execute_query()
-            for array in c_array_stream(handle):
-                yield pl.DataFrame(array)
+            yield from stream_frames(handle)
 
     def _table_relation(self, name: str) -> Relation:
         tables = self._all(_TABLES)

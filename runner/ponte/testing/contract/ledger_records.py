@@ -47,6 +47,16 @@ class LedgerRecords(LedgerContract):
         )
         assert known.select("key", "natural").sort("key").equals(expected.sort("key"))
 
+    async def test_natural_keys_that_are_the_source_keys_take_no_room(
+        self, ledger: Ledger, scope: Scope, writer: Writer
+    ) -> None:
+        await ledger.commit(writer, Commit(report(), added=records(keys_of("1", "2"), 7)))
+
+        known = await ledger.known(scope)
+
+        assert known.schema == {**KNOWN_SCHEMA, "natural": pl.Null()}
+        assert known["fingerprint"].to_list() == [7, 7]
+
     @pytest.mark.parametrize("fingerprint", [None, 0, 1, 2**63, 2**64 - 1, 2**64, 2**127, GREATEST])
     async def test_each_fingerprint_comes_back_as_it_was(
         self, fingerprint: int | None, ledger: Ledger, scope: Scope, writer: Writer
