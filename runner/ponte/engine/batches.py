@@ -64,6 +64,8 @@ async def _examine(state: RunState, item: Prepared) -> Examined:
         taken = await state.known.taken(considered.rows)
         if newest is not None:
             taken = taken | await newest.taken(considered.rows)
+        if taken.any():
+            state.contested.append(considered.rows["natural"].filter(taken))
         doubtful = considered.rows["key"].is_in(pl.concat([state.doubts["key"], outside.claimed]).implode())
         decided = examine.decide(considered, taken, doubtful, state.job, state.order)
         return examine.assemble(rows, first, item.mapped, considered, decided)

@@ -34,16 +34,17 @@ async def vanished(state: RunState, known: IndexedKnown, read_at_us: int) -> pl.
     if unseen.is_empty():
         return pl.DataFrame(schema=CANDIDATE_SCHEMA)
     details = await state.ports.ledger.details_of_hashes(state.writer.scope, unseen)
-    return await _gone(state, details, read_at_us)
+    return await gone(state, details, read_at_us)
 
 
 async def missing(state: RunState, keys: pl.Series, read_at_us: int) -> pl.DataFrame:
     """CANDIDATE_SCHEMA: records with these keys, which were asked for, that the source certainly does not have."""
     details = await state.ports.ledger.details(state.writer.scope, keys)
-    return await _gone(state, details.filter(~pl.col("deleted")), read_at_us)
+    return await gone(state, details.filter(~pl.col("deleted")), read_at_us)
 
 
-async def _gone(state: RunState, details: pl.DataFrame, read_at_us: int) -> pl.DataFrame:
+async def gone(state: RunState, details: pl.DataFrame, read_at_us: int) -> pl.DataFrame:
+    """CANDIDATE_SCHEMA: those of the records (DETAIL_SCHEMA) that the source, asked again, still does not have."""
     if not details.height:
         return pl.DataFrame(schema=CANDIDATE_SCHEMA)
     if state.shortcomings:

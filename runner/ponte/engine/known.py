@@ -97,6 +97,16 @@ class IndexedKnown:
         """See `Known.delivered`."""
         self._delivered.add(naturals)
 
+    def unseen_holders(self, naturals: pl.Series) -> pl.Series:
+        """Hashes of live records that no batch brought and that hold one of these natural keys (hashes)."""
+        unseen = self._known.filter(~self._is_seen & ~pl.col("deleted"))
+        held = unseen.select(pl.coalesce("natural", "key")).to_series()
+        return unseen["key"].filter(positions(naturals.unique().sort(), held).is_not_null())
+
+    def let_go(self, hashes: pl.Series) -> None:
+        """These records have not vanished: something else becomes of them."""
+        self._is_seen = self._is_seen.scatter(positions(self._known["key"], hashes).drop_nulls(), values=True)
+
     def unseen(self) -> pl.Series:
         """Hashes of live records that no batch brought."""
         return self._known["key"].filter(~self._is_seen & ~self._known["deleted"])

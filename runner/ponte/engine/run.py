@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from ponte.engine import close
+from ponte.engine import close, succession
 from ponte.engine.batches import process
 from ponte.engine.canonical import hashes_of, join_key
 from ponte.engine.doubts import settle_rest
 from ponte.engine.job import Job, Order, Ports
 from ponte.engine.known import IndexedKnown
-from ponte.engine.ledger_port import Commit, Ending
+from ponte.engine.ledger_port import REMOVED_SCHEMA, Commit, Ending
 from ponte.engine.opening import Opened, open_run
 from ponte.engine.ports import Batch, Read
 from ponte.engine.preparing import Mapper, Prepared, prepared_batches
@@ -85,10 +85,13 @@ async def _work(opened: Opened) -> Ending:
     reading = await _read(state, mapper, _request(state, upper), read_at_us)
     _judge_wholeness(state, reading)
     await read_again(state, mapper)
-    pending = await _remove(state, read_at_us)
     is_whole = order.read == "all" and reading.is_whole
+    given_up = None
+    if is_whole and isinstance(state.known, IndexedKnown):
+        given_up = await succession.given_up(state, state.known, read_at_us)
+    pending = await _remove(state, read_at_us)
     if is_whole and not state.shortcomings:
-        await _close_forgotten_rejects(state)
+        await _forget(state, given_up)
         await settle_rest(state)
     if order.read in ("all", "changes") and reading.is_whole and upper is not None:
         await _advance(state, upper)
@@ -194,15 +197,16 @@ async def _live_count(state: RunState) -> int:
     return IndexedKnown(await state.ports.ledger.known(state.writer.scope)).live_count
 
 
-async def _close_forgotten_rejects(state: RunState) -> None:
-    """Rejects of records that a whole reading no longer brought are done."""
+async def _forget(state: RunState, given_up: pl.DataFrame | None) -> None:
+    """Lets go of records that others succeed (REMOVED_SCHEMA), and of rejects that a whole reading did not bring."""
     keys = state.open_rejects["key"]
     again = pl.concat([pl.Series("key", [], dtype=pl.String), *state.rejected])
     done = keys.filter(~state.known.has_seen(hashes_of(keys)) & ~keys.is_in(again.implode()))
-    if done.len():
+    removed = pl.DataFrame(schema=REMOVED_SCHEMA) if given_up is None else given_up
+    if done.len() or removed.height:
         state.closed_rejects += done.len()
         await state.ports.failpoint("forget.before")
-        await state.ports.ledger.commit(state.writer, Commit(result=state.result(), closed=done))
+        await state.ports.ledger.commit(state.writer, Commit(result=state.result(), closed=done, removed=removed))
         await state.ports.failpoint("forget.after")
 
 

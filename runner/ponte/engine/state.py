@@ -33,6 +33,7 @@ class RunState:
         is_again: this is being done now.
         send_until: no call of the target may start later: it must be over before the claim and the lease are.
         left: known records that `where` or the audience now leaves out: columns key, version.
+        contested: natural keys (hashes) that records of this run wanted and others hold.
         rejected: keys (text) that this run rejected or deferred.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
         problems: why else the reading was not complete, in words; any of them forbids deletes.
@@ -50,6 +51,7 @@ class RunState:
     again: list[pl.DataFrame] = field(default_factory=list)
     is_again: bool = False
     left: list[pl.DataFrame] = field(default_factory=list)
+    contested: list[pl.Series] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
     settled: list[pl.Series] = field(default_factory=list)
     erased: int = 0

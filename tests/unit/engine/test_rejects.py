@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ponte.engine.job import RejectLimits
+from ponte.engine.job import DeleteRules, RejectLimits
 from ponte.engine.ports import Read
 from ponte.engine.run import RunFailed
 from ponte.errors import TransientError
@@ -147,6 +147,49 @@ async def test_two_keys_with_one_natural_key_do_not_overwrite_each_other(world: 
 
     assert second.account.unchanged == 2
     assert made.rejects() == {"2": "DuplicateTargetKey"}
+
+
+@pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS])
+@pytest.mark.parametrize("policy", ["ignore", "delete"])
+async def test_a_source_that_numbers_its_records_anew_keeps_those_of_the_target(
+    world: MakeWorld, capabilities: Any, policy: Any
+) -> None:
+    by_name = [{"to": "sku", "from": "name"}, {"to": "name", "from": "name"}]
+    made = world(
+        article("1", name="x"),
+        article("2", name="y"),
+        mapping={"key": ["sku"], "fields": by_name},
+        deletes=DeleteRules(policy),
+        operations=("create", "update", "delete"),
+        capabilities=capabilities,
+    )
+    await made.run()
+    made.source.remove("1", "2")
+    made.source.put(article("11", name="x"), article("12", name="y"))
+
+    first, second, third = await made.run(), await made.run(), await made.run()
+
+    assert (first.account.rejected, first.account.deleted) == (2, 0)
+    assert (second.account.rejected, second.account.deleted, second.rejects.open) == (0, 0, 0)
+    assert (third.account.unchanged, third.phase) == (2, "Succeeded")
+    assert made.target.skus() == ["x", "y"]
+
+
+async def test_a_record_does_not_give_up_its_natural_key_while_the_source_may_still_have_it(world: MakeWorld) -> None:
+    by_name = [{"to": "sku", "from": "name"}, {"to": "name", "from": "name"}]
+    made = world(article("1", name="x"), mapping={"key": ["sku"], "fields": by_name})
+    await made.run()
+    made.source.remove("1")
+    made.source.put(article("11", name="x"))
+    made.source.announced = 5
+
+    await made.run()
+    made.source.put(article("1", name="x"))
+    made.source.announced = None
+    last = await made.run()
+
+    assert last.account.unchanged == 1
+    assert made.rejects() == {"11": "DuplicateTargetKey"}
 
 
 async def test_a_natural_key_that_changed_is_rejected_and_not_doubled(world: MakeWorld) -> None:
