@@ -72,6 +72,8 @@ def _clean(rule: dict[str, Any], text: str | None) -> str | None:
         return None
     if rule.get("trim"):
         text = text.strip(WHITE)
+    for one in rule.get("replace", []):
+        text = re.sub(one["pattern"], one["by"], text)
     if rule.get("case"):
         text = text.upper() if rule["case"] == "upper" else text.lower()
     is_listed = any(pair["from"] == "" for pair in rule.get("values", []))

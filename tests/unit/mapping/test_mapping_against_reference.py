@@ -98,6 +98,10 @@ def _text_rules(draw: st.DrawFn) -> dict[str, Any]:
     rule: dict[str, Any] = draw(st.sampled_from([{}, {"type": "string"}]))
     rule = dict(rule)
     if draw(st.booleans()):
+        patterns = st.sampled_from(["[^0-9+]", "a|b", "[a-z]+", "é", r"\\."])
+        pairs = st.builds(lambda pattern, by: {"pattern": pattern, "by": by}, patterns, st.sampled_from(["", "x", "-"]))
+        rule["replace"] = draw(st.lists(pairs, min_size=1, max_size=2))
+    if draw(st.booleans()):
         rule["case"] = draw(st.sampled_from(["upper", "lower"]))
     if draw(st.booleans()):
         rule |= {"maxLength": draw(st.integers(1, 6)), "onTooLong": draw(st.sampled_from(["reject", "truncate"]))}
