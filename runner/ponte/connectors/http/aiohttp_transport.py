@@ -43,6 +43,20 @@ class _GuardedResolver(AbstractResolver):
         """Nothing is held."""
 
 
+class _LostError(aiohttp.ClientError):
+    """The connection broke while a request was on it."""
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from sending a PUT or DELETE again by itself: whether that is harmless only our client knows."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostError(type(error).__name__) from error
+
+
 class AiohttpTransport:
     """`Transport` by aiohttp, for one event loop; the session is opened with the first request.
 
@@ -92,7 +106,11 @@ class AiohttpTransport:
                 ttl_dns_cache=30,
             )
             self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, read_bufsize=_CHUNK
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                read_bufsize=_CHUNK,
+                middlewares=(_send_once,),
             )
         return self._session
 
@@ -123,4 +141,5 @@ def _translate(error: Exception) -> TransportError:
         return TransportError("InvalidUrl", "the address is malformed", is_sent=False)
     if isinstance(error, TimeoutError):
         return TransportError("Timeout", "no whole answer in time", is_sent=True)
-    return TransportError("ConnectionLost", f"the connection broke: {type(error).__name__}", is_sent=True)
+    what = type(error.__cause__ if isinstance(error, _LostError) else error).__name__
+    return TransportError("ConnectionLost", f"the connection broke: {what}", is_sent=True)
