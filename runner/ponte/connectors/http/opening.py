@@ -11,7 +11,7 @@ from ponte.connectors.http.auth import Auth, HeaderAuth, NoAuth, QueryAuth, basi
 from ponte.connectors.http.client import Client, Ground
 from ponte.connectors.http.guard import Guard
 from ponte.connectors.http.httpx_transport import HttpxTransport
-from ponte.connectors.http.limits import Limits
+from ponte.connectors.http.limits import shared_limits
 from ponte.connectors.http.masking import Mask
 from ponte.connectors.http.oauth2 import ClientCredentials, OAuth2Auth
 from ponte.connectors.http.proxy import Proxy
@@ -57,7 +57,8 @@ class Opening:
         proxy = self._proxy(rest.proxy, guard) if rest.proxy else None
         auth = self._auth(rest.auth, guard, context, proxy)
         declared = limits or DeclaredLimits()
-        shared = Limits(self._clock, declared.connections or DEFAULT_CONNECTIONS, declared.requests_per_second)
+        connections, per_second = declared.connections or DEFAULT_CONNECTIONS, declared.requests_per_second
+        shared = shared_limits(self._clock, (self._label, ground.base_url), connections, per_second)
         return Client(ground, AiohttpTransport(guard, context, proxy), guard, auth, shared, self._clock, self._mask)
 
     def _ground(self, rest: Rest, guard: Guard) -> Ground:
