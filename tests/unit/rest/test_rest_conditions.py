@@ -101,11 +101,29 @@ async def test_a_run_that_pauses_after_its_last_look_at_the_clock_is_stopped_by_
     server.answer = answer
     target = open_system(write=ETAG).target("products")
 
-    with pytest.raises(TransientError):
-        await target.deliver(delivery("update", ROW))
+    assert outcomes(await target.deliver(delivery("update", ROW))) == ["unknown"]
 
     assert len(server.asked("PUT")) == 1
     assert store.store.records["a"]["price"] == 3
+
+
+async def test_a_write_that_met_its_own_first_sending_and_then_silence_is_unknown(server, open_system, store):
+    lost = []
+
+    def answer(seen):
+        if lost and seen.method == "GET":
+            return Reply(429)
+        reply = store.answer(seen)
+        if seen.method == "PUT" and not lost:
+            lost.append(seen)
+            return Reply(is_dropped=True)
+        return reply
+
+    server.answer = answer
+    target = open_system(write=ETAG).target("products")
+
+    assert outcomes(await target.deliver(delivery("update", ROW))) == ["unknown"]
+    assert store.store.records["a"]["price"] == 2
 
 
 async def test_a_create_is_good_only_while_there_is_no_record(server, open_system, store):

@@ -17,7 +17,7 @@ from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts
 from ponte.connectors.rest.templates import ID, Endpoint
 from ponte.connectors.rest.writing import Writing
 from ponte.engine.ports import Delivery, Operation
-from ponte.errors import ConfigurationError, CredentialsRefused
+from ponte.errors import ConfigurationError, CredentialsRefused, PonteError
 
 _NO_ADDRESS = "a field of the address is empty, or is `.` or `..`, which no address can carry"
 _NOT_EXPRESSIBLE = "a number is not finite, which JSON cannot express"
@@ -97,28 +97,36 @@ class RecordDelivery:
         Within the time of the delivery no other run delivers this record (we hold its claim): a change is a stranger's
         and stays, but for our fields. After that time the client sends nothing: a run that was paused writes no more.
         """
-        known, key = values, self._key_of(row)
-        if not self._lookup.can_get(set(known)):
-            known = {**known, **key}
+        known = self._readable_by(row, values)
+        outcome, tag = _reject("NotFound", _MISSING), None
+        try:
+            for _ in range(TRIES):
+                found = await self._lookup.read(known, _AS_STORED)
+                if found is None:
+                    return Outcome("done") if self._operation == "delete" else _reject("NotFound", _MISSING)
+                if (fresh := precondition.tag_of(found)) == tag:
+                    break  # refused, and not because it was changed
+                request = precondition.bind(await self._request(row, url, values, found.record), found)
+                answer = await self._client.send(request, is_repeatable=True)
+                outcome, tag = self._judged(row, request, answer, values), fresh
+                if answer.status not in CHANGED:
+                    break
+        except PonteError as error:
+            if tag is None:
+                raise
+            # The write that was refused may have been a repetition, refused because the first one arrived.
+            return Outcome("unknown", reason=error.reason, message=error.message)
+        return outcome
+
+    def _readable_by(self, row: int, values: Values) -> Values:
+        """What the record is read by before it is written."""
+        known = {**self._key_of(row), **values}
         if not self._lookup.can_get(set(known)):
             raise ConfigurationError(
-                f"{self._client.where(self._endpoint.method, url)}: write.condition reads the record first, and"
-                " write.get has places for what is not known. Use the places of the write."
+                f"SyncSource {self._client.ground.label}: write.condition reads the record first, and write.get has"
+                " places for what is not known. Give it the places of the write."
             )
-        outcome, tag = _reject("NotFound", _MISSING), None
-        for _ in range(TRIES):
-            found = await self._lookup.read(known, _AS_STORED)
-            if found is None:
-                return Outcome("done") if self._operation == "delete" else _reject("NotFound", _MISSING)
-            if precondition.tag_of(found) == tag:
-                break  # refused, and not because it was changed
-            tag = precondition.tag_of(found)
-            request = precondition.bind(await self._request(row, url, values, found.record), found)
-            answer = await self._client.send(request, is_repeatable=True)
-            outcome = self._judged(row, request, answer, values)
-            if answer.status not in CHANGED:
-                break
-        return outcome
+        return known
 
     async def _request(self, row: int, url: str, values: Values, current: dict[str, Any] | None = None) -> Request:
         """The request that writes a row, over the record as it was read where it was."""
