@@ -13,6 +13,7 @@ import polars as pl
 from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
+from ponte.engine.wording import told
 from ponte.errors import Interrupted, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
 
@@ -69,8 +70,12 @@ class RunState:
     @property
     def shortcomings(self) -> list[str]:
         """Why what was not seen may not be taken for gone; empty for a whole reading."""
-        keyless = [f"{self.keyless:,} records have no usable source key"] if self.keyless else []
-        unreadable = [f"{self.unreadable:,} pieces of the source are no records"] if self.unreadable else []
+        keyless = [f"{told(self.keyless, 'record', 'has', 'have')} no usable source key"] if self.keyless else []
+        unreadable = (
+            [f"{told(self.unreadable, 'piece', 'of the source is no record', 'of the source are no records')}"]
+            if self.unreadable
+            else []
+        )
         return keyless + unreadable + self.problems
 
     @property

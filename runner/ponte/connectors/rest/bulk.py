@@ -22,6 +22,7 @@ from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts
 from ponte.connectors.rest.templates import ID
 from ponte.connectors.rest.writing import Writing
 from ponte.engine.ports import Delivery, Operation
+from ponte.engine.wording import counted
 from ponte.errors import ConfigurationError, CredentialsRefused
 
 _WHOLE_REFUSALS = frozenset({400, 409, 413, 422})
@@ -106,7 +107,9 @@ class BulkDelivery:
         answers = take(body, self._bulk.answers) if self._bulk.answers else body
         if not isinstance(answers, list) or len(answers) != len(piece):
             found = f"{len(answers)} answers" if isinstance(answers, list) else "no list of answers"
-            message = f"HTTP {answer.status} with {found} to {len(piece)} records; which is whose cannot be known"
+            message = (
+                f"HTTP {answer.status} with {found} to {counted(len(piece), 'record')}; which is whose cannot be known"
+            )
             return [self._judge.doubt("AnswersDoNotMatch", message) for _ in piece]
         return [self._judge_one(one, self._ids[row]) for one, row in zip(answers, piece, strict=True)]
 
