@@ -10,7 +10,7 @@ import typer
 
 from ponte.cli.console import Console
 from ponte.cli.render.text import escape
-from ponte.errors import ConfigurationError, PonteError, UsageError
+from ponte.errors import ConfigurationError, PonteError, TransientError, UsageError
 
 _T = TypeVar("_T")
 
@@ -34,7 +34,7 @@ def ask_until(console: Console, question: str, understand: Callable[[str], _T], 
     while True:
         try:
             return understand(ask(console, question, default))
-        except (UsageError, ConfigurationError) as error:
+        except (UsageError, ConfigurationError, TransientError) as error:
             _complain(console, error)
 
 

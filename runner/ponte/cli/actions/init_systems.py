@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
 from ponte.cli.proposals.addresses import Address, parse_address
 from ponte.cli.proposals.integration import Draft, End, draft, objects_at, read_end, written_end
+from ponte.cli.proposals.manifests import mapping_lines
+from ponte.cli.render.text import wrapped
 from ponte.cli.workspace import references_of
 from ponte.connectors.registry import References
 from ponte.errors import ConfigurationError, UsageError
@@ -43,17 +46,19 @@ def init_by_questions(folder: Path, common: Common) -> None:
     """Asks for the two systems, shows the proposal, and writes it where it is agreed to. Raises as the options do."""
     refuse_used(folder)
     console, references = console_of(common), references_of(common)
-    console.tell("Two systems become an integration. Nothing is written before you agree; Ctrl-C ends it.\n\n")
+    console.tell("Two systems become an integration. Nothing is written before you agree.\n\n")
     console.tell("What is read?\n")
-    address = _asked_address(console, references)
-    name = address.name
-    source = read_end(address, name, references)
-    console.tell(f"  {len(source.found.fields)} fields: {', '.join(f.name for f in source.found.fields[:12])}\n")
+    source = _asked_end(console, references, lambda address: read_end(address, address.name, references))
+    lines = wrapped(", ".join(field.name for field in source.found.fields), indent=2, width=console.width)
+    console.tell("".join(f"  {line}\n" for line in lines[:6]))
+    taken = source.names[0]
     console.tell("\nWhat is written?\n")
-    address = _asked_address(console, references)
-    target = written_end(address, _other_name(address.name, name), references)
+    target = _asked_end(
+        console, references, lambda address: written_end(address, _other_name(address.name, taken), references)
+    )
     made = _asked_draft(console, source, target)
-    console.tell("\n" + "".join(made.texts.values()) + "\n")
+    shown = [line for line in mapping_lines(made.job, made.proposal) if line.startswith("  ")]
+    console.tell("\nThe Mapping between them:\n" + "".join(f"{line}\n" for line in shown))
     if is_agreed(console, f"Write this to {folder}?"):
         _write(folder, made, console)
     else:
@@ -76,13 +81,14 @@ def _asked_draft(console: Console, source: End, target: End) -> Draft:
                 key = tuple(answer.split(","))
 
 
-def _asked_address(console: Console, references: References) -> Address:
+def _asked_end(console: Console, references: References, look: Callable[[Address], End]) -> End:
+    """A system that answers; until then it is asked for again."""
     kind = choose(console, "Kind", _KINDS).partition(":")[0]
     question = {"files": "Folder or file", "sqlite": "File", "postgresql": "//USER@HOST:PORT/DATABASE"}[kind]
 
-    def understand(answer: str) -> Address:
+    def understand(answer: str) -> End:
         address = parse_address(f"{kind}:{answer}")
-        return address if address.object_name else _with_object(console, address, references)
+        return look(address if address.object_name else _with_object(console, address, references))
 
     return ask_until(console, question, understand)
 

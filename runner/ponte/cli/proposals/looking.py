@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
-from typing import cast
 
 import polars as pl
 
 from ponte.connectors.discovery import Discovers, FoundField, FoundObject
 from ponte.connectors.registry import References, connect
-from ponte.engine.ports import Batch, Read, System
+from ponte.engine.ports import Read, System
 from ponte.errors import PonteError
 from ponte.runtime.clock import SystemClock
 from ponte_api.sync_source import SyncSource
@@ -61,8 +60,7 @@ async def _first_records(system: System, object_name: str) -> pl.DataFrame:
     """A few records; none where they cannot be read, which a proposal does not need."""
     try:
         source = system.source(object_name)
-        reading = cast("AsyncIterator[Batch]", source.read(Read("all", SAMPLES)))
-        async with aclosing(reading) as batches:  # type: ignore[type-var]  # the connectors' readings are generators
+        async with aclosing(source.read(Read("all", SAMPLES))) as batches:  # type: ignore[type-var]  # the connectors' readings are generators
             async for batch in batches:
                 if batch.frame.height:
                     return batch.frame

@@ -98,7 +98,7 @@ def mapping_lines(name: str, proposal: Proposal) -> list[str]:
         "spec:",
         key,
         "  fields:",
-        *(f"{text:<{column}}# guessed: is it meant?" if rule.is_guessed else text for text, rule in rules),
+        *(f"{text:<{column}}# guessed" if rule.is_guessed else text for text, rule in rules),
         *(f"  # - {{to: {scalar(to)}, from: ?}}    # REQUIRED there: nothing resembles it" for to in proposal.required),
         *_left_over(proposal),
     ]  # fmt: skip

@@ -34,7 +34,7 @@ _CONCEPTS = {
 }
 _BY_WORD = {word: concept for concept, words in _CONCEPTS.items() for word in words.split()}
 _BY_WORD |= dict.fromkeys(
-    ("item", "art", "articolo", "article", "product", "prodotto", "field", "fld"), ""
+    ("item", "art", "articolo", "article", "product", "prodotto", "field", "fld", "at", "on"), ""
 )  # says little
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _ALIKE = 0.75
