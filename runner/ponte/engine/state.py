@@ -84,7 +84,8 @@ class RunState:
 
     def count(self, **outcomes: int) -> None:
         """Adds records that were read to the account, each with its outcome."""
-        self.account = self.account + Account(read=sum(outcomes.values()), **outcomes)
+        read = sum(outcomes.values())
+        self.account = self.account + Account(read=read, again=read if self.is_again else 0, **outcomes)
         self.ports.on_progress(Progress(self.account, self.announced))
 
     def leave_erased(self, records: int) -> None:

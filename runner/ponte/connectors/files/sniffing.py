@@ -28,9 +28,7 @@ def sniffed(file: Path) -> dict[str, Any]:
     """
     if not is_known(file.name):
         known = ", ".join((*_CSV, *_JSON_LINES))
-        raise ConfigurationError(
-            f"{file}: the name does not say what it is. Known are {known}.", reason="FormatUnknown"
-        )
+        raise ConfigurationError(f"{file}: the name does not say what it is. Known are {known}.")
     if file.suffix.lower() in _JSON_LINES:
         return {"jsonLines": {}}
     if not file.exists():
