@@ -14,10 +14,12 @@ SHORT_FORM_BYTES = 4096
 
 
 class Account(Model):
-    """Where every record that was read went. It closes: read equals the sum of all the others but deleted."""
+    """Where every record that was read went. It closes: read equals the sum of all the others but again and deleted."""
 
     read: int = 0
-    """Records read."""
+    """Records read, those that were read again among them."""
+    again: int = 0
+    """Read once more by key, to tell what came twice, waits, or was in another run's hands; a part of `read`."""
     created: int = 0
     """Created at the target."""
     updated: int = 0

@@ -270,7 +270,8 @@ def play(folder: Path, articles: int) -> None:
     killed_and_resumed(Stage(folder / "second-shop", stage.erp, articles))
     say()
     say(f"All of it is true: counted from the shop's own store and log. {time.monotonic() - started:.0f} s")
-    say("Look around: " + " ".join(["ponte", *stage.arguments("rejects", "list", "products")[1:]]))
+    program, *words = stage.arguments("rejects", "list", "products")
+    say("Look around: " + " ".join(["ponte" if shutil.which("ponte") else _shown(Path(program)), *words]))
 
 
 def _shown(path: Path) -> str:

@@ -17,7 +17,7 @@ import typer
 
 from ponte import __version__
 from ponte.cli import exit_codes
-from ponte.cli.commands import jobs, ledger, manifests, rejects
+from ponte.cli.commands import connectors, jobs, ledger, manifests, rejects
 from ponte.cli.console import OutputLostError, abandon
 from ponte.cli.options import LogFormat
 
@@ -59,7 +59,7 @@ def build_program() -> typer.Typer:
     ) -> None:
         pass
 
-    for module in (manifests, jobs, rejects, ledger):
+    for module in (manifests, jobs, rejects, connectors, ledger):
         module.declare(program)
     ponte.__doc__ = _GUIDE
     return program
@@ -83,7 +83,11 @@ def run_program(arguments: list[str]) -> int:
     try:
         outcome = build_program()(args=arguments, prog_name="ponte", standalone_mode=False)
         sys.stdout.flush()
-    except (SystemExit, GeneratorExit):
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):  # Typer's end of help that nobody reads to its end
+            raise
+        return _report_lost(OutputLostError(end.__context__))
+    except GeneratorExit:
         raise
     except BaseException as error:  # noqa: BLE001 - the last place to tell a person; a panic in Rust is no Exception
         return _end_by(error, arguments)
@@ -99,7 +103,15 @@ def _end_by(error: BaseException, arguments: list[str]) -> int:
         return exit_codes.INTERRUPTED
     if isinstance(error, OutputLostError):
         return _report_lost(error)
+    if isinstance(error, OSError) and _is_of_help(error):
+        return _report_lost(OutputLostError(error))
     return _report(error, arguments)
+
+
+def _is_of_help(error: OSError) -> bool:
+    """Whether Typer could not write: help and versions are its output, everything else goes through the Console."""
+    innermost = list(traceback.walk_tb(error.__traceback__))[-1][0]
+    return str(innermost.f_globals.get("__name__", "")).partition(".")[0] == typer.__name__
 
 
 def _report_lost(error: OutputLostError) -> int:

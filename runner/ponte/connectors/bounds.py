@@ -19,7 +19,7 @@ _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 
 
 def check_bounds(read: Read, fits: Callable[[str], bool], example: str, label: str) -> None:
-    """Raises UsageError, with a good value, for a bound of a range that is no value of the cursor.
+    """Raises UsageError, with a good value, for a bound that is no value of the cursor, and a range of nothing.
 
     Args:
         read: the reading; only a range has bounds that people give.
@@ -34,6 +34,22 @@ def check_bounds(read: Read, fits: Callable[[str], bool], example: str, label: s
             raise UsageError(
                 f"{label}: {option} {text[:64]} is no value of the cursor. Next: give one such as {option} {example}"
             )
+    if read.lower is not None and read.upper is not None and _is_reversed(read.lower, read.upper):
+        raise UsageError(
+            f"{label}: --from {read.lower[:64]} is later than --to {read.upper[:64]}, so that nothing lies "
+            "between them. Next: exchange the two."
+        )
+
+
+def _is_reversed(lower: str, upper: str) -> bool:
+    """Whether a range ends before it begins; bounds that are neither numbers nor times of one kind are left alone."""
+    if is_number(lower) and is_number(upper):
+        return Decimal(lower) > Decimal(upper)
+    try:
+        first, last = datetime.fromisoformat(lower), datetime.fromisoformat(upper)
+        return first > last
+    except (ValueError, TypeError):  # no time of ISO 8601; one with a zone and one without
+        return False
 
 
 def is_time(text: str) -> bool:

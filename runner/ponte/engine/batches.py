@@ -15,6 +15,7 @@ from ponte.engine.ports import Batch
 from ponte.engine.preparing import Prepared
 from ponte.engine.rejecting import rejects_of_batch, rejects_of_pieces
 from ponte.engine.state import RunState
+from ponte.engine.wording import told
 from ponte.errors import StateError
 
 
@@ -126,7 +127,8 @@ def _check_account(state: RunState, read: int) -> None:
     """Only a batch whose account closes may move the watermark."""
     if state.account.read != read or not state.account.is_closed:
         raise StateError(
-            f"SyncJob {state.job.name}: {read:,} records were read, but the account has {state.account.read:,}: some "
-            "record got lost inside Ponte, or was counted twice. The watermark stays; please report this.",
+            f"SyncJob {state.job.name}: {told(read, 'record', 'was', 'were')} read, but the account has "
+            f"{state.account.read:,}: some record got lost inside Ponte, or was counted "
+            "twice. The watermark stays; please report this.",
             reason="AccountNotClosed",
         )

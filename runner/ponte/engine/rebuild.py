@@ -20,6 +20,7 @@ from ponte.engine.reading import read_ahead, timed_batches
 from ponte.engine.settle import key_fields
 from ponte.engine.state import RunState
 from ponte.engine.versions import versions
+from ponte.engine.wording import counted
 from ponte.errors import ConfigurationError
 
 
@@ -49,7 +50,7 @@ async def rebuild(ports: Ports, mirror: Source, job: Job, run: str) -> int:
     state = (await open_run(ports, job, Order(run, read="all"))).state
     present = await _listed(mirror, job) if can_list else None
     known = await _seed(state, present)
-    state.notes.append(f"Rebuilt: {known:,} records of the target are known again")
+    state.notes.append(f"Rebuilt: {counted(known, 'record')} of the target known again")
     ended = await ports.ledger.now()
     await ports.ledger.finish(state.writer, Ending(state.result("Succeeded", "Rebuilt", ended_at=ended)))
     return known

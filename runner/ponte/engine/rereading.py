@@ -11,6 +11,7 @@ from ponte.engine.ports import Read
 from ponte.engine.preparing import Mapper, prepared_batches
 from ponte.engine.reading import keys_frame
 from ponte.engine.state import RunState
+from ponte.engine.wording import told
 from ponte.errors import TransientError
 
 POLL_S = 1.0
@@ -33,8 +34,8 @@ async def read_again(state: RunState, mapper: Mapper) -> None:
         keys = await _still_claimed(state)
         if waited_s > PATIENCE_S:
             raise TransientError(
-                f"SyncJob {state.job.name}: {len(keys):,} records are being delivered by another run and were not "
-                "given free in time. The next run reads them again.",
+                f"SyncJob {state.job.name}: {told(len(keys), 'record', 'is', 'are')} being delivered by another run, "
+                "not given free in time. The next run reads again.",
                 reason="KeysBusy",
             )
         if not keys.is_empty():

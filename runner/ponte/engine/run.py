@@ -23,6 +23,7 @@ from ponte.engine.reading import keys_frame, last_cursor
 from ponte.engine.rereading import read_again
 from ponte.engine.state import RunState
 from ponte.engine.watermark import later, lower_bound
+from ponte.engine.wording import counted
 from ponte.errors import Interrupted, PonteError
 from ponte_api.result import Phase, RunError, RunResult
 
@@ -146,7 +147,9 @@ def _judge_wholeness(state: RunState, reading: _Reading) -> None:
     if not reading.is_whole:
         state.problems.append("the reading ended without the source's end mark")
     if reading.announced is not None and reading.records < reading.announced:
-        state.problems.append(f"the source announced {reading.announced:,} records and gave {reading.records:,}")
+        state.problems.append(
+            f"the source announced {counted(reading.announced, 'record')} and gave {reading.records:,}"
+        )
     if expect is not None and reading.records < expect.min_records:
         state.problems.append(f"expect.minRecords is {expect.min_records:,}, and {reading.records:,} were read")
 
@@ -161,7 +164,7 @@ async def _remove(state: RunState, read_at_us: int) -> pl.DataFrame | None:
         ordered = pl.Series("key", [join_key(fields) for fields in state.order.keys], dtype=pl.String)
         missing = ordered.filter(~state.known.has_seen(hashes_of(ordered)))
         if missing.len():
-            state.notes.append(f"{missing.len()} of {ordered.len()} keys are not in the source")
+            state.notes.append(f"{missing.len():,} of {counted(ordered.len(), 'key')} not in the source")
         gone = [await close.missing(state, missing, read_at_us)] if is_wanted else []
     return await _guarded(state, pl.concat([*gone, await close.left(state)])) if is_wanted else None
 
@@ -177,12 +180,14 @@ async def _guarded(state: RunState, candidates: pl.DataFrame) -> pl.DataFrame | 
         return None
     known = await _live_count(state) if candidates.height > rules.min_count else candidates.height
     if needed not in state.job.operations:
-        state.notes.append(f"{candidates.height:,} records would be removed, but target.operations has no {needed}")
+        state.notes.append(
+            f"{counted(candidates.height, 'record')} would be removed, but target.operations has no {needed}"
+        )
         return None
     if close.is_over_guard(candidates.height, known, rules.max_percent, rules.min_count):
         state.notes.append(
-            f"{candidates.height:,} of {known:,} records would be removed; the guard allows {rules.max_percent} % or "
-            f"{rules.min_count}. Nothing was removed. "
+            f"{candidates.height:,} of {counted(known, 'record')} would be removed; the guard allows "
+            f"{rules.max_percent} % or {rules.min_count}. Nothing was removed. "
             f"Approve with: ponte run {state.job.name} --approve {state.order.run}"
         )
         return candidates

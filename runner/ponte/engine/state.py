@@ -13,6 +13,7 @@ import polars as pl
 from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
+from ponte.engine.wording import told
 from ponte.errors import Interrupted, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
 
@@ -71,8 +72,12 @@ class RunState:
     @property
     def shortcomings(self) -> list[str]:
         """Why what was not seen may not be taken for gone; empty for a whole reading."""
-        keyless = [f"{self.keyless:,} records have no usable source key"] if self.keyless else []
-        unreadable = [f"{self.unreadable:,} pieces of the source are no records"] if self.unreadable else []
+        keyless = [f"{told(self.keyless, 'record', 'has', 'have')} no usable source key"] if self.keyless else []
+        unreadable = (
+            [f"{told(self.unreadable, 'piece', 'of the source is no record', 'of the source are no records')}"]
+            if self.unreadable
+            else []
+        )
         return keyless + unreadable + self.problems
 
     @property
@@ -81,7 +86,8 @@ class RunState:
 
     def count(self, **outcomes: int) -> None:
         """Adds records that were read to the account, each with its outcome."""
-        self.account = self.account + Account(read=sum(outcomes.values()), **outcomes)
+        read = sum(outcomes.values())
+        self.account = self.account + Account(read=read, again=read if self.is_again else 0, **outcomes)
         self.ports.on_progress(Progress(self.account, self.announced))
 
     def leave_erased(self, records: int) -> None:

@@ -6,6 +6,7 @@ import polars as pl
 
 from ponte.engine.ledger_port import Commit
 from ponte.engine.state import RunState
+from ponte.engine.wording import told
 from ponte.errors import RejectThreshold
 
 MIN_REJECTS_FOR_SHARE = 10
@@ -48,6 +49,7 @@ def _exceeded(state: RunState, fresh: int, read: int) -> str | None:
 
 def _stop(state: RunState, fresh: int, read: int, why: str) -> None:
     raise RejectThreshold(
-        f"SyncJob {state.job.name}: {fresh:,} of {read:,} records are new rejects, and {why} "
+        f"SyncJob {state.job.name}: {fresh:,} of {told(read, 'record', 'is a new reject', 'are new rejects')}, and "
+        f"{why} "
         f"See them with: ponte rejects list {state.job.name}",
     )

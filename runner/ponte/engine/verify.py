@@ -19,6 +19,7 @@ from ponte.engine.ports import Batch, Read, Source
 from ponte.engine.preparing import Mapper
 from ponte.engine.reading import keys_frame, read_ahead
 from ponte.engine.settle import ids_beside, key_fields
+from ponte.engine.wording import counted, told
 from ponte.errors import ConfigurationError, TransientError
 from ponte.mapping.paths import united
 
@@ -148,9 +149,9 @@ async def _whole(source: Source, job: Job, label: str) -> AsyncGenerator[Batch]:
             records += batch.frame.height + len(batch.unreadable)
             yield batch
     if not is_ended:
-        raise _not_whole(job, label, f"the reading ended without the end mark, after {records:,} records")
+        raise _not_whole(job, label, f"the reading ended without the end mark, after {counted(records, 'record')}")
     if announced is not None and records < announced:
-        raise _not_whole(job, label, f"{announced:,} records were announced and {records:,} came")
+        raise _not_whole(job, label, f"{told(announced, 'record', 'was', 'were')} announced and {records:,} came")
 
 
 def _not_whole(job: Job, label: str, why: str) -> TransientError:

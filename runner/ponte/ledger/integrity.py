@@ -8,6 +8,7 @@ from typing import Literal
 import polars as pl
 from pydantic import ValidationError
 
+from ponte.engine.wording import told
 from ponte.errors import StateError
 from ponte.ledger import claims
 from ponte.ledger.database import Database
@@ -66,7 +67,9 @@ def _orphans(db: Database) -> list[Finding]:
 
 def _halves(db: Database) -> list[Finding]:
     number = count(db, "SELECT COUNT(*) AS n FROM ponte_records WHERE (print_hi IS NULL) <> (print_lo IS NULL)")
-    text = f"{number:,} records have half a fingerprint. Restore a backup, or run `ponte ledger rebuild`."
+    text = (
+        f"{told(number, 'record', 'has', 'have')} half a fingerprint. Restore a backup, or run `ponte ledger rebuild`."
+    )
     return [Finding("damage", text)] if number else []
 
 
@@ -112,6 +115,6 @@ def _claims(db: Database) -> list[Finding]:
             continue
         in_doubt += number if live_until <= now else 0
     if in_doubt:
-        text = f"{in_doubt:,} keys are in doubt: an earlier run had no answer for them."
+        text = f"{told(in_doubt, 'key', 'is', 'are')} in doubt: an earlier run had no answer for them."
         found.append(Finding("notice", f"{text} The next run of the job settles them."))
     return found

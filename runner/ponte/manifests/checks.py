@@ -1,38 +1,80 @@
 """Checks over all manifests together: what one refers to, another must have.
 
-An object that has faults of its own counts as there, so that one slip is reported once.
+An object that has faults of its own counts as there, so that one slip is reported once; what is sound of it is checked
+too, so that no fault has to wait until another is mended.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Mapping as ReadOnly
+from dataclasses import replace
 
 from ponte.errors import ConfigurationError
-from ponte.manifests.collection import Manifests, Path
+from ponte.manifests.collection import Manifests, Path, Resource
 from ponte.manifests.faults import Fault, suggestion
+from ponte.manifests.salvaging import Salvaged, written_values
 from ponte.manifests.schedules import schedule_fault, zone_fault
 from ponte_api.mapping import Converted, Mapping, MappingSpec
 from ponte_api.sync_job import SyncJob, Trigger
-from ponte_api.sync_source import DeclaredField, ObjectSpec
+from ponte_api.sync_run import SyncRun
+from ponte_api.sync_source import DeclaredField, ObjectSpec, SyncSource
 
 Finding = tuple[Path, str]
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
-def check(manifests: Manifests) -> tuple[list[Fault], list[Fault]]:
-    """Faults and warnings that no single object shows."""
+def check(
+    manifests: Manifests, salvaged: ReadOnly[tuple[str, str], Salvaged[Resource]]
+) -> tuple[list[Fault], list[Fault]]:
+    """Faults and warnings that no single object shows.
+
+    Args:
+        manifests: the sound objects.
+        salvaged: what is sound of the others; no warnings come of them.
+    """
+    return _faults(_with(manifests, salvaged), salvaged), _warnings(manifests)
+
+
+def _with(manifests: Manifests, salvaged: ReadOnly[tuple[str, str], Salvaged[Resource]]) -> Manifests:
+    """The manifests with what is sound of the objects that have faults."""
+    rests = [(name, rest.resource) for (_, name), rest in salvaged.items() if not _is_vague(rest)]
+    return replace(
+        manifests,
+        sources={**manifests.sources, **{name: rest for name, rest in rests if isinstance(rest, SyncSource)}},
+        mappings={**manifests.mappings, **{name: rest for name, rest in rests if isinstance(rest, Mapping)}},
+        jobs={**manifests.jobs, **{name: rest for name, rest in rests if isinstance(rest, SyncJob)}},
+        runs={**manifests.runs, **{name: rest for name, rest in rests if isinstance(rest, SyncRun)}},
+    )
+
+
+def _is_vague(rest: Salvaged[Resource]) -> bool:
+    """Whether others cannot be judged by what is left: of an object something is gone, nobody knows what it was."""
+    return isinstance(rest.resource, SyncSource) and any(path[:2] == ("spec", "objects") for path in rest.gone)
+
+
+def _faults(manifests: Manifests, salvaged: ReadOnly[tuple[str, str], Salvaged[Resource]]) -> list[Fault]:
+    found: list[tuple[tuple[str, str], Finding]] = []
+    for name, job in manifests.jobs.items():
+        found += ((("SyncJob", name), finding) for finding in _job_faults(manifests, job))
+    for name, mapping in manifests.mappings.items():
+        found += ((("Mapping", name), finding) for finding in _mapping_faults(manifests, mapping))
+    for name, run in manifests.runs.items():
+        known = _known(manifests, "SyncJob", run.spec.job, ("spec", "job"))
+        found += ((("SyncRun", name), finding) for finding in known)
+    told = {(key, path) for key, (path, _) in found}
+    found += [(key, finding) for key, finding in _compiled(manifests) if (key, finding[0]) not in told]
     faults: list[Fault] = []
-    for job in manifests.jobs.values():
-        faults += _placed(manifests, "SyncJob", job.metadata.name, _job_faults(manifests, job))
-    for mapping in manifests.mappings.values():
-        faults += _placed(manifests, "Mapping", mapping.metadata.name, _mapping_faults(manifests, mapping))
-    for run in manifests.runs.values():
-        faults += _placed(
-            manifests, "SyncRun", run.metadata.name, _known(manifests, "SyncJob", run.spec.job, ("spec", "job"))
-        )
-    told = {(fault.object, fault.path) for fault in faults}
-    faults += [fault for fault in _compiled(manifests) if (fault.object, fault.path) not in told]
+    for key, (path, message) in found:
+        rest = salvaged.get(key)
+        written = rest.written(path) if rest is not None else path
+        if rest is None or not rest.is_doubtful(written):
+            faults.append(manifests.documents[key].fault(written, message))
+    return faults
+
+
+def _warnings(manifests: Manifests) -> list[Fault]:
     warnings: list[Fault] = []
     for job in manifests.jobs.values():
         warnings += _placed(manifests, "SyncJob", job.metadata.name, _job_warnings(job))
@@ -42,7 +84,7 @@ def check(manifests: Manifests) -> tuple[list[Fault], list[Fault]]:
         names = channel.spec.jobs.match_names if channel.spec.jobs else []
         found = _each_known(manifests, "SyncJob", names, ("spec", "jobs", "matchNames"))
         warnings += _placed(manifests, "NotificationChannel", channel.metadata.name, found)
-    return faults, warnings
+    return warnings
 
 
 def _placed(manifests: Manifests, kind: str, name: str, findings: Iterable[Finding]) -> Iterator[Fault]:
@@ -67,9 +109,12 @@ def _object(manifests: Manifests, source: str, name: str) -> ObjectSpec | None:
 
 
 def _object_known(manifests: Manifests, source: str, name: str, path: Path) -> Iterator[Finding]:
-    found = manifests.sources.get(source)
-    if found is not None and found.spec.object(name) is None:
-        has = ", ".join(sorted(candidate.name for candidate in found.spec.objects))
+    document = manifests.documents.get(("SyncSource", source))
+    if document is None:
+        return
+    names = written_values(document.node, ("spec", "objects"), "name")
+    if name not in names:
+        has = ", ".join(sorted(names))
         yield path, f'"{name}" is not in SyncSource {source} (has: {has})'
 
 
@@ -87,10 +132,10 @@ def _job_faults(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
 
 
 def _audience(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
-    mapping, wanted = manifests.mappings.get(job.spec.mapping), job.spec.target.audience
+    mapping, wanted = manifests.documents.get(("Mapping", job.spec.mapping)), job.spec.target.audience
     if mapping is None or wanted is None:
         return
-    names = [audience.name for audience in mapping.spec.audiences]
+    names = written_values(mapping.node, ("spec", "audiences"), "name")
     if wanted not in names:
         yield (
             ("spec", "target", "audience"),
@@ -183,9 +228,10 @@ def _fault_of(fault: Callable[[str], str | None], text: str | None, path: Path) 
 
 
 def _mapping_faults(manifests: Manifests, mapping: Mapping) -> Iterator[Finding]:
-    made = {rule.to for rule in mapping.spec.fields}
+    node = manifests.documents["Mapping", mapping.metadata.name].node
+    made = set(written_values(node, ("spec", "fields"), "to"))
     yield from _each_made(made, mapping.spec.key, ("spec", "key"))
-    yield from _audiences(mapping, made)
+    yield from _audiences(mapping, made, set(written_values(node, ("spec", "audiences"), "name")))
     for path, rule in _rules(mapping.spec):
         yield from _fault_of(zone_fault, rule.time_zone, (*path, "timeZone"))
         if rule.lookup is not None:
@@ -199,8 +245,7 @@ def _each_made(made: set[str], names: Iterable[str], path: Path) -> Iterator[Fin
             yield (*path, index), f'no rule makes the field "{name}". {suggestion(name, made)}'
 
 
-def _audiences(mapping: Mapping, made: set[str]) -> Iterator[Finding]:
-    names = {audience.name for audience in mapping.spec.audiences}
+def _audiences(mapping: Mapping, made: set[str], names: set[str]) -> Iterator[Finding]:
     for index, audience in enumerate(mapping.spec.audiences):
         yield from _each_made(made, audience.fields, ("spec", "audiences", index, "fields"))
     for index, test in enumerate(mapping.spec.tests):
@@ -232,7 +277,7 @@ def _undelivered_lookups(manifests: Manifests, mapping: Mapping) -> Iterator[Fin
             )
 
 
-def _compiled(manifests: Manifests) -> Iterator[Fault]:
+def _compiled(manifests: Manifests) -> Iterator[tuple[tuple[str, str], Finding]]:
     """What the Mapping's compiler says, with the fields of each source object that a job reads by it."""
     if not manifests.mappings:
         return
@@ -244,7 +289,7 @@ def _compiled(manifests: Manifests) -> Iterator[Fault]:
                 found = [(_path(path), message) for path, message in check_mapping(mapping.spec, declared)]
             except ConfigurationError as error:
                 found = [(("spec", "fields"), error.message)]
-            yield from _placed(manifests, "Mapping", name, found)
+            yield from ((("Mapping", name), finding) for finding in found)
 
 
 def _declared(manifests: Manifests, mapping: str) -> list[list[DeclaredField]]:

@@ -18,6 +18,7 @@ from ponte.manifests.collection import KINDS, Document, Manifests, Replaced, Res
 from ponte.manifests.faults import Fault, suggestion
 from ponte.manifests.files import Unreadable, manifest_files, text_of
 from ponte.manifests.nodes import Composer, ListNode, MalformedYaml, MapNode, Node, ScalarNode, find, plain
+from ponte.manifests.salvaging import Salvaged, salvage
 from ponte.manifests.wording import faults_of
 from ponte_api.common import API_VERSION, GROUP
 
@@ -49,7 +50,7 @@ def load(paths: Sequence[Path]) -> Manifests:
     reading = _Reading()
     for path in paths:
         _read_layer(path, reading)
-    objects = _validated(reading)
+    objects, salvaged = _validated(reading)
     manifests = Manifests(
         origin=", ".join(_shown(path) for path in paths),
         **{attribute: _by_name(objects, kind) for kind, attribute in _ATTRIBUTES.items()},  # type: ignore[arg-type]  # one attribute per kind
@@ -57,7 +58,7 @@ def load(paths: Sequence[Path]) -> Manifests:
         documents=reading.documents,
         files=reading.files,
     )
-    faults, warnings = check(manifests)
+    faults, warnings = check(manifests, salvaged)
     return replace(
         manifests,
         faults=tuple(sorted({*reading.faults, *faults})),
@@ -169,8 +170,10 @@ def _is_meant_as_ours(group: str) -> bool:
     return not group or difflib.SequenceMatcher(None, group, GROUP).ratio() > 0.8
 
 
-def _validated(reading: _Reading) -> dict[_Key, Resource]:
+def _validated(reading: _Reading) -> tuple[dict[_Key, Resource], dict[_Key, Salvaged[Resource]]]:
+    """The sound objects, and what is sound of the others."""
     objects: dict[_Key, Resource] = {}
+    salvaged: dict[_Key, Salvaged[Resource]] = {}
     for key, document in reading.documents.items():
         value = plain(document.node)
         if isinstance(value, dict):
@@ -182,4 +185,7 @@ def _validated(reading: _Reading) -> dict[_Key, Resource]:
             object_ = f"{document.kind} {document.name}"
             for line, path, message in faults_of(error, model, document.node):
                 reading.fault(document.file, line, message, object_=object_, path=written_path(path))
-    return objects
+            rest = salvage(document.node, model)
+            if rest is not None:
+                salvaged[key] = rest
+    return objects, salvaged

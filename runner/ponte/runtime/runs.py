@@ -16,6 +16,7 @@ from ponte.engine.ports import Clock, Failpoint, ReadMode, StageTimes, System
 from ponte.engine.rebuild import rebuild
 from ponte.engine.run import run
 from ponte.engine.verify import Verification, verify
+from ponte.engine.wording import counted
 from ponte.ledger.ledger import StoredLedger
 from ponte.ledger.opening import open_ledger
 from ponte.manifests import Manifests
@@ -106,7 +107,7 @@ class Runtime:
                 approved=frozenset(listed),
             )
             result = await run(ports, job, order)
-        expected = f"{len(listed)} of {len(listed)} keys are not in the source"  # that is why they were listed
+        expected = f"{len(listed):,} of {counted(len(listed), 'key')} not in the source"  # that is why they were listed
         return result.model_copy(update={"notes": [note for note in result.notes if note != expected]})
 
     async def rebuild(self, job_name: str) -> int:

@@ -51,7 +51,9 @@ def test_a_run_that_nobody_hears_of_ends_as_it_would(shop: Path, program: list[s
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs: /dev/full")
-@pytest.mark.parametrize("words", [["validate", "-o", "json"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["validate", "-o", "json"], ["--help"], ["run", "--help"], ["--version"]], ids=" ".join
+)
 def test_what_only_writes_and_cannot_has_failed(words: list[str], shop: Path, program: list[str]) -> None:
     done = program_into(program, shop, words, "stdout")
 

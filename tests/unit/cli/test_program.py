@@ -15,6 +15,7 @@ from ponte.errors import ConfigurationError, Interrupted, PonteError, RejectThre
 
 COMMANDS = [
     ["init"], ["validate"], ["test"], ["doctor"], ["schema"], ["run"], ["plan"], ["verify"], ["runs"], ["erase"],
+    ["connectors", "list"], ["connectors", "describe"],
     ["rejects", "list"], ["rejects", "show"], ["rejects", "retry"], ["rejects", "skip"],
     ["ledger", "info"], ["ledger", "check"], ["ledger", "backup"], ["ledger", "export"], ["ledger", "import"],
     ["ledger", "rebuild"], ["ledger", "prune"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sqlite3
 from importlib import resources
 from pathlib import Path
@@ -23,17 +24,27 @@ def make_integration(folder: Path, common: Common) -> None:
     Raises:
         UsageError: something is in the folder already; nothing is written then.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(
-            f'"{folder}" is there already and not empty; nothing was written.\n'
-            "Next: ponte init OTHER-FOLDER, or ponte validate to see what is in it."
-        )
+    refuse_used(folder)
     written = _write(folder)
     console = console_of(common)
     if console.is_json:
         console.show_json({"folder": str(folder), "files": [str(file) for file in written]})
     else:
         console.show(_next_steps(folder, written))
+
+
+def refuse_used(folder: Path) -> None:
+    """Raises UsageError where something is in the folder already: init overwrites nothing."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(
+            f'"{folder}" is there already and not empty; nothing was written.\n'
+            "Next: ponte init OTHER-FOLDER, or ponte validate to see what is in it."
+        )
+
+
+def where_option(folder: Path) -> str:
+    """What commands need to find the manifests; nothing where they look by themselves."""
+    return "" if folder == Path("integration") else f" -f {shlex.quote(str(folder))}"
 
 
 def _write(folder: Path) -> list[Path]:
@@ -51,7 +62,7 @@ def _write(folder: Path) -> list[Path]:
 
 
 def _next_steps(folder: Path, written: list[Path]) -> list[str]:
-    where = "" if folder == Path("integration") else f" -f {folder}"
+    where = where_option(folder)
     return [
         *(f"  {file}" for file in written),
         "",

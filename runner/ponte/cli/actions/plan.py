@@ -40,7 +40,7 @@ def plan_job(job: str, reading: Reading, common: Common, *, show_all: bool, tell
     if console.is_json:
         console.show_json(_document(planned))
     else:
-        console.show(plan_lines(planned, most=samples))
+        console.show(plan_lines(planned, most=samples, width=console.width))
     if tells_changes and (planned.change_count or planned.waiting):
         raise typer.Exit(exit_codes.CHANGES_FOUND)
 

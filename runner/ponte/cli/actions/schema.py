@@ -6,11 +6,15 @@ import asyncio
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from ponte.cli.console import console_of
 from ponte.cli.locking import lock_fields
 from ponte.cli.options import Common
+from ponte.cli.proposals.looking import look_at_source, look_at_target
+from ponte.cli.proposals.manifests import mapping_lines
+from ponte.cli.proposals.mapping import propose
 from ponte.cli.render.text import counted, escape, table
 from ponte.cli.workspace import load_manifests, references_of, require_sound
 from ponte.connectors.registry import connect
@@ -57,12 +61,41 @@ def lock_schema(system: str, object_name: str | None, common: Common) -> None:
         console.show([f"{file}: {'written' if text != before else 'nothing to write'}."])
 
 
+def propose_mapping(system: str, object_name: str | None, target: tuple[str, str], common: Common) -> None:
+    """Shows a Mapping that could be meant, on standard output, to be written into a file and mended.
+
+    Raises:
+        UsageError: an object is not named, or not there.
+    """
+    console, manifests, references = console_of(common), load_manifests(common), references_of(common)
+    if object_name is None:
+        raise UsageError(f"Which object of {system}? Next: ponte schema {system} OBJECT --mapping SYSTEM OBJECT")
+    for name, of in ((system, object_name), target):
+        _require_object(manifests, name, of)
+    found = asyncio.run(look_at_source(manifests.source(system), object_name, references))
+    written = asyncio.run(look_at_target(manifests.source(target[0]), target[1], references))
+    declared = manifests.source(target[0]).spec.object(target[1])
+    keys = (tuple(declared.key), *written.keys) if declared and declared.key else written.keys
+    proposal = propose(found, replace(written, keys=keys), {})
+    if console.is_json:
+        console.show_json(asdict(proposal))
+    else:
+        console.show(mapping_lines(target[1], proposal))
+
+
+def _require_object(manifests: Manifests, system: str, object_name: str) -> None:
+    names = [spec.name for spec in manifests.source(system).spec.objects]
+    require_sound(manifests, [("SyncSource", system)])
+    if object_name not in names:
+        raise UsageError(f'SyncSource {system} has no object "{object_name}". {suggestion(object_name, names)}')
+
+
 def _schemas(system: str, object_name: str | None, manifests: Manifests, common: Common) -> Schemas:
     source = manifests.source(system)
     require_sound(manifests, [("SyncSource", system)])
     names = [spec.name for spec in source.spec.objects]
-    if object_name is not None and object_name not in names:
-        raise UsageError(f'SyncSource {system} has no object "{object_name}". {suggestion(object_name, names)}')
+    if object_name is not None:
+        _require_object(manifests, system, object_name)
     return asyncio.run(_read_schemas(system, [object_name] if object_name else names, manifests, common))
 
 

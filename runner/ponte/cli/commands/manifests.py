@@ -3,12 +3,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ponte.cli.options import Common, expand
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """The two ends that `init` makes an integration of."""
+
+    from_: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="ADDRESS",
+            help="What is read: files:FOLDER/FILE, sqlite:FILE#TABLE, postgresql://USER@HOST/DATABASE#TABLE.",
+            show_default=False,
+        ),
+    ] = None
+    to: Annotated[str | None, typer.Option(metavar="ADDRESS", help="What is written.", show_default=False)] = None
+    key: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD", help="Field that identifies a record of the source; repeatable.", show_default=False
+        ),
+    ] = None
+    map: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD=SOURCE-FIELD", help="A pair that names do not tell; repeatable.", show_default=False
+        ),
+    ] = None
 
 
 def declare(program: typer.Typer) -> None:
@@ -18,21 +47,34 @@ def declare(program: typer.Typer) -> None:
         epilog="""Examples:
 
 \b
-  ponte init                              makes ./integration, ready to run
-  ponte init ~/shop-sync"""
+  ponte init                              asks for the two systems; with nobody to ask, as --example
+  ponte init --from files:./export/articles.csv --to sqlite:shop.db#products
+  ponte init --from postgresql://ponte@erp:5432/company#articles --to files:./out/articles.csv
+  ponte init --example                    five articles into a SQLite table, ready to run"""
     )
     @expand
     def init(
+        systems: Systems,
         common: Common,
         folder: Annotated[Path, typer.Argument(help="Folder to make the integration in.")] = Path("integration"),
+        *,
+        example: Annotated[bool, typer.Option("--example", help="Make an example instead.")] = False,
     ) -> None:
-        """Make a small integration that works, to start from.
+        """Make an integration of two systems, or an example.
 
-        A CSV file into a SQLite database, with comments; nothing else is needed to run it.
+        Both systems are looked at, and a Mapping between them is proposed. Nothing that is there is overwritten, and no
+        password is written.
         """
+        from ponte.cli.actions.asking import is_somebody_there
         from ponte.cli.actions.init import make_integration
+        from ponte.cli.actions.init_systems import init_by_questions, init_from_options
 
-        make_integration(folder, common)
+        if systems != Systems():
+            init_from_options(folder, systems, common)
+        elif example or not is_somebody_there():
+            make_integration(folder, common)
+        else:
+            init_by_questions(folder, common)
 
     @program.command(
         epilog="""Examples:
@@ -101,7 +143,8 @@ Exit: 0 all is well, 1 something is not."""
 
 \b
   ponte schema erp                        the fields of all objects of erp
-  ponte schema erp articles --lock        writes them into the manifest; comments stay"""
+  ponte schema erp articles --lock        writes them into the manifest; comments stay
+  ponte schema erp articles --mapping shop products     a Mapping between the two, to start from"""
     )
     @expand
     def schema(
@@ -112,8 +155,15 @@ Exit: 0 all is well, 1 something is not."""
         ] = None,
         *,
         lock: Annotated[bool, typer.Option("--lock", help="Write the fields into the manifest.")] = False,
+        mapping: Annotated[
+            tuple[str, str] | None,
+            typer.Option(metavar="SYSTEM OBJECT", help="Propose a Mapping to this object.", show_default=False),
+        ] = None,
     ) -> None:
         """Show or lock the fields of a system's objects."""
-        from ponte.cli.actions.schema import lock_schema, show_schema
+        from ponte.cli.actions.schema import lock_schema, propose_mapping, show_schema
 
-        (lock_schema if lock else show_schema)(system, object_name, common)
+        if mapping is not None:
+            propose_mapping(system, object_name, mapping, common)
+        else:
+            (lock_schema if lock else show_schema)(system, object_name, common)

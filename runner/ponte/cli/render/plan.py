@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ponte.cli.render.text import count, counted, escape, pad, table, width_of
+from ponte.cli.render.text import count, counted, escape, fit, pad, table, width_of
 from ponte.engine.plan import FieldChange, Plan, PlannedChange
 
 _COLUMNS = ("create", "update", "unchanged", "skipped", "left", "reject", "delete")
@@ -10,11 +10,18 @@ _ALWAYS = frozenset({"create", "update", "unchanged", "skipped", "reject", "dele
 _LONGEST_VALUE = 60
 
 
-def plan_lines(plan: Plan, *, most: int | None) -> list[str]:
-    """The lines that `ponte plan` prints; `most` is how many changes are shown, None for all."""
+def plan_lines(plan: Plan, *, most: int | None, width: int | None = None) -> list[str]:
+    """The lines that `ponte plan` prints.
+
+    Args:
+        plan: what would be done.
+        most: how many changes are shown; None for all.
+        width: columns of the terminal, at which changes are cut; None for no limit.
+    """
     shown = plan.changes if most is None else plan.changes[:most]
     lines = [*_counts(plan), ""]
-    lines += [line for change in shown for line in _change_lines(change)]
+    changes = [line for change in shown for line in _change_lines(change)]
+    lines += [fit(line, width) for line in changes] if width else changes
     hidden = plan.change_count + plan.waiting + plan.account.rejected - len(shown)
     if hidden > 0 and most is not None:
         lines.append(f"… {count(hidden)} more: ponte plan {plan.job} --all")

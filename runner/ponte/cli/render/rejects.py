@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime
 
-from ponte.cli.render.text import counted, escape, table, wrapped
+from ponte.cli.render.text import counted, escape, fit, table, wrapped
 from ponte.ledger.review import StoredReject
 
 _HEADER = ("KEY", "FIELD", "REASON", "SINCE", "TIMES", "MESSAGE")
 _WIDE_ENOUGH = 110
-"""Columns below which a list leaves out since when and how often: the message matters more."""
+"""Columns below which a list leaves out since when and how often, and cuts long keys: the message matters more."""
 _STATES = {
     "deferred": "waits for a record of another job",
     "ambiguous": "nobody knows whether it arrived; look at the target: retry it if it is not there, else skip it",
@@ -33,7 +33,7 @@ def reject_table(rejects: Sequence[StoredReject], *, job: str, open_count: int, 
         return [f"{job}: no open rejects."]
     rows: list[tuple[str, ...]] = [_HEADER, *map(_row, rejects)]
     if width and width < _WIDE_ENOUGH:
-        rows = [(*row[:3], row[-1]) for row in rows]
+        rows = [(fit(row[0], width // 3), fit(row[1], width // 5), row[2], row[-1]) for row in rows]
     lines = table(rows, right=frozenset() if len(rows[0]) == 4 else frozenset({4}), width=width)
     hidden = open_count - len(rejects)
     more = f", {len(rejects):,} of them shown: --limit {open_count}" if hidden > 0 else ""

@@ -28,10 +28,14 @@ def result_lines(result: RunResult, *, skipped_because: str | None = None, width
 
 
 def account_parts(result: RunResult, skipped_because: str | None = None) -> list[str]:
-    """`read 50,000 = created 49,962 + skipped 21 (not for the web) + rejected 17   1.8 s`, in pieces."""
+    """`read 50,000 = created 49,962 + skipped 21 (not for the web) + rejected 17   1.8 s`, in pieces.
+
+    What was read a second time, to be sure of it, is told apart: `read 9 + 2 again = …`.
+    """
     account = result.account
     terms = [_term(name, result, skipped_because) for name in _MEMBERS if getattr(account, name)]
-    parts = [f"read {count(account.read)}"]
+    again = f" + {count(account.again)} again" if account.again else ""
+    parts = [f"read {count(account.read - account.again)}{again}"]
     parts += [f" {'+' if place else '='} {term}" for place, term in enumerate(terms)]
     if not account.is_closed:
         parts.append(f" (the account does not close: {count(_missing(account))} not accounted for)")
@@ -46,8 +50,9 @@ def _term(name: str, result: RunResult, skipped_because: str | None) -> str:
     text = f"{name} {count(getattr(result.account, name))}"
     if name == "skipped" and skipped_because:
         return f"{text} ({escape(skipped_because)})"
-    if name == "rejected" and result.rejects.new != result.account.rejected:
-        return f"{text} ({count(result.rejects.new)} new)"
+    new, has_duplicates = result.rejects.new, result.account.duplicate > 0
+    if name == "rejected" and new != result.account.rejected and not (new and has_duplicates):
+        return f"{text} ({count(new)} new)"  # with duplicates, which are rejects too, it would not say of which
     return text
 
 

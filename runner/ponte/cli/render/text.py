@@ -6,6 +6,10 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 
+from ponte.engine.wording import counted
+
+__all__ = ["clock", "count", "counted", "escape", "fit", "flow", "pad", "seconds", "table", "width_of", "wrapped"]
+
 _ELLIPSIS = "…"
 _HARMFUL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _HARMLESS = frozenset({"\u00ad", "\u200c", "\u200d"})  # soft hyphen and joiners, part of ordinary words
@@ -28,11 +32,6 @@ def _is_harmful(character: str) -> bool:
 def count(number: int) -> str:
     """50000 as `50,000`."""
     return f"{number:,}"
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 fault`, `2 faults`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def seconds(value: float) -> str:

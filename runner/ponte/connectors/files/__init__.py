@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ponte.connectors.files.description import describe
 from ponte.connectors.files.system import FilesSystem
 from ponte.connectors.registry import References
 from ponte.engine.ports import Clock, System
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import SyncSource
+
+__all__ = ["connect", "describe"]
 
 
 def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature

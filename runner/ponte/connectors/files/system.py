@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ponte.connectors.discovery import FoundField, FoundObject
 from ponte.connectors.files.client import Folder
 from ponte.connectors.files.errors import translated
+from ponte.connectors.files.sniffing import is_known
 from ponte.connectors.files.source import FileSource
 from ponte.connectors.files.target import FileTarget
 from ponte.engine.ports import Probe, SchemaField, Source, Target
@@ -40,6 +42,15 @@ class FilesSystem:
     async def schema(self, object_name: str) -> list[SchemaField]:
         """The fields that the file names; CSV knows no types, so its are all strings."""
         return await FileSource(self._object(object_name), self._folder).schema()
+
+    async def object_names(self) -> list[str]:
+        """The files that look like ones that can be read."""
+        with translated(f"{self._folder.label}: {self._folder.path}"):
+            return sorted(file.name for file in self._folder.path.iterdir() if is_known(file.name) and file.is_file())
+
+    async def found_object(self, object_name: str) -> FoundObject:
+        """The fields of the file; a file promises no key."""
+        return FoundObject(tuple(FoundField(field.name, field.type) for field in await self.schema(object_name)))
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -11,6 +11,7 @@ A test prepares a store by name, runs a job against it and looks at what happene
 from __future__ import annotations
 
 from ponte.connectors.memory.behaviour import Behaviour
+from ponte.connectors.memory.description import describe
 from ponte.connectors.memory.store import Effect, MemoryStore, forget, store
 from ponte.connectors.memory.system import MemorySystem
 from ponte.connectors.registry import References
@@ -26,4 +27,4 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     return MemorySystem(source, store(source.spec.memory.name))
 
 
-__all__ = ["Behaviour", "Effect", "MemoryStore", "MemorySystem", "connect", "forget", "store"]
+__all__ = ["Behaviour", "Effect", "MemoryStore", "MemorySystem", "connect", "describe", "forget", "store"]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from ponte.connectors.discovery import FoundField, FoundObject
+from ponte.connectors.relational.catalogue import Column
 from ponte.connectors.relational.client import Session, Worker
 from ponte.connectors.relational.source import RelationSource
 from ponte.connectors.relational.target import TableTarget
@@ -63,6 +66,23 @@ class DatabaseSystem:
             relation = await worker.run(session.relation, spec.table, spec.query)
         return [SchemaField(column.name, column.type) for column in relation.columns]
 
+    async def object_names(self) -> list[str]:
+        """Tables and views, where the driver lists them."""
+        async with self.session() as (session, worker):
+            statement = getattr(session.dialect, "tables", None)
+            listed = None if statement is None else await worker.run(session.scalar, statement)
+        return sorted(json.loads(listed)) if listed else []
+
+    async def found_object(self, object_name: str) -> FoundObject:
+        """The columns that can be written, and the unique keys."""
+        spec = self._object(object_name)
+        async with self.session() as (session, worker):
+            await worker.run(session.begin, is_snapshot=True)
+            relation = await worker.run(session.relation, spec.table, spec.query)
+        columns = [column for column in relation.columns if column.is_writable or spec.query is not None]
+        keys = (tuple(c.name for c in relation.columns if c.name in key) for key in relation.unique_keys)
+        return FoundObject(tuple(map(_found, columns)), tuple(keys))
+
     async def close(self) -> None:
         """Closes what targets hold."""
         for target in self._targets:
@@ -93,3 +113,16 @@ class DatabaseSystem:
 
     def _label(self, spec: ObjectSpec) -> str:
         return f"SyncSource {self._source.metadata.name}, object {spec.name}"
+
+
+def _found(column: Column) -> FoundField:
+    """The column; a type of SQLite that is only declared, such as DATE, is what is meant by it."""
+    is_scaled = column.kind != "decimal" or column.dtype is not None
+    declared = "datetime" if "TIME" in column.declared else "date"
+    is_time = column.kind == "string" and column.holds_times
+    return FoundField(
+        column.name,
+        declared if is_time else column.type if is_scaled else "decimal",
+        is_required=not column.is_nullable and not column.is_filled,
+        length=column.length,
+    )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ponte.connectors.registry import References
+from ponte.connectors.rest.description import describe
 from ponte.engine.ports import Clock, System
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import SyncSource
+
+__all__ = ["connect", "describe"]
 
 
 def connect(source: SyncSource, references: References, clock: Clock) -> System:

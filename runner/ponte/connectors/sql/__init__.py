@@ -8,9 +8,12 @@ from urllib.parse import quote, urlsplit
 from ponte.connectors.registry import References
 from ponte.connectors.relational.client import Session
 from ponte.connectors.relational.system import DatabaseSystem
+from ponte.connectors.sql.description import describe
 from ponte.engine.ports import Clock, System
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import SqlSystem, SyncSource
+
+__all__ = ["connect", "describe"]
 
 
 def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature

@@ -80,6 +80,13 @@ class PostgresqlDialect:
     """How PostgreSQL writes things."""
 
     name = "postgresql"
+    tables = (
+        "SELECT CAST(json_agg(CASE WHEN pg_table_is_visible(c.oid) THEN relname"
+        " ELSE nspname || '.' || relname END) AS text)"
+        " FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = relnamespace"
+        " WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname NOT IN ('pg_catalog', 'information_schema')"
+    )
+    """Lists tables and views as one JSON array; optional for a dialect."""
 
     def quote(self, identifier: str) -> str:
         """The identifier, quoted."""

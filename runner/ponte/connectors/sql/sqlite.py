@@ -40,6 +40,11 @@ class SqliteDialect:
     """How SQLite writes things."""
 
     name = "sqlite"
+    tables = (
+        "SELECT json_group_array(name) FROM sqlite_schema WHERE type IN ('table', 'view')"
+        " AND name NOT LIKE 'sqlite#_%' ESCAPE '#'"
+    )
+    """Lists tables and views as one JSON array; optional for a dialect."""
 
     def quote(self, identifier: str) -> str:
         """The identifier, quoted."""

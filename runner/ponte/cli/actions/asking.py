@@ -1,0 +1,62 @@
+"""Questions to a person at a terminal, one line each; an answer that does not fit is asked for again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import typer
+
+from ponte.cli.console import Console
+from ponte.cli.render.text import escape
+from ponte.errors import ConfigurationError, PonteError, TransientError, UsageError
+
+_T = TypeVar("_T")
+
+
+def is_somebody_there() -> bool:
+    """Whether questions can be asked and answered."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(console: Console, question: str, default: str = "") -> str:
+    """One answer, without blanks around it. Raises Abort at the end of the input."""
+    console.tell(f"{question}{f' [{escape(default)}]' if default else ''}: ")
+    line = sys.stdin.readline()
+    if not line:
+        raise typer.Abort
+    return line.strip() or default
+
+
+def ask_until(console: Console, question: str, understand: Callable[[str], _T], default: str = "") -> _T:
+    """An answer that is understood; until then it is said what is wrong with it."""
+    while True:
+        try:
+            return understand(ask(console, question, default))
+        except (UsageError, ConfigurationError, TransientError) as error:
+            _complain(console, error)
+
+
+def choose(console: Console, question: str, choices: Sequence[str], default: str = "") -> str:
+    """One of the choices, by number or name."""
+    for number, choice in enumerate(choices, 1):
+        console.tell(f"  {number}  {escape(choice)}\n")
+
+    def understand(answer: str) -> str:
+        if answer.isdigit() and 1 <= int(answer) <= len(choices):
+            return choices[int(answer) - 1]
+        if answer in choices:
+            return answer
+        raise UsageError("Write one of the numbers.")
+
+    return ask_until(console, question, understand, default or ("1" if len(choices) == 1 else ""))
+
+
+def is_agreed(console: Console, question: str) -> bool:
+    """Whether a person says yes; an empty answer is one."""
+    return ask(console, f"{question} [Y/n]").lower() in {"", "y", "yes"}
+
+
+def _complain(console: Console, error: PonteError) -> None:
+    console.tell("".join(f"  {escape(line)}\n" for line in error.message.splitlines()))

@@ -1,0 +1,81 @@
+"""Where a system is, as a person types it: `files:./export/articles.csv`, `sqlite:shop.db#products`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ponte.errors import UsageError
+
+FORMS = "files:FOLDER/FILE, sqlite:FILE#TABLE or postgresql://USER@HOST:PORT/DATABASE#TABLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One end of a job.
+
+    Attributes:
+        kind: files, sqlite or postgresql.
+        place: the folder, the file or the URL, without a login.
+        object_name: the file in the folder or the table; empty where it is still to be chosen.
+        username: who logs in; empty for nobody.
+    """
+
+    kind: str
+    place: str
+    object_name: str = ""
+    username: str = ""
+
+    @property
+    def name(self) -> str:
+        """A name for the SyncSource: of the folder, the file or the database."""
+        last = urlsplit(self.place).path if self.kind == "postgresql" else str(Path(self.place).absolute())
+        return manifest_name(Path(last).stem)
+
+
+def manifest_name(text: str) -> str:
+    """Text as the name of an object: lower case letters, digits and hyphens, at most 40."""
+    plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40].strip("-")
+    return plain if plain[:1].isalnum() else "system"
+
+
+def parse_address(text: str) -> Address:
+    """The address that a person typed.
+
+    Raises:
+        UsageError: it is none, or holds a password.
+    """
+    kind, mark, rest = text.partition(":")
+    if not mark or kind not in {"files", "sqlite", "postgresql"} or not rest:
+        raise UsageError(
+            f'"{_shown(text)}" is no address of a system. Next: write {FORMS}; for other kinds start from '
+            "ponte connectors describe NAME --example."
+        )
+    if kind == "files":
+        path = Path(rest)
+        is_folder = path.is_dir() or rest.endswith("/")
+        return Address(kind, rest) if is_folder else Address(kind, path.parent.as_posix(), path.name)
+    place, _, object_name = rest.partition("#")
+    if kind == "sqlite":
+        return Address(kind, place.removeprefix("///"), object_name)
+    return _server(f"{kind}:{place}", object_name)
+
+
+def _server(url: str, object_name: str) -> Address:
+    parts = urlsplit(url)
+    if parts.password is not None or "password" in parts.query:
+        raise UsageError(
+            "An address holds no password: it would end in a file. Next: leave it out; "
+            "ponte init says where it belongs."
+        )
+    host = parts.netloc.rpartition("@")[2]
+    if not host or len(parts.path) < 2:
+        raise UsageError(f"An address of a server is postgresql://USER@HOST:PORT/DATABASE#TABLE, such as {FORMS}.")
+    query = f"?{parts.query}" if parts.query else ""
+    return Address("postgresql", f"postgresql://{host}{parts.path}{query}", object_name, parts.username or "")
+
+
+def _shown(text: str) -> str:
+    return "***" if "@" in text else text[:80]

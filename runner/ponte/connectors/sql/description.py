@@ -1,0 +1,24 @@
+"""What the connector `sql` says of itself."""
+
+from __future__ import annotations
+
+from ponte.connectors.description import Description, Driver, example_of
+
+
+def describe() -> Description:
+    """For `ponte connectors`."""
+    return Description(
+        summary="a SQL database: SQLite, PostgreSQL",
+        reads=("all", "changes", "keys", "range"),
+        operations=("create", "update", "delete"),
+        drivers=(
+            Driver("SQLite"),
+            Driver("PostgreSQL", ("adbc_driver_postgresql", "nanoarrow"), "pip install 'ponte-sync[postgresql]'"),
+        ),
+        example=example_of(__package__),
+        docs="docs/connect/sql.md",
+        notes=(
+            "Changes and ranges need a cursor; a query is read only.",
+            "Upserts by a unique key of the table: a repeated delivery does no harm.",
+        ),
+    )

@@ -1,0 +1,13 @@
+"""Numbers in sentences, so that nobody has to read of 1 records."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 fault`, `2 faults`, `50,000 records`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def told(number: int, noun: str, one: str, many: str) -> str:
+    """`1 record has`, `2 records have`: what is counted, with the verb that fits it."""
+    return f"{counted(number, noun)} {one if number == 1 else many}"

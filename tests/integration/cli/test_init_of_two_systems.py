@@ -1,0 +1,164 @@
+"""`ponte init` makes an integration of two real systems that validates and runs at once; nothing is overwritten."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+Ponte = Callable[..., subprocess.CompletedProcess[str]]
+ARTICLES = (
+    "ARTCOD;ARTDES;PREZZO;GIACENZA;WEB;DATAMOD\n"
+    "0001;Tè verde ;1.234,50;12;S;01/02/2026\n"
+    "0002;Caffè;3,20;7;N;31/12/2026\n"
+)
+ENDS = ("--from", "files:./export/articoli.csv", "--to", "sqlite:shop.db#products")
+
+
+@pytest.fixture
+def systems(tmp_path: Path) -> Path:
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "articoli.csv").write_text(ARTICLES, encoding="cp1252")
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop, shop:
+        shop.execute(
+            "CREATE TABLE products (id INTEGER PRIMARY KEY, sku TEXT NOT NULL UNIQUE, name TEXT NOT NULL,"
+            " price NUMERIC, stock INTEGER, updated DATE, colour TEXT)"
+        )
+    return tmp_path
+
+
+def rows(systems: Path) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(systems / "shop.db")) as shop:
+        return shop.execute("SELECT sku, name, price, stock, updated FROM products ORDER BY sku").fetchall()
+
+
+EXPECTED = [("0001", "Tè verde", 1234.5, 12, "2026-02-01"), ("0002", "Caffè", 3.2, 7, "2026-12-31")]
+
+
+def test_a_file_into_a_table_runs_at_once(ponte: Ponte, systems: Path) -> None:
+    made = ponte("init", *ENDS)
+
+    assert made.returncode == 0, made.stderr
+    assert "Guessed, please look: sku from ARTCOD, name from ARTDES" in made.stdout
+    assert ponte("validate").stdout.endswith("No faults.\n")
+    assert ponte("run", "products").returncode == 0
+    assert rows(systems) == EXPECTED
+
+
+def test_a_table_into_a_new_file_runs_at_once(ponte: Ponte, systems: Path) -> None:
+    with closing(sqlite3.connect(systems / "shop.db")) as shop, shop:
+        shop.execute("INSERT INTO products (sku, name, price) VALUES ('0042', 'Zucchero', 1.5)")
+    (systems / "out").mkdir()
+
+    assert ponte("init", "--from", "sqlite:shop.db#products", "--to", "files:out/list.csv").returncode == 0
+    assert ponte("run", "list").returncode == 0
+    assert "0042,Zucchero,1.50" in (systems / "out" / "list.csv").read_text()
+
+
+def test_nothing_that_is_there_is_overwritten(ponte: Ponte, systems: Path) -> None:
+    (systems / "integration").mkdir()
+    (systems / "integration" / "systems.yaml").write_text("mine")
+
+    assert ponte("init", *ENDS).returncode == 64
+    assert (systems / "integration" / "systems.yaml").read_text() == "mine"
+    assert [file.name for file in (systems / "integration").iterdir()] == ["systems.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--from", "files:./export/articoli.csv"], "--from and --to go together"),
+        (["--from", "oracle:db", "--to", "sqlite:shop.db#products"], "is no address of a system"),
+        (["--from", "files:./export/", "--to", "sqlite:shop.db#products"], "There is: articoli.csv."),
+        (["--from", "files:./export/articoli.csv", "--to", "sqlite:shop.db#prodcts"], "Did you mean 'products'?"),
+        ([*ENDS, "--key", "ARTCD"], 'Did you mean "ARTCOD"?'),
+        ([*ENDS, "--map", "sku"], "write FIELD=SOURCE-FIELD"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_unclear_is_told_and_nothing_is_written(
+    ponte: Ponte, systems: Path, words: list[str], said: str
+) -> None:
+    done = ponte("init", *words)
+
+    assert done.returncode in {64, 78}
+    assert said in done.stderr
+    assert not (systems / "integration").exists()
+
+
+def test_a_password_in_an_address_is_refused_and_never_shown(ponte: Ponte, systems: Path) -> None:
+    done = ponte("init", "--from", "postgresql://ponte:CANARY@127.0.0.1/erp#a", "--to", "sqlite:shop.db#products")
+
+    assert done.returncode == 64
+    assert "CANARY" not in done.stdout + done.stderr
+    assert not (systems / "integration").exists()
+
+
+def test_a_pair_that_names_do_not_tell_can_be_given(ponte: Ponte, systems: Path) -> None:
+    done = ponte("init", *ENDS, "--map", "colour=WEB", "-o", "json")
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["unused"] == []
+    assert "{to: colour, from: WEB}" in (systems / "integration" / "products.yaml").read_text()
+
+
+def test_a_required_field_that_nothing_resembles_is_marked(ponte: Ponte, systems: Path) -> None:
+    with closing(sqlite3.connect(systems / "shop.db")) as shop, shop:
+        shop.execute("CREATE TABLE items (sku TEXT PRIMARY KEY, warranty TEXT NOT NULL)")
+
+    done = ponte("init", *ENDS[:3], "sqlite:shop.db#items")
+
+    assert "REQUIRED at the target, and not found: warranty." in done.stdout
+    assert ponte("validate").returncode == 0
+
+
+def test_schema_proposes_a_mapping_that_is_sound(ponte: Ponte, systems: Path) -> None:
+    ponte("init", *ENDS)
+    proposed = ponte("schema", "export", "articoli", "--mapping", "shop", "products")
+
+    assert proposed.returncode == 0, proposed.stderr
+    lines = proposed.stdout.splitlines()
+    assert '  - {to: price, from: PREZZO, type: "decimal(18,2)", locale: it}  # guessed' in lines
+    assert "  # at the source, not used: WEB" in lines
+    (systems / "proposed").mkdir()
+    (systems / "proposed" / "mapping.yaml").write_text(proposed.stdout)
+    assert ponte("validate", "-f", "proposed").returncode == 0
+    assert 'Did you mean "products"?' in ponte("schema", "export", "articoli", "--mapping", "shop", "prodcts").stderr
+
+
+def test_at_a_terminal_it_asks_and_writes_what_was_agreed_to(systems: Path, program: list[str]) -> None:
+    answers = ["1", "nowhere", "export", "1", "2", "shop.db", "1", "y"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*program, "init"], cwd=systems, env=os.environ | {"TERM": "xterm"},
+        stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        said = conversation(ours, answers)
+        assert process.wait(30) == 0, said
+    os.close(ours)
+
+    assert "the name does not say what it is" in said  # nowhere is asked for again
+    assert (systems / "integration" / "products.yaml").is_file()
+
+
+def conversation(terminal: int, answers: list[str]) -> str:
+    """Answers each question as it comes, and gives all that was said."""
+    said, pending, deadline = "", list(answers), time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            said += os.read(terminal, 4096).decode(errors="replace")
+        except OSError:  # the other side is closed
+            return said
+        if pending and said.endswith(": "):
+            os.write(terminal, pending.pop(0).encode() + b"\n")
+            said += "\n"
+    return said
