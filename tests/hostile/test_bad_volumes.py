@@ -1,0 +1,106 @@
+"""Much of everything (group 35 of the list of bad inputs): one huge record, thousands of columns, a long file.
+
+Each run is a process of its own whose greatest memory is measured: it depends on the batch, not on the file.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+
+from hostile.conftest import Workplace
+
+MEGABYTE = 1024 * 1024
+LONG_FILE_ROWS = 100_000
+ROW_TEXT = "x" * 1000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run as a process: exit code, what it said, greatest memory in MB."""
+
+    code: int
+    said: str
+    peak_mb: float
+
+
+def measured(workplace: Workplace) -> Measured:
+    command = [
+        sys.executable,
+        "-m",
+        "ponte.cli.main",
+        "run",
+        "products",
+        "-f",
+        "job.yaml",
+        "--ledger",
+        "sqlite:///l.db",
+    ]
+    said = workplace.folder / "said"
+    with said.open("wb") as out:
+        process = subprocess.Popen(command, cwd=workplace.folder, stdout=out, stderr=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return Measured(process.returncode, said.read_text(), usage.ru_maxrss / 1024)
+
+
+@pytest.fixture
+def resting_mb(workplace: Workplace) -> float:
+    """What a run of one small record takes."""
+    workplace.prepare(b"sku,value\n1,a\n", "csv: {}")
+    return measured(workplace).peak_mb
+
+
+def _drop(workplace: Workplace, data: bytes) -> None:
+    (workplace.folder / "drop" / "in.csv").write_bytes(data)
+
+
+def test_one_record_of_fifty_megabytes_goes_through(workplace: Workplace, resting_mb: float) -> None:
+    _drop(workplace, b"sku,value\n2,b\n3," + b"x" * (50 * MEGABYTE) + b"\n4,d\n")
+
+    run = measured(workplace)
+
+    assert (run.code, "Traceback" in run.said) == (0, False), run.said
+    assert {key: len(value) for key, value in workplace.rows().items()} == {"1": 1, "2": 1, "3": 50 * MEGABYTE, "4": 1}
+    assert run.peak_mb < resting_mb + 350
+
+
+def test_a_quote_that_opens_fifty_megabytes_harms_no_other_line(workplace: Workplace, resting_mb: float) -> None:
+    _drop(workplace, b'sku,value\n2,b\n3,"' + b"x" * (50 * MEGABYTE) + b"\n4,d\n")
+
+    run = measured(workplace)
+
+    assert (run.code, "Traceback" in run.said) == (0, False), run.said
+    assert workplace.rows() == {"1": "a", "2": "b", "4": "d"}
+    assert run.peak_mb < resting_mb + 350
+
+
+def test_three_thousand_columns_are_read(workplace: Workplace, resting_mb: float) -> None:
+    names = ",".join(f"c{n}" for n in range(3000))
+    rows = "".join(f"{n},v{n},{names}\n" for n in range(100))
+    _drop(workplace, f"sku,value,{names}\n{rows}".encode())
+
+    run = measured(workplace)
+
+    assert run.code == 0, run.said
+    assert workplace.rows()["99"] == "v99"
+    assert run.peak_mb < resting_mb + 100
+
+
+def test_a_file_of_twice_the_length_takes_no_more_memory(workplace: Workplace, resting_mb: float) -> None:
+    peaks = []
+    for rows in (LONG_FILE_ROWS // 2, LONG_FILE_ROWS):
+        lines = "".join(f"{n},{ROW_TEXT}\n" for n in range(rows))
+        _drop(workplace, f"sku,value\n{lines}".encode())
+        run = measured(workplace)
+        assert (run.code, len(workplace.rows())) == (0, rows), run.said
+        peaks.append(run.peak_mb)
+
+    assert peaks[1] < peaks[0] + LONG_FILE_ROWS * len(ROW_TEXT) / 4 / MEGABYTE, (
+        "half of what was added would be half of it"
+    )
+    assert peaks[1] < resting_mb + 400
