@@ -9,6 +9,7 @@ from typing import BinaryIO, Literal
 
 import polars as pl
 
+from ponte.connectors.files.formulas import neutralise, restore_column
 from ponte.connectors.files.text import write_lines
 from ponte.connectors.files.writing import Record, State
 from ponte.errors import ConfigurationError
@@ -23,7 +24,9 @@ class CsvWriter:
         self._csv = spec.csv or Csv()
 
     def held(self, frame: pl.DataFrame) -> list[Record]:
-        """Records of the file."""
+        """Records of the file, without the apostrophes that were put before formulas."""
+        if self._csv.neutralises:
+            frame = frame.select(restore_column(cells) for cells in frame.iter_columns())
         return self.values(frame, frozenset())
 
     def values(self, frame: pl.DataFrame, json_fields: frozenset[str]) -> list[Record]:  # noqa: ARG002 - text is text
@@ -42,7 +45,10 @@ class CsvWriter:
 
     def _line(self, record: Record, names: Sequence[str]) -> str:
         null = self._csv.null or ""
-        return self._row([null if record.get(name) is None else record[name] for name in names])
+        cells = (record.get(name) for name in names)
+        if self._csv.neutralises:
+            return self._row([null if cell is None else neutralise(cell) for cell in cells])
+        return self._row([null if cell is None else cell for cell in cells])
 
     def _row(self, values: Sequence[str]) -> str:
         out = io.StringIO()
