@@ -111,7 +111,6 @@ class Csv(Model):
     null: Text | None = None
     """Text that stands for no value, besides the empty field."""
 
-
     formulas: Formulas | None = None
     """Cells that a spreadsheet would take for a formula, when written: neutralise (default) puts ' before; or keep."""
 
