@@ -20,10 +20,12 @@ from ponte_api.common import (
 from ponte_api.systems import HeaderName
 
 FIELD_TYPE_PATTERN = r"^(string|integer|float|boolean|date|datetime|json|decimal\([0-9]{1,2}, ?[0-9]{1,2}\))$"
+RANGE_PATTERN = r"^[A-Z]{1,3}([1-9][0-9]{0,6})?:[A-Z]{1,3}([1-9][0-9]{0,6})?$"
 ENDPOINT_PATTERN = r"^(GET|POST|PUT|PATCH|DELETE) /.*$"
 PATTERN_MEANINGS.update(
     {
         FIELD_TYPE_PATTERN: "a type: string, integer, decimal(12,2), float, boolean, date, datetime or json",
+        RANGE_PATTERN: "a range of cells, such as A3:F or B4:H200",
         ENDPOINT_PATTERN: "a request: method and path, such as PUT /products/{sku}",
     }
 )
@@ -125,6 +127,26 @@ class JsonLines(Model):
 
     encoding: Annotated[str, Field(max_length=32)] = "utf-8"
     """Encoding of the text."""
+
+
+class Excel(Model):
+    """A sheet of a workbook: .xlsx (read and written), .xls, .xlsb or .ods (read)."""
+
+    sheet: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """Name of the sheet; without it, the first that is visible."""
+    header: bool = True
+    """Whether a row names the fields; without it they are those of `fields`, from the first column on."""
+    header_row: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
+    """Number of the row that names the fields (default: the first row of the range, or the first that is not empty)."""
+    range: Annotated[str, Field(max_length=24, pattern=RANGE_PATTERN)] | None = None
+    """Which cells count, such as A3:F (down to the last row) or B4:H200. Values outside are left alone."""
+    formulas: Formulas | None = None
+    """Texts that begin like a formula, when written: neutralise (default) puts ' before them; or keep."""
+
+    @property
+    def neutralises(self) -> bool:
+        """Whether texts that begin like a formula are written with an apostrophe before them."""
+        return self.formulas != "keep"
 
 
 class QueryParameter(Model):
@@ -241,6 +263,8 @@ class ObjectSpec(Model):
     """Files: the file is CSV with these options."""
     json_lines: JsonLines | None = None
     """Files: the file has one JSON object per line."""
+    excel: Excel | None = None
+    """Files: the file is a workbook, and the object one of its sheets."""
     list_: Annotated[ListRequest | None, Field(alias="list")] = None
     """REST: how records are listed."""
     write: Write | None = None

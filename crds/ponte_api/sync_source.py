@@ -8,7 +8,19 @@ from pydantic import Field
 
 from ponte_api.common import UNIQUE_NAMES, Metadata, Model, Rule, exactly_one, is_set
 from ponte_api.conditions import Status
-from ponte_api.objects import Bulk, Csv, DeclaredField, FieldType, Find, JsonLines, ListRequest, ObjectSpec, Part, Write
+from ponte_api.objects import (
+    Bulk,
+    Csv,
+    DeclaredField,
+    Excel,
+    FieldType,
+    Find,
+    JsonLines,
+    ListRequest,
+    ObjectSpec,
+    Part,
+    Write,
+)
 from ponte_api.systems import (
     ApiKeyAuth,
     CursorPagination,
@@ -53,7 +65,7 @@ class Fit(NamedTuple):
     words: str
 
 
-FORMATS = ("csv", "jsonLines")
+FORMATS = ("csv", "jsonLines", "excel")
 """Formats of files, by names as written in YAML."""
 _FILES = f"path, and {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 
@@ -71,6 +83,7 @@ _OBJECT_FIELDS = {
     "parts": "parts",
     "csv": "csv",
     "jsonLines": "json_lines",
+    "excel": "excel",
     "list": "list_",
 }
 
@@ -158,6 +171,7 @@ __all__ = [
     "Csv",
     "CursorPagination",
     "DeclaredField",
+    "Excel",
     "FieldType",
     "Files",
     "Find",

@@ -22,6 +22,7 @@ Reader = Callable[[Snapshot, ObjectSpec, int], Iterator[Table]]
 MODULES = {
     "csv": "csv_text",
     "json_lines": "json_lines",
+    "excel": "excel",
 }
 """Members of ObjectSpec that name a format, and the modules of this package that have it."""
 
@@ -34,11 +35,13 @@ class Format:
         read: its reader.
         has_fixed_fields: each record of a file has the same fields, so that a declared one that is missing was lost.
         writer: makes the writer of an object; None where files of this format are only read.
+        check_replaceable: raises ConfigurationError for a file that holds more than its records, which would be lost.
     """
 
     read: Reader
     has_fixed_fields: bool
     writer: Callable[[ObjectSpec], Writer] | None = None
+    check_replaceable: Callable[[Snapshot, ObjectSpec], None] | None = None
 
 
 def format_of(spec: ObjectSpec) -> Format:
@@ -52,7 +55,7 @@ def writer_of(spec: ObjectSpec, label: str) -> Writer:
     make = format_of(spec).writer
     if make is None:
         raise ConfigurationError(
-            f"{label}, object {spec.name}: files of this format are only read. Write csv or jsonLines.",
+            f"{label}, object {spec.name}: files of this format are only read. Write csv, jsonLines or excel.",
             reason="NotWritable",
         )
     return make(spec)

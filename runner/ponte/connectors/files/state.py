@@ -45,7 +45,10 @@ class StateFile:
             return State([field.name for field in self._spec.fields], [])
         state = State([], [])
         with self._folder.open(self._spec.path or "") as snapshot:
-            for table in format_of(self._spec).read(snapshot, self._spec, _BATCH):
+            format_ = format_of(self._spec)
+            if format_.check_replaceable is not None:
+                format_.check_replaceable(snapshot, self._spec)
+            for table in format_.read(snapshot, self._spec, _BATCH):
                 broken = [item.message for item in table.unreadable]
                 if broken or table.faults is not None:
                     raise ConfigurationError(
