@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import resource
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from decimal import Decimal
 from typing import Any
 
 _ROWS = 2000
+_SPAN = re.compile(r"PT([0-9]+)H([0-9]{2})M([0-9]{2})S")
 _MARCH_1900 = date(1900, 3, 1)
 
 
@@ -57,7 +59,7 @@ def _read(descriptor: int, kind: str) -> None:
         return
     top, left = sheet.start
     rows = sheet.to_python(skip_empty_area=True)
-    texts = _texts_of(is_exact_before_1900=kind == "ods")
+    texts = _texts_of(is_ods=kind == "ods")
     for start in range(0, len(rows), _ROWS):
         _say_rows(rows[start : start + _ROWS], top + start + 1, left + 1, texts)
 
@@ -73,9 +75,9 @@ def _say_rows(rows: list[list[Any]], row: int, column: int, texts: dict[type, Ca
     _say({"row": row, "column": column, "rows": said, "flaws": flaws})
 
 
-def _texts_of(*, is_exact_before_1900: bool) -> dict[type, Callable[[Any], str]]:
+def _texts_of(*, is_ods: bool) -> dict[type, Callable[[Any], str]]:
     def day(value: date) -> str:
-        if value < _MARCH_1900 and not is_exact_before_1900:
+        if value < _MARCH_1900 and not is_ods:
             return _Flaw("InvalidDate a day before 1 March 1900, which this kind of workbook does not tell for certain")
         return value.isoformat()
 
@@ -86,7 +88,7 @@ def _texts_of(*, is_exact_before_1900: bool) -> dict[type, Callable[[Any], str]]
         return value.isoformat(timespec="milliseconds" if value.microsecond else "seconds")
 
     return {
-        str: str,
+        str: _span if is_ods else str,
         bool: lambda value: "true" if value else "false",
         int: str,
         float: _number,
@@ -97,6 +99,12 @@ def _texts_of(*, is_exact_before_1900: bool) -> dict[type, Callable[[Any], str]]
         ),
         timedelta: _duration,
     }
+
+
+def _span(text: str) -> str:
+    """Text; a day or more in an .ods comes as its ISO 8601 duration."""
+    found = _SPAN.fullmatch(text)
+    return f"{int(found[1]):02d}:{found[2]}:{found[3]}" if found else text
 
 
 def _number(value: float) -> str:

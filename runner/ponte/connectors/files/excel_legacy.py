@@ -113,8 +113,9 @@ def _heard(child: subprocess.Popen[str], label: str) -> dict[str, Any]:
         raise _too_large(label)
     if "error" in said:
         raise ConfigurationError(
-            f"{label} cannot be read: it is damaged, locked with a password, or written in a way that calamine does not"
-            " know. Next: open it with the program that made it, and save it as .xlsx, without a password.",
+            f"{label} cannot be read: it is damaged, locked with a password, has a value very far from the others, or"
+            " is written in a way that calamine does not know. Next: open it with the program that made it, and save it"
+            " as .xlsx, without a password.",
             reason="UnreadableWorkbook",
         )
     return said
