@@ -22,6 +22,8 @@ Reader = Callable[[Snapshot, ObjectSpec, int], Iterator[Table]]
 MODULES = {
     "csv": "csv_text",
     "json_lines": "json_lines",
+    "fixed_width": "fixed_width",
+    "xml": "xml_file",
 }
 """Members of ObjectSpec that name a format, and the modules of this package that have it."""
 
@@ -48,11 +50,15 @@ def format_of(spec: ObjectSpec) -> Format:
 
 
 def writer_of(spec: ObjectSpec, label: str) -> Writer:
-    """How an object's file is written. Raises ConfigurationError where its format can only be read."""
+    """How an object's file is written. Raises ConfigurationError where it can only be read."""
     make = format_of(spec).writer
     if make is None:
         raise ConfigurationError(
-            f"{label}, object {spec.name}: files of this format are only read. Write csv or jsonLines.",
+            f"{label}, object {spec.name}: files of this format are only read. Write csv, jsonLines or fixedWidth.",
             reason="NotWritable",
+        )
+    if (spec.path or "").endswith(".gz"):
+        raise ConfigurationError(
+            f"{label}, object {spec.name}: files are not written as gzip. Give path another name.", reason="NotWritable"
         )
     return make(spec)
