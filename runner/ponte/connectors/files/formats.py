@@ -57,6 +57,10 @@ def writer_of(spec: ObjectSpec, label: str) -> Writer:
             f"{label}, object {spec.name}: files of this format are only read. Write csv, jsonLines or fixedWidth.",
             reason="NotWritable",
         )
+    if spec.incoming is not None:
+        raise ConfigurationError(
+            f"{label}, object {spec.name}: files that others drop (incoming) are only read.", reason="NotWritable"
+        )
     if (spec.path or "").endswith(".gz"):
         raise ConfigurationError(
             f"{label}, object {spec.name}: files are not written as gzip. Give path another name.", reason="NotWritable"
