@@ -21,7 +21,7 @@ from ponte_api.common import (
 )
 
 DELIMITER_PATTERN = r"^(.|tab)$"
-ELEMENT_PATH_PATTERN = r"^(/[^/\s]{1,128}){1,16}$"
+ELEMENT_PATH_PATTERN = r"^(/[^/\s]+)+$"
 PREFIX_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$"
 READY_PATTERN = r"^[^/\x00-\x1f]*\{name\}[^/\x00-\x1f]*$"
 PATTERN_MEANINGS.update(
