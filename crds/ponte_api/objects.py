@@ -17,21 +17,19 @@ from ponte_api.common import (
     Text,
     duration_seconds,
 )
+from ponte_api.file_formats import Csv, Excel, FixedWidth, Incoming, JsonLines, Xml
 from ponte_api.systems import HeaderName
 
 FIELD_TYPE_PATTERN = r"^(string|integer|float|boolean|date|datetime|json|decimal\([0-9]{1,2}, ?[0-9]{1,2}\))$"
-RANGE_PATTERN = r"^[A-Z]{1,3}([1-9][0-9]{0,6})?:[A-Z]{1,3}([1-9][0-9]{0,6})?$"
 ENDPOINT_PATTERN = r"^(GET|POST|PUT|PATCH|DELETE) /.*$"
 PATTERN_MEANINGS.update(
     {
         FIELD_TYPE_PATTERN: "a type: string, integer, decimal(12,2), float, boolean, date, datetime or json",
-        RANGE_PATTERN: "a range of cells, such as A3:F or B4:H200",
         ENDPOINT_PATTERN: "a request: method and path, such as PUT /products/{sku}",
     }
 )
 
 FieldType = Annotated[str, Field(max_length=32, pattern=FIELD_TYPE_PATTERN)]
-Formulas = Literal["neutralise", "keep"]
 Endpoint = Annotated[str, Field(max_length=512, pattern=ENDPOINT_PATTERN)]
 DEFAULT_OVERLAP_S = 300.0
 DEFAULT_SETTLE_S = 5.0
@@ -97,56 +95,6 @@ class Part(Model):
     """Columns that identify a part within its record."""
     order: Annotated[list[Column], Field(max_length=8)] = []
     """Columns that order the parts (default: the key)."""
-
-
-class Csv(Model):
-    """Comma-separated text (RFC 4180 and its relatives)."""
-
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """The character between fields."""
-    quote: Annotated[str, Field(max_length=1)] = '"'
-    """The character around fields; empty for none."""
-    encoding: Annotated[str, Field(max_length=32)] = "utf-8"
-    """Encoding of the text."""
-    header: bool = True
-    """Whether the first line names the fields; without it they are those of `fields`."""
-    null: Text | None = None
-    """Text that stands for no value, besides the empty field."""
-
-    formulas: Formulas | None = None
-    """Cells that a spreadsheet would take for a formula, when written: neutralise (default) puts ' before; or keep."""
-
-    @property
-    def neutralises(self) -> bool:
-        """Whether cells that a spreadsheet would take for a formula are written with an apostrophe before them."""
-        return self.formulas != "keep"
-
-
-class JsonLines(Model):
-    """One JSON object per line."""
-
-    encoding: Annotated[str, Field(max_length=32)] = "utf-8"
-    """Encoding of the text."""
-
-
-class Excel(Model):
-    """A sheet of a workbook: .xlsx (read and written), .xls, .xlsb or .ods (read)."""
-
-    sheet: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    """Name of the sheet; without it, the first that is visible."""
-    header: bool = True
-    """Whether a row names the fields; without it they are those of `fields`, from the first column on."""
-    header_row: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
-    """Number of the row that names the fields (default: the first row of the range, or the first that is not empty)."""
-    range: Annotated[str, Field(max_length=24, pattern=RANGE_PATTERN)] | None = None
-    """Which cells count, such as A3:F (down to the last row) or B4:H200. Values outside are left alone."""
-    formulas: Formulas | None = None
-    """Texts that begin like a formula, when written: neutralise (default) puts ' before them; or keep."""
-
-    @property
-    def neutralises(self) -> bool:
-        """Whether texts that begin like a formula are written with an apostrophe before them."""
-        return self.formulas != "keep"
 
 
 class QueryParameter(Model):
@@ -252,7 +200,7 @@ class ObjectSpec(Model):
     expect: Expect | None = None
     """What a complete reading must look like."""
     path: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    """REST: path below baseUrl. Files: file below the folder."""
+    """REST: path below baseUrl. Files: file below the folder; with `incoming`, * and ? match any names."""
     table: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """SQL: table or view, with its schema where needed."""
     query: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
@@ -263,6 +211,12 @@ class ObjectSpec(Model):
     """Files: the file is CSV with these options."""
     json_lines: JsonLines | None = None
     """Files: the file has one JSON object per line."""
+    fixed_width: FixedWidth | None = None
+    """Files: each field has its place in the line."""
+    xml: Xml | None = None
+    """Files: the file is XML, and each element at a path is a record."""
+    incoming: Incoming | None = None
+    """Files: which of the files are read that others drop, when, and what becomes of them."""
     excel: Excel | None = None
     """Files: the file is a workbook, and the object one of its sheets."""
     list_: Annotated[ListRequest | None, Field(alias="list")] = None

@@ -153,6 +153,9 @@ PROBLEM_REASONS = {
     "DoctypeRefused": "The document has a DOCTYPE, which Ponte does not read.",
     "XmlTooLarge": "A part of the document is larger than Ponte takes.",
     "AmbiguousName": "One name stands in two namespaces.",
+    "ArchiveDamaged": "A compressed file is damaged.",
+    "UnpacksToTooMuch": "A compressed file unpacks to more than Ponte takes.",
+    "FileIncomplete": "The file ends before its content does.",
 }
 """Why a system or a declaration cannot be used."""
 

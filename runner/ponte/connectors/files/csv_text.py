@@ -88,7 +88,7 @@ class Shape:
         return len(ahead) if is_proper.all() or first_bad is None else first_bad
 
     def _pattern(self) -> str:
-        delimiter, quote = re.escape(self.options.delimiter), re.escape(self.options.quote)
+        delimiter, quote = re.escape(self.options.separator), re.escape(self.options.quote)
         plain = f"[^{delimiter}{quote}\\r\\x00]*"
         cell = f"(?:{quote}(?:[^{quote}\\r\\x00]|{quote}{quote})*{quote}|{plain})" if quote else plain
         return f"^{cell}(?:{delimiter}{cell}){{{len(self.names) - 1}}}\\r?$"
@@ -100,7 +100,7 @@ class Shape:
             "\n".join(lines).replace("\r\n", "\n").encode(),
             has_header=False,
             schema=dict.fromkeys(self.names, pl.String),
-            separator=self.options.delimiter,
+            separator=self.options.separator,
             quote_char=self.options.quote or None,
             null_values=["", *([self.options.null] if self.options.null else [])],
         )
@@ -108,7 +108,7 @@ class Shape:
     @property
     def _is_beyond_polars(self) -> bool:
         """Blank lines are records to it where there is one field; its delimiter and quote are one byte."""
-        marks = (self.options.delimiter, self.options.quote)
+        marks = (self.options.separator, self.options.quote)
         return len(self.names) == 1 or any(len(mark.encode()) > 1 for mark in marks)
 
     def _take_singly(self, lines: Lines, count: int) -> Table:
@@ -181,7 +181,7 @@ def _reader(lines: Iterator[str], options: Csv) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_RECORD * 64))
     return csv.reader(
         lines,
-        delimiter=options.delimiter,
+        delimiter=options.separator,
         quotechar=options.quote or None,
         quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE,
         doublequote=True,

@@ -54,7 +54,7 @@ class CsvWriter:
         out = io.StringIO()
         writer = csv.writer(
             out,
-            delimiter=self._csv.delimiter,
+            delimiter=self._csv.separator,
             quotechar=self._csv.quote or None,
             quoting=self._quoting(values),
             lineterminator="\n",

@@ -13,6 +13,7 @@ from ponte.connectors.files.excel_writing import ExcelWriter
 from ponte.connectors.files.excel_xlsx import read_xlsx
 from ponte.connectors.files.formats import Format
 from ponte.connectors.files.tables import Table
+from ponte.errors import ConfigurationError
 from ponte_api.sync_source import Excel, ObjectSpec
 
 
@@ -21,14 +22,19 @@ def read_excel(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterato
 
     Raises:
         ConfigurationError: the file is no workbook that can be read, or it has no such sheet or header.
+        TransientError: it is empty, or cannot be read and has changed meanwhile: it is still being written.
     """
     sheet = (spec.excel or Excel()).sheet
-    kind = workbook_kind(snapshot.stream, snapshot.label)
-    if kind != "xlsx":
-        yield from read_records(read_legacy(snapshot, kind, sheet), spec, batch_size, snapshot.label)
-        return
-    with opened_archive(snapshot.stream, snapshot.label) as archive:
-        yield from read_records(read_xlsx(archive, sheet, snapshot.label), spec, batch_size, snapshot.label)
+    try:
+        kind = workbook_kind(snapshot.stream, snapshot.label)
+        if kind == "xlsx":
+            with opened_archive(snapshot.stream, snapshot.label) as archive:
+                yield from read_records(read_xlsx(archive, sheet, snapshot.label), spec, batch_size, snapshot.label)
+        else:
+            yield from read_records(read_legacy(snapshot, kind, sheet), spec, batch_size, snapshot.label)
+    except ConfigurationError:
+        snapshot.check_unchanged()
+        raise
 
 
 FORMAT = Format(read_excel, has_fixed_fields=True, writer=ExcelWriter, check_replaceable=check_replaceable)

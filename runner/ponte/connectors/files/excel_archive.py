@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Literal
 
-from ponte.errors import ConfigurationError
+from ponte.errors import ConfigurationError, TransientError
 
 Kind = Literal["xlsx", "xlsb", "ods", "xls"]
 
@@ -32,6 +32,7 @@ def workbook_kind(stream: BinaryIO, label: str) -> Kind:
 
     Raises:
         ConfigurationError: it is none, it is locked with a password, or its archive is torn or a bomb.
+        TransientError: the file is empty.
     """
     stream.seek(0)
     start = stream.read(8)
@@ -43,9 +44,10 @@ def workbook_kind(stream: BinaryIO, label: str) -> Kind:
             return _zip_kind(archive, label)
     if start.startswith(_BIFF_STARTS):
         return "xls"
-    what = "is empty" if not start else "is no workbook"
+    if not start:
+        raise TransientError(f"{label} is empty: nothing of the workbook is there yet.", reason="FileEmpty")
     raise ConfigurationError(
-        f"{label} {what}: neither .xlsx nor .xls, .xlsb or .ods by its first bytes."
+        f"{label} is no workbook: neither .xlsx nor .xls, .xlsb or .ods by its first bytes."
         " Next: if a program wrote text or HTML under this name, declare csv; else have it saved as .xlsx.",
         reason="NotAWorkbook",
     )

@@ -22,6 +22,8 @@ Reader = Callable[[Snapshot, ObjectSpec, int], Iterator[Table]]
 MODULES = {
     "csv": "csv_text",
     "json_lines": "json_lines",
+    "fixed_width": "fixed_width",
+    "xml": "xml_file",
     "excel": "excel",
 }
 """Members of ObjectSpec that name a format, and the modules of this package that have it."""
@@ -51,11 +53,20 @@ def format_of(spec: ObjectSpec) -> Format:
 
 
 def writer_of(spec: ObjectSpec, label: str) -> Writer:
-    """How an object's file is written. Raises ConfigurationError where its format can only be read."""
+    """How an object's file is written. Raises ConfigurationError where it can only be read."""
     make = format_of(spec).writer
     if make is None:
         raise ConfigurationError(
-            f"{label}, object {spec.name}: files of this format are only read. Write csv, jsonLines or excel.",
+            f"{label}, object {spec.name}: files of this format are only read."
+            " Write csv, jsonLines, fixedWidth or excel.",
             reason="NotWritable",
+        )
+    if spec.incoming is not None:
+        raise ConfigurationError(
+            f"{label}, object {spec.name}: files that others drop (incoming) are only read.", reason="NotWritable"
+        )
+    if (spec.path or "").endswith(".gz"):
+        raise ConfigurationError(
+            f"{label}, object {spec.name}: files are not written as gzip. Give path another name.", reason="NotWritable"
         )
     return make(spec)

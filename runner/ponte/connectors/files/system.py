@@ -8,7 +8,7 @@ from ponte.connectors.files.client import Folder
 from ponte.connectors.files.errors import translated
 from ponte.connectors.files.source import FileSource
 from ponte.connectors.files.target import FileTarget
-from ponte.engine.ports import Probe, SchemaField, Source, Target
+from ponte.engine.ports import Clock, Probe, SchemaField, Source, Target
 from ponte.errors import ConfigurationError, PonteError
 from ponte_api.sync_source import ObjectSpec, SyncSource
 
@@ -16,13 +16,14 @@ from ponte_api.sync_source import ObjectSpec, SyncSource
 class FilesSystem:
     """One folder."""
 
-    def __init__(self, source: SyncSource, path: Path) -> None:
+    def __init__(self, source: SyncSource, path: Path, clock: Clock) -> None:
         self._source = source
+        self._clock = clock
         self._folder = Folder(path, f"SyncSource {source.metadata.name}")
 
     def source(self, object_name: str) -> Source:
         """The file for reading."""
-        return FileSource(self._object(object_name), self._folder)
+        return FileSource(self._object(object_name), self._folder, self._clock)
 
     def target(self, object_name: str) -> Target:
         """The file for writing."""
@@ -39,7 +40,7 @@ class FilesSystem:
 
     async def schema(self, object_name: str) -> list[SchemaField]:
         """The fields that the file names; CSV knows no types, so its are all strings."""
-        return await FileSource(self._object(object_name), self._folder).schema()
+        return await FileSource(self._object(object_name), self._folder, self._clock).schema()
 
     async def close(self) -> None:
         """Nothing is held open."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from ponte.connectors.files.client import Folder
 from ponte.connectors.files.state import StateFile
-from ponte.connectors.files.writing import Key, Record, State
+from ponte.connectors.files.writing import Key, NotExpressibleError, Record, State
 from ponte.engine.ports import ANSWER_SCHEMA, FOUND_SCHEMA, Delivery, TargetCapabilities
 from ponte_api.sync_source import ObjectSpec
 
@@ -103,6 +103,8 @@ class _Merging:
         try:
             for result in merged:
                 self._file.writer.check(result, self._state.names)
+        except NotExpressibleError as error:
+            return _reject(error.reason, error.message, error.field)
         except ValueError as error:
             return _reject("InvalidText", f"the file's format or encoding cannot express it ({type(error).__name__})")
         for place, result in zip(places, merged, strict=False):

@@ -35,6 +35,22 @@ class State:
         return found
 
 
+class NotExpressibleError(ValueError):
+    """A record that a format has no way to hold.
+
+    Attributes:
+        reason: stable PascalCase.
+        message: why.
+        field: the field to blame.
+    """
+
+    def __init__(self, reason: str, message: str, field: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.field = field
+
+
 class Writer(Protocol):
     """How one object's file is written in its format."""
 
@@ -55,7 +71,7 @@ class Writer(Protocol):
         ...
 
     def check(self, record: Record, names: Sequence[str]) -> None:
-        """Raises ValueError where the format or its encoding cannot express the record."""
+        """Raises ValueError where the format or its encoding cannot express the record; best NotExpressibleError."""
         ...
 
     def write(self, state: State, stream: BinaryIO) -> None:
