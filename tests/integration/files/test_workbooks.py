@@ -175,6 +175,15 @@ async def test_what_cannot_be_read_is_said(path: str, excel: dict[str, Any], rea
     assert error.value.reason == reason
 
 
+async def test_older_kinds_name_the_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    with pytest.raises(ConfigurationError, match=r"ponte-sync\[excel\]") as error:
+        await read(FIXTURES, "articles-xlwt.xls")
+
+    assert error.value.reason == "ExtraMissing"
+
+
 async def test_a_value_beside_the_table_costs_its_row_unless_a_range_leaves_it_out(tmp_path: Path) -> None:
     with xlsxwriter.Workbook(tmp_path / "a.xlsx") as book:
         sheet = book.add_worksheet()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 import zipfile
 from contextlib import closing
 from datetime import date, datetime
@@ -145,6 +146,15 @@ def test_a_workbook_that_cannot_be_written_is_said_before_the_run(
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
         target(tmp_path, path, excel)
+
+
+def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+
+    with pytest.raises(ConfigurationError, match=r"ponte-sync\[excel\]") as error:
+        target(tmp_path)
+
+    assert error.value.reason == "ExtraMissing"
 
 
 def _second_sheet(book: Any, _: Any) -> None:

@@ -73,7 +73,8 @@ class ExcelWriter:
         """Raises ValueError where a sheet cannot hold the record."""
         if len(names) > MOST_FIELDS:
             raise ValueError(f"more than {MOST_FIELDS} fields")
-        if any(cell is not None and len(self._text(cell)) > LONGEST_TEXT for cell in record.values()):
+        long = (cell for cell in record.values() if cell is not None and len(cell) >= LONGEST_TEXT)
+        if any(len(self._text(cell)) > LONGEST_TEXT for cell in long):
             raise ValueError(f"a text of more than {LONGEST_TEXT} characters")
 
     def write(self, state: State, stream: BinaryIO) -> None:
