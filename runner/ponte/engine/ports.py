@@ -282,6 +282,18 @@ class System(Protocol):
         ...
 
 
+@runtime_checkable
+class WrittenSystem(Protocol):
+    """A system that writes some values in another form, and can read what it wrote as it was given.
+
+    Implemented besides `System`, by those connectors only that need it.
+    """
+
+    def written(self, object_name: str) -> Source:
+        """An object that Ponte writes, for reading back: by verify, repair and rebuild."""
+        ...
+
+
 class Clock(Protocol):
     """Time, as a port: tests have their own."""
 

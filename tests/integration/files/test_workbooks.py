@@ -11,7 +11,7 @@ import pytest
 import xlsxwriter
 
 from ponte.connectors.registry import connect
-from ponte.engine.ports import Batch, Read, System
+from ponte.engine.ports import Batch, Read, System, WrittenSystem
 from ponte.errors import ConfigurationError
 from ponte.manifests.references import References
 from ponte_api.sync_source import SyncSource
@@ -232,6 +232,17 @@ async def test_text_with_every_sort_of_character_is_read_as_it_was_typed(tmp_pat
     batches = await read(tmp_path, "a.xlsx")
 
     assert [text for batch in batches for text in batch.frame["TEXT"]] == texts
+
+
+async def test_what_ponte_wrote_is_read_back_as_it_was_given(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "a.xlsx", {"strings_to_formulas": False}) as book:
+        book.add_worksheet().write_column(0, 0, ["CODE", "'=1+1", "plain"])
+    system = open_folder(tmp_path, "a.xlsx", {})
+    assert isinstance(system, WrittenSystem)
+
+    batches = [batch async for batch in system.written("a").read(Read("all", 10))]
+
+    assert [code for batch in batches for code in batch.frame["CODE"]] == ["=1+1", "plain"]
 
 
 async def test_the_schema_of_a_sheet_names_its_fields() -> None:

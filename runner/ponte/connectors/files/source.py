@@ -12,6 +12,7 @@ from ponte.connectors.declared import check_declared
 from ponte.connectors.files.arrivals import Arrival, Arrivals, Choice
 from ponte.connectors.files.client import Folder, Snapshot
 from ponte.connectors.files.formats import format_of
+from ponte.connectors.files.formulas import restore_column
 from ponte.connectors.files.putting_away import put_away
 from ponte.connectors.files.selection import comparable, pick
 from ponte.connectors.files.tables import Table, resize
@@ -148,6 +149,19 @@ class FileSource:
     @property
     def _label(self) -> str:
         return f"{self._folder.label}: {self._spec.path}"
+
+
+class WrittenFileSource(FileSource):
+    """A file that Ponte wrote, as it was given."""
+
+    def _placed(self, table: Table, columns: tuple[str, ...], snapshot: Snapshot) -> Table:
+        placed = super()._placed(table, columns, snapshot)
+        options = self._spec.csv or self._spec.excel
+        if options is None or not options.neutralises:
+            return placed
+        return replace(
+            placed, frame=placed.frame.select(restore_column(cells) for cells in placed.frame.iter_columns())
+        )
 
 
 def _nothing(spec: ObjectSpec, read: Read) -> Batch:

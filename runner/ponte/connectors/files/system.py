@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ponte.connectors.files.client import Folder
 from ponte.connectors.files.errors import translated
-from ponte.connectors.files.source import FileSource
+from ponte.connectors.files.source import FileSource, WrittenFileSource
 from ponte.connectors.files.target import FileTarget
 from ponte.engine.ports import Clock, Probe, SchemaField, Source, Target
 from ponte.errors import ConfigurationError, PonteError
@@ -24,6 +24,10 @@ class FilesSystem:
     def source(self, object_name: str) -> Source:
         """The file for reading."""
         return FileSource(self._object(object_name), self._folder, self._clock)
+
+    def written(self, object_name: str) -> Source:
+        """A file that Ponte writes, without the apostrophes that were put before formulas."""
+        return WrittenFileSource(self._object(object_name), self._folder, self._clock)
 
     def target(self, object_name: str) -> Target:
         """The file for writing."""
