@@ -17,6 +17,7 @@ from ponte_api.common import (
     Text,
     duration_seconds,
 )
+from ponte_api.file_formats import Csv, Excel, FixedWidth, Incoming, JsonLines, Xml
 from ponte_api.rest_writes import BulkJob, BulkMatch, WriteCondition
 from ponte_api.systems import HeaderName
 
@@ -95,28 +96,6 @@ class Part(Model):
     """Columns that identify a part within its record."""
     order: Annotated[list[Column], Field(max_length=8)] = []
     """Columns that order the parts (default: the key)."""
-
-
-class Csv(Model):
-    """Comma-separated text (RFC 4180 and its relatives)."""
-
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
-    """The character between fields."""
-    quote: Annotated[str, Field(max_length=1)] = '"'
-    """The character around fields; empty for none."""
-    encoding: Annotated[str, Field(max_length=32)] = "utf-8"
-    """Encoding of the text."""
-    header: bool = True
-    """Whether the first line names the fields; without it they are those of `fields`."""
-    null: Text | None = None
-    """Text that stands for no value, besides the empty field."""
-
-
-class JsonLines(Model):
-    """One JSON object per line."""
-
-    encoding: Annotated[str, Field(max_length=32)] = "utf-8"
-    """Encoding of the text."""
 
 
 class QueryParameter(Model):
@@ -228,7 +207,7 @@ class ObjectSpec(Model):
     expect: Expect | None = None
     """What a complete reading must look like."""
     path: Annotated[str, Field(min_length=1, max_length=512)] | None = None
-    """REST: path below baseUrl. Files: file below the folder."""
+    """REST: path below baseUrl. Files: file below the folder; with `incoming`, * and ? match any names."""
     table: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     """SQL: table or view, with its schema where needed."""
     query: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
@@ -239,6 +218,14 @@ class ObjectSpec(Model):
     """Files: the file is CSV with these options."""
     json_lines: JsonLines | None = None
     """Files: the file has one JSON object per line."""
+    fixed_width: FixedWidth | None = None
+    """Files: each field has its place in the line."""
+    xml: Xml | None = None
+    """Files: the file is XML, and each element at a path is a record."""
+    incoming: Incoming | None = None
+    """Files: which of the files are read that others drop, when, and what becomes of them."""
+    excel: Excel | None = None
+    """Files: the file is a workbook, and the object one of its sheets."""
     list_: Annotated[ListRequest | None, Field(alias="list")] = None
     """REST: how records are listed."""
     write: Write | None = None

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from ponte_api.common import UNIQUE_NAMES, Metadata, Model, Rule, exactly_one, is_set
 from ponte_api.conditions import Status
-from ponte_api.objects import Bulk, Csv, DeclaredField, FieldType, Find, ListRequest, ObjectSpec, Part, Write
+from ponte_api.file_formats import Csv, Excel, FixedField, FixedWidth, Incoming, JsonLines, RecordTypes, Xml
+from ponte_api.objects import Bulk, DeclaredField, FieldType, Find, ListRequest, ObjectSpec, Part, Write
 from ponte_api.systems import (
     ApiKeyAuth,
     CursorPagination,
@@ -53,11 +54,15 @@ class Fit(NamedTuple):
     words: str
 
 
+FORMATS = ("csv", "jsonLines", "fixedWidth", "xml", "excel")
+"""Formats of files, by names as written in YAML."""
+_FILES = f"path, and {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+
 FITS = (
-    Fit("rest", (("path",),), ("table", "query", "parts", "csv", "jsonLines"), "path"),
-    Fit("sql", (("table", "query"),), ("path", "csv", "jsonLines", "list"), "either table or query"),
-    Fit("files", (("path",), ("csv", "jsonLines")), ("table", "query", "parts", "list"), "path, and csv or jsonLines"),
-    Fit("memory", (), ("path", "table", "query", "parts", "csv", "jsonLines", "list"), "name"),
+    Fit("rest", (("path",),), ("table", "query", "parts", *FORMATS, "incoming"), "path"),
+    Fit("sql", (("table", "query"),), ("path", *FORMATS, "incoming", "list"), "either table or query"),
+    Fit("files", (("path",), FORMATS), ("table", "query", "parts", "list"), _FILES),
+    Fit("memory", (), ("path", "table", "query", "parts", *FORMATS, "incoming", "list"), "name"),
 )
 _REST_WRITES = ("create", "update", "upsert", "delete", "get", "bulk", "find", "id", "idempotencyHeader")
 _OBJECT_FIELDS = {
@@ -67,6 +72,10 @@ _OBJECT_FIELDS = {
     "parts": "parts",
     "csv": "csv",
     "jsonLines": "json_lines",
+    "fixedWidth": "fixed_width",
+    "xml": "xml",
+    "excel": "excel",
+    "incoming": "incoming",
     "list": "list_",
 }
 
@@ -89,6 +98,10 @@ def _fit_rule(fit: Fit) -> Rule:
     )
 
 
+def _has_wildcard(item: ObjectSpec) -> bool:
+    return any(character in (item.path or "") for character in "*?")
+
+
 class SyncSourceSpec(Model):
     """How a system is reached and what it holds."""
 
@@ -105,6 +118,18 @@ class SyncSourceSpec(Model):
                 or item.write is None
                 or not any(is_set(item.write, name) for name in _REST_WRITES)
             ),
+            items="objects",
+        ),
+        Rule(
+            message="a path with * or ? names several files; say by incoming.pick which are read",
+            cel="!has(self.files) || self.objects.all(o, !o.path.matches('[*?]') || has(o.incoming))",
+            holds=lambda spec, item: spec.files is None or not _has_wildcard(item) or item.incoming is not None,
+            items="objects",
+        ),
+        Rule(
+            message="files that are moved when done are each read once and whole; leave cursor out",
+            cel="self.objects.all(o, !has(o.cursor) || !has(o.incoming) || !has(o.incoming.whenDone))",
+            holds=lambda _, item: item.cursor is None or item.incoming is None or item.incoming.when_done is None,
             items="objects",
         ),
         Rule(
@@ -154,9 +179,14 @@ __all__ = [
     "Csv",
     "CursorPagination",
     "DeclaredField",
+    "Excel",
     "FieldType",
     "Files",
     "Find",
+    "FixedField",
+    "FixedWidth",
+    "Incoming",
+    "JsonLines",
     "Limits",
     "LinkPagination",
     "ListRequest",
@@ -167,6 +197,7 @@ __all__ = [
     "PagePagination",
     "Pagination",
     "Part",
+    "RecordTypes",
     "Rest",
     "RestAuth",
     "SqlSystem",
@@ -174,4 +205,5 @@ __all__ = [
     "SyncSourceSpec",
     "Tls",
     "Write",
+    "Xml",
 ]

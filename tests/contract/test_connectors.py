@@ -8,14 +8,17 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import xlsxwriter
+from python_calamine import load_workbook
 
 from ponte.connectors import memory
+from ponte.connectors.files.formulas import restore
 from ponte.connectors.registry import connect
 from ponte.engine.ports import System
 from ponte.manifests.references import References
@@ -308,7 +311,7 @@ class TestCsvTarget(TargetContract):
     def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
         async def held() -> list[Record]:
             with (tmp_path / "records.csv").open(newline="", encoding="utf-8") as file:
-                return [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
+                return [{name: restore(value) or None for name, value in row.items()} for row in csv.DictReader(file)]
 
         async def open_(records: list[Record]) -> Opened:
             _write_csv(tmp_path / "records.csv", records)
@@ -330,6 +333,61 @@ class TestJsonLinesTarget(TargetContract):
             path.write_text("".join(map(_json_line, records)), encoding="utf-8")
             settings = {"path": {"value": str(tmp_path)}}
             system = make_system("files", settings, path="records.jsonl", jsonLines={}, fields=list(DECLARED))
+            return Opened(system.target("records"), held)
+
+        return open_
+
+
+# Workbooks
+
+
+def _write_excel(path: Path, records: list[Record]) -> None:
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("Data")
+        day = book.add_format({"num_format": "dd/mm/yyyy"})
+        moment = book.add_format({"num_format": "dd/mm/yyyy hh:mm:ss.000"})
+        sheet.write_row(0, 0, FIELDS)
+        for row, record in enumerate(records, 1):
+            for column, value in enumerate(record.values()):
+                if isinstance(value, datetime):
+                    sheet.write_datetime(row, column, value, moment)
+                elif isinstance(value, date):
+                    sheet.write_datetime(row, column, value, day)
+                elif isinstance(value, bool):
+                    sheet.write_boolean(row, column, value)
+                elif isinstance(value, int):
+                    sheet.write_number(row, column, value)
+                elif value is not None:
+                    sheet.write_string(row, column, str(value))
+
+
+class TestExcelSource(SourceContract):
+    traits = Traits(is_typed=False)
+
+    @pytest.fixture
+    def open_source(self, tmp_path: Path, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _write_excel(tmp_path / "records.xlsx", records)
+            fields = {"path": "records.xlsx", "excel": {}, "cursor": {"field": "changed"}}
+            return make_system("files", {"path": {"value": str(tmp_path)}}, **fields).source("records")
+
+        return open_
+
+
+class TestExcelTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
+        path = tmp_path / "records.xlsx"
+
+        async def held() -> list[Record]:
+            rows = iter(load_workbook(path).get_sheet_by_index(0).to_python())
+            names = next(rows)
+            rows = ([restore(v) or None if isinstance(v, str) else v for v in row] for row in rows)
+            return [dict(zip(names, row, strict=True)) for row in rows]
+
+        async def open_(records: list[Record]) -> Opened:
+            _write_excel(path, records)
+            system = make_system("files", {"path": {"value": str(tmp_path)}}, path="records.xlsx", excel={})
             return Opened(system.target("records"), held)
 
         return open_

@@ -36,14 +36,18 @@ BAD = {
     "25 a table that is a statement": ("table: products", "table: 'products; DROP TABLE products'", ("DROP TABLE",)),
     "25 a field that is a statement": (RULE, "  - {to: 'value\" --', from: value}", ("value",)),
     "30 no batch": ("  mapping: product\n", "  mapping: product\n  batchSize: 0\n", ("batchSize",)),
-    "30 a batch beyond all bounds": ("  mapping: product\n", f"  mapping: product\n  batchSize: {10**18}\n", ("batchSize",)),
+    "30 a batch beyond all bounds": (
+        "  mapping: product\n",
+        f"  mapping: product\n  batchSize: {10**18}\n",
+        ("batchSize",),
+    ),
     "30 a share that is none": ('maxPercent: "100"', 'maxPercent: "-1"', ("maxPercent",)),
     "30 a share in letters": ('maxPercent: "100"', 'maxPercent: "a lot"', ("maxPercent",)),
     "30 a duration that is none": ("  - {to: value, from: value}", f"{RULE}\n  extra: 1h30", ("extra",)),
     "29 a field that nobody knows": ("  mapping: product\n", "  maping: product\n", ("maping", "mapping")),
     "29 another version": ("ponte.dev/v1alpha1\nkind: SyncJob", "ponte.dev/v9\nkind: SyncJob", ("ponte.dev/v9",)),
     "29 a reference to what is not there": ("mapping: product\n", "mapping: prodct\n", ("prodct", "product")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)

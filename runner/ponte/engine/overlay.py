@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -9,9 +10,38 @@ from typing import Literal
 import polars as pl
 
 from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Ledger, Outside, Scope, ScopeIdentity, Writer
-from ponte.engine.ports import ANSWER_SCHEMA, Delivery, Target, TargetCapabilities
+from ponte.engine.ports import (
+    ANSWER_SCHEMA,
+    Batch,
+    Delivery,
+    Read,
+    Source,
+    SourceCapabilities,
+    Target,
+    TargetCapabilities,
+)
 
 _NO_SCOPE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSource:
+    """A source that is read and never told that it may put away what it gave."""
+
+    source: Source
+
+    @property
+    def capabilities(self) -> SourceCapabilities:
+        """See `Source.capabilities`."""
+        return self.source.capabilities
+
+    async def upper_bound(self) -> str | None:
+        """See `Source.upper_bound`."""
+        return await self.source.upper_bound()
+
+    def read(self, read: Read) -> AsyncIterator[Batch]:
+        """See `Source.read`."""
+        return self.source.read(read)
 
 
 @dataclass(slots=True)

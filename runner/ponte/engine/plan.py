@@ -11,7 +11,7 @@ from ponte.engine.canonical import key_text, plain_text, split_key
 from ponte.engine.job import Job, Order, Ports
 from ponte.engine.known import IndexedKnown
 from ponte.engine.ledger_port import Ending, Writer
-from ponte.engine.overlay import RecordedLedger, RecordedTarget
+from ponte.engine.overlay import ReadSource, RecordedLedger, RecordedTarget
 from ponte.engine.ports import Delivery
 from ponte.engine.run import run
 from ponte.engine.settle import key_fields
@@ -89,7 +89,7 @@ async def plan(ports: Ports, job: Job, order: Order, *, samples: int | None, sen
         sensitive: target fields whose values are masked.
     """
     ledger, target = _PlannedLedger(ports.ledger), RecordedTarget(ports.target, samples)
-    result = await run(replace(ports, ledger=ledger, target=target), job, order)
+    result = await run(replace(ports, source=ReadSource(ports.source), ledger=ledger, target=target), job, order)
     changes = [change for made in target.deliveries for change in await _changes(ports, made, sensitive)]
     rejects = list(_rejects(ledger.rejects, samples))
     pending = ledger.pending

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import polars as pl
 
@@ -133,6 +133,34 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class AcknowledgedSource(Protocol):
+    """A source that may put away what it has handed over: a folder of files that others drop, a queue.
+
+    Implemented besides `Source`, by those connectors only that can.
+    """
+
+    async def acknowledge(self) -> str | None:
+        """Puts away what the last whole reading of this source brought; called when every record of it is safe.
+
+        Safe means: delivered, unchanged or not for this target, durably, with no reject, and the run is written as
+        ended. A crash before leaves all as it was, so that it is read again; one in the middle is completed by the
+        next. Gives a note for people where something could not be put away.
+
+        Raises:
+            PonteError: nothing or not all was put away; the run stays what it is, and the next reads again.
+        """
+        ...
+
+    async def retain(self, unsafe: int) -> str | None:
+        """Told instead of `acknowledge` where records did not get through: what was read stays, to be read again.
+
+        Args:
+            unsafe: how many records.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class TargetCapabilities:
     """What a target object can do, known before anything is written.
@@ -251,6 +279,18 @@ class System(Protocol):
 
     async def close(self) -> None:
         """Gives connections back. Never raises."""
+        ...
+
+
+@runtime_checkable
+class WrittenSystem(Protocol):
+    """A system that writes some values in another form, and can read what it wrote as it was given.
+
+    Implemented besides `System`, by those connectors only that need it.
+    """
+
+    def written(self, object_name: str) -> Source:
+        """An object that Ponte writes, for reading back: by verify, repair and rebuild."""
         ...
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ponte.engine import close, succession
+from ponte.engine.acknowledging import acknowledge
 from ponte.engine.batches import process
 from ponte.engine.canonical import hashes_of, join_key
 from ponte.engine.doubts import settle_rest
@@ -50,7 +51,7 @@ async def run(ports: Ports, job: Job, order: Order) -> RunResult:
     await ports.failpoint("finish.before")
     await ports.ledger.finish(state.writer, ending)
     await ports.failpoint("finish.after")
-    return ending.result
+    return await acknowledge(state, ending)
 
 
 class RunFailed(PonteError):  # noqa: N818 - an outcome; its cause is the error

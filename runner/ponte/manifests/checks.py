@@ -184,6 +184,7 @@ def _ends(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
             ("spec", "target", "object"),
             f'"{target.name}" is a query and cannot be written: give an object with a table',
         )
+    yield from _takes_in(job, source)
     target_system = manifests.sources.get(job.spec.target.name)
     if target is None or target_system is None or target_system.spec.rest is None:
         return
@@ -198,6 +199,19 @@ def _ends(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
         yield ("spec", "target", "object"), message
     elif job.spec.deletes is not None and job.spec.deletes.policy == "delete" and write.delete is None:
         yield ("spec", "deletes", "policy"), f'"{target.name}" has no write.delete in SyncSource {job.spec.target.name}'
+
+
+def _takes_in(job: SyncJob, source: ObjectSpec | None) -> Iterator[Finding]:
+    """Deletes follow from what a whole reading lacks, so that a reading of some files only must never delete."""
+    incoming = source.incoming if source is not None else None
+    if source is None or incoming is None or job.spec.deletes is None or job.spec.deletes.policy == "ignore":
+        return
+    if incoming.when_none == "nothing":
+        message = f'"{source.name}" may have no file (whenNone: nothing), which would look as if all records were gone'
+        yield ("spec", "deletes", "policy"), f"{message}: set whenNone to fail, or the policy to ignore"
+    elif incoming.pick == "oldest" or (incoming.pick == "all" and incoming.when_done is not None):
+        message = f'"{source.name}" reads files that hold a part of the records each, and the others would look gone'
+        yield ("spec", "deletes", "policy"), f"{message}: set the policy to ignore, or pick the newest"
 
 
 def _triggers(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from ponte.connectors.registry import References, connect
 from ponte.engine.canonical import split_key
 from ponte.engine.job import Job, Order, Ports, Progress, no_failpoint
 from ponte.engine.plan import Plan, plan
-from ponte.engine.ports import Clock, Failpoint, ReadMode, StageTimes, System
+from ponte.engine.ports import Clock, Failpoint, ReadMode, Source, StageTimes, System, WrittenSystem
 from ponte.engine.rebuild import rebuild
 from ponte.engine.run import run
 from ponte.engine.verify import Verification, verify
@@ -116,7 +116,7 @@ class Runtime:
         async with AsyncExitStack() as stack:
             ports = await stack.enter_async_context(self.ports(job))
             mirror = await self._connected(stack, job.target_system)
-            return await rebuild(ports, mirror.source(job.target_object), job, self._new_run_id(job_name))
+            return await rebuild(ports, _written(mirror, job.target_object), job, self._new_run_id(job_name))
 
     async def repair(self, job_name: str) -> tuple[Verification, RunResult | None]:
         """Verifies, then delivers what differs or is missing; None where nothing had to be delivered.
@@ -155,7 +155,7 @@ class Runtime:
         async with AsyncExitStack() as stack:
             ports = await stack.enter_async_context(self.ports(job))
             mirror = await self._connected(stack, job.target_system)
-            return await verify(ports, mirror.source(job.target_object), job)
+            return await verify(ports, _written(mirror, job.target_object), job)
 
     @asynccontextmanager
     async def ports(self, job: Job) -> AsyncIterator[Ports]:
@@ -205,3 +205,8 @@ class Runtime:
     def _new_run_id(self, job: str) -> str:
         """Sorts by time, unique on all machines."""
         return f"{job}-{self.clock.now():%Y%m%d%H%M%S}-{secrets.token_hex(3)}"
+
+
+def _written(system: System, object_name: str) -> Source:
+    """An object that Ponte writes, for reading back."""
+    return system.written(object_name) if isinstance(system, WrittenSystem) else system.source(object_name)

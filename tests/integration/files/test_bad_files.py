@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,46 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponte.connectors.registry import connect
 from ponte.engine.ports import Batch, Delivery, Read, System
 from ponte.errors import ConfigurationError, TransientError, UsageError
-from ponte.manifests.references import References
-from ponte_api.sync_source import SyncSource
 
 Make = Callable[..., System]
-
-
-class StillClock:
-    """A clock that does not go."""
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 23, tzinfo=UTC)
-
-    async def sleep(self, seconds: float) -> None:
-        return None
-
-
-@pytest.fixture
-def make_system(tmp_path: Path) -> Make:
-    """The folder `drop` with one object."""
-    (tmp_path / "drop").mkdir()
-
-    def make(path: str = "a.csv", **fields: Any) -> System:
-        fields = fields if "csv" in fields or "jsonLines" in fields else {"csv": {}, **fields}
-        spec = {
-            "files": {"path": {"value": str(tmp_path / "drop")}},
-            "objects": [{"name": "a", "path": path, **fields}],
-        }
-        source = {"apiVersion": "ponte.dev/v1alpha1", "kind": "SyncSource", "metadata": {"name": "drop"}, "spec": spec}
-        return connect(SyncSource.model_validate(source), References(environment={}), StillClock())
-
-    return make
-
-
-@pytest.fixture
-def drop(tmp_path: Path, make_system: Make) -> Path:
-    """The folder."""
-    return tmp_path / "drop"
 
 
 async def read(system: System, request: Read | None = None) -> list[Batch]:
@@ -131,7 +94,7 @@ async def test_encodings_marks_and_line_ends_are_no_content(
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"a,b\n1,\xe9\n", "byte 6 .*cp1252"), ("a,b\n1,é\n".encode("utf-16"), "byte 0 .*utf-16")],
+    [(b"a,b\n1,\xe9\n", "byte 6 .*cp1252"), ("a,b\n1,é\n".encode("utf-16"), "byte order mark of utf-16")],
     ids=["cp1252", "utf-16"],
 )
 async def test_a_wrong_encoding_is_told_with_its_place(

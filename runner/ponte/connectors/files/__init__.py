@@ -14,7 +14,7 @@ from ponte_api.sync_source import SyncSource
 __all__ = ["connect", "describe"]
 
 
-def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature
+def connect(source: SyncSource, references: References, clock: Clock) -> System:
     """The folder of a SyncSource. Nothing is opened yet.
 
     Raises:
@@ -23,4 +23,4 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     if source.spec.files is None:
         raise ConfigurationError(f"SyncSource {source.metadata.name} is no folder of files.")
     folder = references.setting(source.spec.files.path, f"SyncSource {source.metadata.name}: files.path")
-    return FilesSystem(source, Path(folder))
+    return FilesSystem(source, Path(folder), clock)

@@ -36,6 +36,11 @@ class Folder:
             raise ConfigurationError(
                 f"{self.label}: path {name!r} leads out of the folder. Name a file below it.", reason="PathOutside"
             )
+        if not name.isprintable():
+            raise ConfigurationError(
+                f"{self.label}: the name {name!r} holds characters that no name should. Rename the file.",
+                reason="InvalidPath",
+            )
         with translated(f"{self.label}: {name}"):
             root = self.path.resolve()
             full = (root / relative).resolve()
@@ -56,7 +61,7 @@ class Folder:
             os.close(handle)
             raise ConfigurationError(f"{self.label}: {name} is no regular file.", reason="NotAFile")
         with os.fdopen(handle, "rb", buffering=0) as stream:
-            yield Snapshot(path, stream, _identity(seen), f"{self.label}: {name}")
+            yield Snapshot(path, stream, identity_of(seen), f"{self.label}: {name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +81,13 @@ class Snapshot:
         """Raises TransientError when the file was written or replaced since it was opened."""
         with translated(self.label):
             by_handle, by_name = os.fstat(self.stream.fileno()), self.path.stat()
-        if _identity(by_handle) != self.identity or _identity(by_name) != self.identity:
+        if identity_of(by_handle) != self.identity or identity_of(by_name) != self.identity:
             raise TransientError(
                 f"{self.label} changed while it was read: it is still being written. Write to another name and rename.",
                 reason="FileChanged",
             )
 
 
-def _identity(seen: os.stat_result) -> tuple[int, ...]:
+def identity_of(seen: os.stat_result) -> tuple[int, ...]:
+    """Device, inode, size and time of change: another one means other content."""
     return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns

@@ -11,38 +11,35 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from ponte.connectors.files.client import Snapshot
+from ponte.connectors.files.csv_writing import CsvWriter
+from ponte.connectors.files.formats import Format
 from ponte.connectors.files.tables import Lines, Table
 from ponte.connectors.files.text import read_lines
 from ponte.engine.ports import Unreadable
 from ponte.errors import ConfigurationError, TransientError
-from ponte_api.sync_source import Csv
+from ponte_api.sync_source import Csv, ObjectSpec
 
 LONGEST_RECORD = 256 * 1024  # characters of a record that spans lines; beyond, its quote was never closed
 WORTH_IT = 256  # lines, below which Polars is not worth calling
 SINGLY = 1024  # records made one by one before Polars is tried again
 
 
-def read_csv(snapshot: Snapshot, options: Csv, names: Sequence[str], batch_size: int) -> Iterator[Table]:
-    """Yields tables of at most `batch_size` records.
-
-    Args:
-        snapshot: the open file.
-        options: its dialect.
-        names: of the fields, for a file without header.
-        batch_size: most records per table.
+def read_csv(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
+    """Yields tables of at most `batch_size` records. Without a header, the fields are the declared ones.
 
     Raises:
         ConfigurationError: the header is no header, the encoding is wrong.
         TransientError: the file is empty although a header should be there.
     """
+    options = spec.csv or Csv()
     lines = Lines(read_lines(snapshot, options.encoding))
-    shape = Shape(options, tuple(names))
+    shape = Shape(options, tuple(field.name for field in spec.fields))
     if options.header:
         shape = Shape(options, _header(snapshot.label, lines, options))
     yield Table(shape.frame_records([]))
@@ -91,7 +88,7 @@ class Shape:
         return len(ahead) if is_proper.all() or first_bad is None else first_bad
 
     def _pattern(self) -> str:
-        delimiter, quote = re.escape(self.options.delimiter), re.escape(self.options.quote)
+        delimiter, quote = re.escape(self.options.separator), re.escape(self.options.quote)
         plain = f"[^{delimiter}{quote}\\r\\x00]*"
         cell = f"(?:{quote}(?:[^{quote}\\r\\x00]|{quote}{quote})*{quote}|{plain})" if quote else plain
         return f"^{cell}(?:{delimiter}{cell}){{{len(self.names) - 1}}}\\r?$"
@@ -103,7 +100,7 @@ class Shape:
             "\n".join(lines).replace("\r\n", "\n").encode(),
             has_header=False,
             schema=dict.fromkeys(self.names, pl.String),
-            separator=self.options.delimiter,
+            separator=self.options.separator,
             quote_char=self.options.quote or None,
             null_values=["", *([self.options.null] if self.options.null else [])],
         )
@@ -111,7 +108,7 @@ class Shape:
     @property
     def _is_beyond_polars(self) -> bool:
         """Blank lines are records to it where there is one field; its delimiter and quote are one byte."""
-        marks = (self.options.delimiter, self.options.quote)
+        marks = (self.options.separator, self.options.quote)
         return len(self.names) == 1 or any(len(mark.encode()) > 1 for mark in marks)
 
     def _take_singly(self, lines: Lines, count: int) -> Table:
@@ -184,9 +181,12 @@ def _reader(lines: Iterator[str], options: Csv) -> Iterator[list[str]]:
     csv.field_size_limit(max(csv.field_size_limit(), LONGEST_RECORD * 64))
     return csv.reader(
         lines,
-        delimiter=options.delimiter,
+        delimiter=options.separator,
         quotechar=options.quote or None,
         quoting=csv.QUOTE_MINIMAL if options.quote else csv.QUOTE_NONE,
         doublequote=True,
         strict=True,
     )
+
+
+FORMAT = Format(read_csv, has_fixed_fields=True, writer=CsvWriter)

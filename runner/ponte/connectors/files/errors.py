@@ -31,19 +31,3 @@ def translated(label: str) -> Iterator[None]:
         if known is None:
             raise TransientError(f"{label} cannot be read or written: {error.strerror}.") from error
         raise ConfigurationError(f"{label} {known[1]}.", reason=known[0]) from error
-
-
-def wrong_encoding(label: str, encoding: str, position: int, *, is_utf16: bool) -> ConfigurationError:
-    """The error for a byte that the encoding does not know.
-
-    Args:
-        label: the file.
-        encoding: the one that was declared.
-        position: of the byte in the file, from 0.
-        is_utf16: the file starts with the mark of UTF-16.
-    """
-    likely = "utf-16" if is_utf16 else "cp1252"
-    return ConfigurationError(
-        f"{label}: byte {position} is not {encoding}. Set the encoding of the file (perhaps {likely!r}).",
-        reason="WrongEncoding",
-    )

@@ -1,4 +1,4 @@
-"""Reads a file whole, batch by batch. It is complete only if the file did not change meanwhile."""
+"""Reads files whole, batch by batch. A reading is complete only if no file changed meanwhile."""
 
 from __future__ import annotations
 
@@ -9,95 +9,172 @@ from dataclasses import replace
 import polars as pl
 
 from ponte.connectors.declared import check_declared
+from ponte.connectors.files.arrivals import Arrival, Arrivals, Choice
 from ponte.connectors.files.client import Folder, Snapshot
-from ponte.connectors.files.csv_text import read_csv
-from ponte.connectors.files.json_lines import read_json_lines
+from ponte.connectors.files.formats import format_of
+from ponte.connectors.files.formulas import restore_column
+from ponte.connectors.files.putting_away import put_away
 from ponte.connectors.files.selection import comparable, pick
 from ponte.connectors.files.tables import Table, resize
-from ponte.engine.ports import Batch, Read, ReadMode, SchemaField, SourceCapabilities
+from ponte.engine.ports import Batch, Clock, Read, ReadMode, SchemaField, SourceCapabilities
 from ponte.errors import ConfigurationError
-from ponte_api.sync_source import Csv, ObjectSpec
+from ponte_api.sync_source import ObjectSpec
 
 _BATCH = 25_000
 
 
 class FileSource:
-    """One file, for reading. Changes and single records are picked out of the whole file."""
+    """One file, or those that others drop, for reading. Changes and single records are picked out of the whole."""
 
-    def __init__(self, spec: ObjectSpec, folder: Folder) -> None:
+    def __init__(self, spec: ObjectSpec, folder: Folder, clock: Clock) -> None:
         self._spec = spec
         self._folder = folder
+        self._arrivals = Arrivals(spec, spec.incoming, folder, clock) if spec.incoming else None
+        self._done = Choice()
         modes: list[ReadMode] = ["all"]
         modes += ["keys"] if spec.key else []
         modes += ["changes", "range"] if spec.cursor else []
         self.capabilities = SourceCapabilities(reads=frozenset(modes))
 
     async def upper_bound(self) -> str | None:
-        """The greatest cursor in the file."""
-        return await asyncio.to_thread(self._greatest)
+        """The greatest cursor."""
+        names = [arrival.name for arrival in (await self._choose()).read]
+        return await asyncio.to_thread(self._greatest, names)
 
     async def read(self, read: Read) -> AsyncIterator[Batch]:
-        """Yields batches of one state of the file.
+        """Yields batches of one state of the file or files.
 
         Raises:
             ConfigurationError: the file or a field is not there, or is no text of the declared encoding.
-            TransientError: the file changed while it was read, or is still empty.
+            TransientError: the file changed while it was read, is not complete, or is still empty.
         """
-        batches = self._batches(read)
+        choice = await self._choose()
+        batches = self._batches(read, choice)
         try:
             while (batch := await asyncio.to_thread(next, batches, None)) is not None:
                 yield batch
         finally:
             batches.close()
 
+    async def acknowledge(self) -> str | None:
+        """Puts the files of the last whole reading of all away, where that is declared; says which could not be."""
+        incoming, done = self._spec.incoming, self._done
+        if incoming is None or incoming.when_done is None:
+            return None
+        left = await asyncio.to_thread(put_away, self._folder, incoming, (*done.superseded, *done.read))
+        return f"FileChanged: {', '.join(left[:5])} changed since and stays" if left else None
+
+    async def retain(self, unsafe: int) -> str | None:
+        """Leaves the files where they are: moved, their records could not be read again."""
+        incoming, done = self._spec.incoming, self._done
+        if incoming is None or incoming.when_done is None or not done.read:
+            return None
+        names = ", ".join(arrival.name for arrival in done.read[:5])
+        return f"FilesStay: {unsafe:,} records did not get through, so that {names} is kept until they do"
+
     async def schema(self) -> list[SchemaField]:
         """The fields of the first batch; text files know no types."""
-        first = await asyncio.to_thread(self._first)
+        names = [arrival.name for arrival in (await self._choose()).read]
+        first = await asyncio.to_thread(self._first, names)
         return [SchemaField(name, _type(dtype)) for name, dtype in first.schema.items()]
 
-    def _first(self) -> pl.DataFrame:
-        with self._folder.open(self._spec.path or "") as snapshot:
-            tables = resize(read_tables(snapshot, self._spec, 1000), 1000)
+    def _first(self, names: Sequence[str]) -> pl.DataFrame:
+        """The first records, whether they have the declared fields or not."""
+        if not names:
+            return pl.DataFrame()
+        with self._folder.open(names[0]) as snapshot:
+            tables = resize(format_of(self._spec).read(snapshot, self._spec, 1000), 1000)
             return next(tables, Table(pl.DataFrame())).frame
 
-    def _greatest(self) -> str | None:
+    async def _choose(self) -> Choice:
+        if self._arrivals is not None:
+            return await self._arrivals.choose()
+        return Choice((Arrival(self._spec.path or "", (), 0),))
+
+    def _greatest(self, names: Sequence[str]) -> str | None:
         field = self._spec.cursor.field if self._spec.cursor else None
         if field is None:
             return None
         greatest: tuple[str, str] | None = None
-        with self._folder.open(self._spec.path or "") as snapshot:
-            for table in _checked(snapshot, self._spec, _BATCH):
-                cursor = _project(table.frame, [field], snapshot.label).get_column(field)
-                ordered = pl.DataFrame({"text": cursor.cast(pl.String)}).with_columns(rank=comparable(pl.col("text")))
-                row = ordered.drop_nulls("rank").sort("rank").tail(1)
-                if row.height and (greatest is None or row["rank"][0] > greatest[0]):
-                    greatest = (row["rank"][0], row["text"][0])
+        for table in self._tables(names, _BATCH):
+            cursor = _project(table.frame, [field], self._label).get_column(field)
+            ordered = pl.DataFrame({"text": cursor.cast(pl.String)}).with_columns(rank=comparable(pl.col("text")))
+            row = ordered.drop_nulls("rank").sort("rank").tail(1)
+            if row.height and (greatest is None or row["rank"][0] > greatest[0]):
+                greatest = (row["rank"][0], row["text"][0])
         return greatest[1] if greatest else None
 
-    def _batches(self, read: Read) -> Generator[Batch, None, None]:
+    def _batches(self, read: Read, choice: Choice) -> Generator[Batch, None, None]:
         chosen = pick(self._spec, read)
-        with self._folder.open(self._spec.path or "") as snapshot:
-            held: Batch | None = None
-            for table in resize(_checked(snapshot, self._spec, read.batch_size), read.batch_size):
-                if held is not None:
-                    yield held
-                held = _batch(table, read, chosen, snapshot.label)
-            snapshot.check_unchanged()
+        held: Batch | None = None
+        for table in resize(self._tables([arrival.name for arrival in choice.read], read.batch_size), read.batch_size):
             if held is not None:
-                yield replace(held, is_last=True)
+                yield held
+            held = _batch(table, read, chosen, self._label)
+        if read.mode == "all":
+            self._done = choice
+        yield replace(held or _nothing(self._spec, read), is_last=True)
+
+    def _tables(self, names: Sequence[str], batch_size: int) -> Iterator[Table]:
+        """The tables of the files, one file after the other; each must be the same at its end as at its beginning."""
+        columns: tuple[str, ...] | None = None
+        for name in names:
+            with self._folder.open(name) as snapshot:
+                for table in _checked(snapshot, self._spec, batch_size):
+                    columns = columns or tuple(table.frame.columns)
+                    yield self._placed(table, columns, snapshot)
+                snapshot.check_unchanged()
+
+    def _placed(self, table: Table, columns: tuple[str, ...], snapshot: Snapshot) -> Table:
+        """A table among those of other files."""
+        if self._spec.incoming is None:
+            return table
+        name = snapshot.path.name
+        unreadable = tuple(
+            replace(item, position=f"{name} {item.position}", message=f"{name}, {item.message}")
+            for item in table.unreadable
+        )
+        frame = table.frame
+        if format_of(self._spec).has_fixed_fields and tuple(frame.columns) != columns:
+            if set(frame.columns) != set(columns):
+                odd = sorted(set(frame.columns) ^ set(columns))
+                raise ConfigurationError(
+                    f"{snapshot.label} has other fields than the files before it: {', '.join(odd[:20])}. Files that are"
+                    " read as one have the same fields.",
+                    reason="SchemaDrift",
+                )
+            frame = frame.select(columns)
+        return Table(frame, unreadable, table.faults)
+
+    @property
+    def _label(self) -> str:
+        return f"{self._folder.label}: {self._spec.path}"
 
 
-def read_tables(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
-    """The tables of a file, in its declared format."""
-    if spec.json_lines is not None:
-        return read_json_lines(snapshot, spec, spec.json_lines.encoding, batch_size)
-    return read_csv(snapshot, spec.csv or Csv(), [field.name for field in spec.fields], batch_size)
+class WrittenFileSource(FileSource):
+    """A file that Ponte wrote, as it was given."""
+
+    def _placed(self, table: Table, columns: tuple[str, ...], snapshot: Snapshot) -> Table:
+        placed = super()._placed(table, columns, snapshot)
+        options = self._spec.csv or self._spec.excel
+        if options is None or not options.neutralises:
+            return placed
+        return replace(
+            placed, frame=placed.frame.select(restore_column(cells) for cells in placed.frame.iter_columns())
+        )
+
+
+def _nothing(spec: ObjectSpec, read: Read) -> Batch:
+    """What is read where no file is there and none need be."""
+    names = read.columns or [*dict.fromkeys([*(field.name for field in spec.fields), *spec.key])]
+    return Batch(pl.DataFrame(schema=dict.fromkeys(names, pl.String)))
 
 
 def _checked(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
-    """As `read_tables`; the header of a CSV file has each declared field, while JSON records have what they have."""
-    for table in read_tables(snapshot, spec, batch_size):
-        if spec.json_lines is None:
+    """The tables of a file, which have each declared field where all records have the same fields."""
+    format_ = format_of(spec)
+    for table in format_.read(snapshot, spec, batch_size):
+        if format_.has_fixed_fields:
             check_declared(spec, table.frame.columns, snapshot.label)
         yield table
 

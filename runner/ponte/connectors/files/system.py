@@ -8,9 +8,9 @@ from ponte.connectors.discovery import FoundField, FoundObject
 from ponte.connectors.files.client import Folder
 from ponte.connectors.files.errors import translated
 from ponte.connectors.files.sniffing import is_known
-from ponte.connectors.files.source import FileSource
+from ponte.connectors.files.source import FileSource, WrittenFileSource
 from ponte.connectors.files.target import FileTarget
-from ponte.engine.ports import Probe, SchemaField, Source, Target
+from ponte.engine.ports import Clock, Probe, SchemaField, Source, Target
 from ponte.errors import ConfigurationError, PonteError
 from ponte_api.sync_source import ObjectSpec, SyncSource
 
@@ -18,13 +18,18 @@ from ponte_api.sync_source import ObjectSpec, SyncSource
 class FilesSystem:
     """One folder."""
 
-    def __init__(self, source: SyncSource, path: Path) -> None:
+    def __init__(self, source: SyncSource, path: Path, clock: Clock) -> None:
         self._source = source
+        self._clock = clock
         self._folder = Folder(path, f"SyncSource {source.metadata.name}")
 
     def source(self, object_name: str) -> Source:
         """The file for reading."""
-        return FileSource(self._object(object_name), self._folder)
+        return FileSource(self._object(object_name), self._folder, self._clock)
+
+    def written(self, object_name: str) -> Source:
+        """A file that Ponte writes, without the apostrophes that were put before formulas."""
+        return WrittenFileSource(self._object(object_name), self._folder, self._clock)
 
     def target(self, object_name: str) -> Target:
         """The file for writing."""
@@ -41,7 +46,7 @@ class FilesSystem:
 
     async def schema(self, object_name: str) -> list[SchemaField]:
         """The fields that the file names; CSV knows no types, so its are all strings."""
-        return await FileSource(self._object(object_name), self._folder).schema()
+        return await FileSource(self._object(object_name), self._folder, self._clock).schema()
 
     async def object_names(self) -> list[str]:
         """The files that look like ones that can be read."""

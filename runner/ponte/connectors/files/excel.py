@@ -1,0 +1,40 @@
+"""Workbooks as a format of files: .xlsx by parts of its own, the older kinds by calamine in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ponte.connectors.files.client import Snapshot
+from ponte.connectors.files.excel_archive import opened_archive, workbook_kind
+from ponte.connectors.files.excel_legacy import read_legacy
+from ponte.connectors.files.excel_replacing import check_replaceable
+from ponte.connectors.files.excel_tables import read_records
+from ponte.connectors.files.excel_writing import ExcelWriter
+from ponte.connectors.files.excel_xlsx import read_xlsx
+from ponte.connectors.files.formats import Format
+from ponte.connectors.files.tables import Table
+from ponte.errors import ConfigurationError
+from ponte_api.sync_source import Excel, ObjectSpec
+
+
+def read_excel(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
+    """Yields tables of at most `batch_size` records of a sheet.
+
+    Raises:
+        ConfigurationError: the file is no workbook that can be read, or it has no such sheet or header.
+        TransientError: it is empty, or cannot be read and has changed meanwhile: it is still being written.
+    """
+    sheet = (spec.excel or Excel()).sheet
+    try:
+        kind = workbook_kind(snapshot.stream, snapshot.label)
+        if kind == "xlsx":
+            with opened_archive(snapshot.stream, snapshot.label) as archive:
+                yield from read_records(read_xlsx(archive, sheet, snapshot.label), spec, batch_size, snapshot.label)
+        else:
+            yield from read_records(read_legacy(snapshot, kind, sheet), spec, batch_size, snapshot.label)
+    except ConfigurationError:
+        snapshot.check_unchanged()
+        raise
+
+
+FORMAT = Format(read_excel, has_fixed_fields=True, writer=ExcelWriter, check_replaceable=check_replaceable)
