@@ -191,3 +191,10 @@ async def test_a_field_without_a_place_and_a_file_with_totals_are_not_written(dr
 
     with pytest.raises(ConfigurationError, match="only read"):
         make_system("a.txt", fixedWidth={"fields": TYPED, "types": TYPES}).target("a")
+
+
+def test_fields_that_overlap_are_refused_wherever_they_stand_in_the_list(make_system: Make) -> None:
+    fields = [{"name": "b", "start": 4, "length": 2}, {"name": "a", "start": 1, "end": 4}]
+
+    with pytest.raises(ValueError, match='"b" begins at 4, but "a" ends only at 4'):
+        make_system("a.txt", fixedWidth={"fields": fields})
