@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ponte_api.calls import UNIQUE_OPERATIONS, Call
 from ponte_api.common import (
     PATTERN_MEANINGS,
     UNIQUE_NAMES,
@@ -17,7 +18,7 @@ from ponte_api.common import (
     Text,
     duration_seconds,
 )
-from ponte_api.systems import HeaderName
+from ponte_api.systems import HeaderName, Pagination
 
 FIELD_TYPE_PATTERN = r"^(string|integer|float|boolean|date|datetime|json|decimal\([0-9]{1,2}, ?[0-9]{1,2}\))$"
 ENDPOINT_PATTERN = r"^(GET|POST|PUT|PATCH|DELETE) /.*$"
@@ -136,6 +137,10 @@ class ListRequest(Model):
     """Path of the number of records that the server announces."""
     parameters: Annotated[list[QueryParameter], Field(max_length=32)] = []
     """Query parameters sent with each request."""
+    element: FieldPath | None = None
+    """Path of the record within each element of the list, such as `node` of a GraphQL connection."""
+    pagination: Pagination | None = None
+    """How this list is paged, where it differs from the system's."""
 
 
 class Bulk(Model):
@@ -234,5 +239,11 @@ class ObjectSpec(Model):
     """Files: the file has one JSON object per line."""
     list_: Annotated[ListRequest | None, Field(alias="list")] = None
     """REST: how records are listed."""
+    calls: Annotated[list[Call], Field(max_length=6, json_schema_extra=UNIQUE_OPERATIONS)] = []
+    """REST: operations by JSON-RPC, by GraphQL or with a body of their own."""
     write: Write | None = None
     """How records are written."""
+
+    def call(self, operation: str) -> Call | None:
+        """The call of an operation, or None."""
+        return next((call for call in self.calls if call.operation == operation), None)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the two servers that this project did not write and tests its rest connector against, pinned, into
-# ${PONTE_CACHE:-~/.cache/ponte}. Without npm the first is left out. Nothing is started; what is there is kept.
+# Installs the servers that this project did not write and tests its rest connector against, pinned, into
+# ${PONTE_CACHE:-~/.cache/ponte}. Without npm those from npm are left out. Nothing is started; what is there is kept.
 set -eu
 
 cache="${PONTE_CACHE:-$HOME/.cache/ponte}"
@@ -14,6 +14,17 @@ if [ ! -x "$json_server/node_modules/.bin/json-server" ]; then
         npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix "$json_server" json-server@0.17.4
     else
         echo "json-server is left out: npm is not here" >&2
+    fi
+fi
+
+articles="$cache/article-server-1"
+if [ ! -d "$articles/node_modules/jayson" ]; then
+    if command -v npm > /dev/null; then
+        mkdir -p "$articles"
+        npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix "$articles" \
+            graphql-yoga@5.24.1 graphql@16.15.0 jayson@5.0.0
+    else
+        echo "graphql-yoga and jayson are left out: npm is not here" >&2
     fi
 fi
 

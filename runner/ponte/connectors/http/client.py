@@ -6,7 +6,7 @@ It brings any answer that is a decision of the other side (2xx, 404, 409, 422 ..
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urljoin
@@ -103,10 +103,10 @@ class Client:
                 await self.clock.sleep(wait)
         raise AssertionError("the last attempt ends the loop")
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
+    async def get(self, url: str, reading: Callable[[Request, Response], Response] | None = None) -> Response:
         """The answer to a GET; at most five redirects are followed, within the origin."""
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = await self.send(Request("GET", url, headers or {}), is_repeatable=True)
+            answer = await self.send(Request("GET", url, reading=reading), is_repeatable=True)
             target = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not target:
                 return answer
@@ -150,7 +150,7 @@ class Client:
             return answer, 0.0
         asked = retry_after(answer.headers, self.clock.now())
         failure = UnansweredError(
-            f"{self.where(request.method, request.url)}: HTTP {answer.status} (attempt {attempt} of {ATTEMPTS}).",
+            f"{self.where(request.method, request.url)}: {answer.shown} (attempt {attempt} of {ATTEMPTS}).",
             reason="RateLimited" if answer.status == 429 else "ServerError",
             is_sent=not is_without_effect(answer.status),
             retry_after=asked,
@@ -172,7 +172,7 @@ class Client:
             proven, answer = await self._send_proven(request)
         if answer.status == 401 or (answer.status == 403 and not self._is_admitted):
             self._refusal = CredentialsRefused(
-                f"{self.where(request.method, request.url)}: HTTP {answer.status}: the login was refused. Check `auth`"
+                f"{self.where(request.method, request.url)}: {answer.shown}: the login was refused. Check `auth`"
                 " and the Secret it names; no further request is sent in this run."
             )
             raise self._refusal
@@ -192,4 +192,5 @@ class Client:
             proven = await self._auth.apply(replace(request, headers=headers))
             if is_too_late(self.clock.now()):  # its turn, or a new token, came late
                 raise TransportError("Timeout", "not sent, the time for it was over", is_sent=False)
-            return proven, await self._transport.send(proven, self.ground.timeout_s)
+            answer = await self._transport.send(proven, self.ground.timeout_s)
+            return proven, answer if request.reading is None else request.reading(request, answer)

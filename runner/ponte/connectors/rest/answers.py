@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ponte.connectors.http.port import Response
+from ponte.connectors.http.port import UNREAD, Response
 from ponte.connectors.records import JsonError, decode
 
 MISSING = object()
 _STEP = re.compile(r"[^.\[\]]+")
 _ERROR_MEMBERS = ("error", "errors", "detail", "message", "title", "description", "msg", "error_description")
-_NAMING_MEMBERS = ("field", "path", "property")
+_NAMING_MEMBERS = ("field", "path", "property")  # of GraphQL `path` is a list, whose last step is the field
 _DEEPEST_MESSAGE = 4
 _MOST_WORDS = 5
 _MOST_PLACES = 64
@@ -40,10 +40,19 @@ def take_text(value: Any, path: str | None) -> str | None:
     return str(found) or None
 
 
+def decoded(answer: Response) -> Any:
+    """The decoded body.
+
+    Raises:
+        JsonError: it is not JSON.
+    """
+    return decode(answer.body) if answer.value is UNREAD else answer.value
+
+
 def body_of(answer: Response) -> Any:
     """The decoded body, or MISSING where it is empty or not JSON."""
     try:
-        return decode(answer.body)
+        return decoded(answer)
     except JsonError:
         return MISSING
 
@@ -72,12 +81,22 @@ def field_of(body: Any, fields: Iterable[str]) -> str | None:
             break
         value = stack.pop(0)
         if isinstance(value, dict):
-            named = [value.get(name) for name in _NAMING_MEMBERS]
+            named = [_last(value.get(name)) for name in _NAMING_MEMBERS]
             found = [name for name in (*named, *value) if isinstance(name, str) and name in known]
             if found:
                 return found[0]
         stack.extend(_inner(value))
     return None
+
+
+def _detail(data: Any) -> dict[str, Any]:
+    """What JSON-RPC adds to an error's message; no more of it, since some servers send a whole traceback there."""
+    detail = data.get("message") if isinstance(data, dict) else data
+    return {"data": detail} if isinstance(detail, str) and detail else {}
+
+
+def _last(value: Any) -> Any:
+    return value[-1] if isinstance(value, list) and value else value
 
 
 def _inner(value: Any) -> list[Any]:
@@ -97,5 +116,6 @@ def _words(body: Any, depth: int) -> Iterator[str]:
             yield from _words(item, depth + 1)
     elif isinstance(body, dict):
         told = {name: body[name] for name in _ERROR_MEMBERS if body.get(name)}
+        told |= _detail(body.get("data")) if told else {}
         for name, value in list((told or body).items())[:_MOST_WORDS]:
             yield from (word if told else f"{name}: {word}" for word in _words(value, depth + 1))

@@ -7,8 +7,9 @@ from urllib.parse import urljoin
 
 from ponte.connectors.http.client import Client
 from ponte.connectors.http.port import Request, Response
-from ponte.connectors.rest.answers import take_text
+from ponte.connectors.rest.answers import body_of, take_text, words_of
 from ponte.connectors.rest.bodies import AmbiguousError, Bodies
+from ponte.connectors.rest.body_templates import Given, UnfitValueError
 from ponte.connectors.rest.chunk import Chunk, Piece
 from ponte.connectors.rest.lookup import Lookup, Values
 from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts
@@ -48,16 +49,17 @@ class RecordDelivery:
         self._operation = delivery.operation
         self._endpoint: Endpoint = writing.endpoints[delivery.operation]
         self._admitted = admitted
-        self._bodies = Bodies(delivery, writing, lookup)
+        self._bodies = Bodies(delivery, writing, lookup, self._endpoint.body)
         self._key = delivery.key
         own = [place for place in self._endpoint.places if place != ID or ID in delivery.frame.columns]
         self._texts = column_texts(delivery.frame, list(dict.fromkeys([*delivery.key, *own])))
         self._ids = delivery.target_ids.to_list()
         self._idempotency_keys = delivery.idempotency_keys.to_list()
         self._is_repeatable = writing.is_repeatable(delivery.operation, self._endpoint.method)
-        gives_id = delivery.operation == "create" and not writing.upserts and writing.id_path is not None
+        id_path = self._endpoint.id_path or writing.id_path
+        gives_id = delivery.operation == "create" and not writing.upserts and id_path is not None
         fields = tuple(delivery.frame.columns)
-        self._judge = Judge(delivery.operation, writing.id_path, gives_id, self._is_repeatable, client.mask, fields)
+        self._judge = Judge(delivery.operation, id_path, gives_id, self._is_repeatable, client.mask, fields)
 
     async def run(self) -> list[Outcome]:
         """What became of each row; raises only where certainly nothing was applied."""
@@ -77,20 +79,21 @@ class RecordDelivery:
         url = self._endpoint.url(self._client.ground.base_url, values)
         if url is None:
             return _reject("KeyNotAddressable", _NO_ADDRESS)
-        headers: dict[str, str] = {}
-        body: bytes | None = None
+        text: str | None = None
         if self._operation != "delete":
             text = await self._bodies.body(row, values, self._key_of(row))
             if text is None:
                 return _reject("NotExpressible", _NOT_EXPRESSIBLE)
-            headers["Content-Type"] = "application/json"
-            body = text.encode()
+        headers: dict[str, str] = {}
         if self._writing.idempotency_header is not None and self._idempotency_keys[row]:
             headers[self._writing.idempotency_header] = self._idempotency_keys[row]
-        request = Request(self._endpoint.method, url, headers, body)
+        try:
+            request = self._endpoint.request(url, Given(self._bodies.fields(row), text, values), headers)
+        except UnfitValueError as error:
+            return _reject("NotExpressible", f"{error}, as which the request sends it")
         answer = await self._client.send(request, is_repeatable=self._is_repeatable)
         if self._operation not in self._admitted:
-            self._refuse_settings(request, answer.status)
+            self._refuse_settings(request, answer)
         known_id = values.get(ID) if ID in self._endpoint.places else self._ids[row]
         outcome = self._judge.judge(answer, known_id or self._located(url, answer))
         if outcome.outcome == "done":
@@ -104,14 +107,18 @@ class RecordDelivery:
             return None
         return self._writing.id_of(self._client.ground.base_url, urljoin(url, location))
 
-    def _refuse_settings(self, request: Request, status: int) -> None:
+    def _refuse_settings(self, request: Request, answer: Response) -> None:
         """Before the first success a refusal may concern all records: the login or the settings, not this record."""
-        where = f"{self._client.where(request.method, request.url)}: HTTP {status}"
+        status = answer.status
+        where = f"{self._client.where(request.method, request.url)}: {answer.shown}"
         if status == 403:
             raise CredentialsRefused(f"{where}: the login may not {self._operation} records here.")
-        if status in {405, 415} or (status in {404, 410} and not self._endpoint.places):
+        if status in {405, 415} or (status in {404, 410} and not self._endpoint.places and not answer.note):
+            words = self._client.mask(words_of(body_of(answer)))
             raise ConfigurationError(
-                f"{where}: check write.{self._operation} and write.upsert.", reason="RequestRefused"
+                f"{where}{f' ({words})' if words else ''}: check write.{self._operation}, write.upsert and the"
+                " object's calls.",
+                reason="RequestRefused",
             )
 
     async def _values(self, row: int) -> Values:
