@@ -247,3 +247,7 @@ class ObjectSpec(Model):
     def call(self, operation: str) -> Call | None:
         """The call of an operation, or None."""
         return next((call for call in self.calls if call.operation == operation), None)
+
+    def offers(self, operation: str) -> bool:
+        """Whether a request is declared for an operation: get, create, update, upsert, delete or bulk."""
+        return getattr(self.write, operation, None) is not None or self.call(operation) is not None

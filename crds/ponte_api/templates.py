@@ -17,10 +17,10 @@ VALUES = ("$field", "$key", "$parameter")
 WHOLES = ("$record", "$id")
 """Markers that are written with the value true."""
 TYPES = ("string", "integer", "number", "boolean")
-"""How a value that is text by nature (a key, an id, a parameter) is sent."""
+"""How a value that is text by nature (a key, an id, a parameter) is sent; a field may be sent as text by `string`."""
 OPTIONAL = "$optional"
 LITERAL = "$literal"
-_TYPED = frozenset({"$key", "$parameter", "$id"})
+_TYPED = frozenset({"$field", "$key", "$parameter", "$id"})
 _MOST_DEPTH = 16
 _MOST_NODES = 2000
 _LONGEST_NAME = 256
@@ -82,6 +82,8 @@ def _check_marker(marker: str, node: dict[str, Any]) -> None:
         raise ValueError(f"{marker} is written {{{marker}: true}}")
     if marker in VALUES and not (isinstance(value, str) and 0 < len(value) <= _LONGEST_NAME):
         raise ValueError(f"{marker} names a field or parameter")
+    if marker == "$field" and node.get("as", "string") != "string":
+        raise ValueError("a $field has the type that the Mapping gives it; only `as: string` is for it")
     if node.get("as", "string") not in TYPES:
         raise ValueError(f"`as` is one of {', '.join(TYPES)}")
 

@@ -28,6 +28,23 @@ if [ ! -d "$articles/node_modules/jayson" ]; then
     fi
 fi
 
+tryton="$cache/tryton-8.2-1"
+if [ ! -f "$tryton/template/tryton.sqlite" ]; then
+    "$python" -m venv "$tryton"
+    "$tryton/bin/python" -m pip install --quiet --disable-pip-version-check \
+        trytond==8.2.1 trytond_party==8.2.0 trytond_currency==8.2.0
+    rm -rf "$tryton/making"
+    mkdir -p "$tryton/making"
+    : > "$tryton/making/tryton.sqlite"
+    printf '[database]\nuri = sqlite://\npath = %s\n[session]\nauthentications = password\n' "$tryton/making" > "$tryton/making/trytond.conf"
+    echo ponte-test > "$tryton/making/password"
+    admin="$tryton/bin/trytond-admin -c $tryton/making/trytond.conf -d tryton"
+    TRYTONPASSFILE="$tryton/making/password" $admin --all --email admin@example.com
+    $admin -u party currency --activate-dependencies
+    rm -rf "$tryton/template"
+    mv "$tryton/making" "$tryton/template"
+fi
+
 oscar="$cache/oscar-api-3.3.0"
 if [ ! -f "$oscar/template/token" ]; then
     "$python" -m venv "$oscar"

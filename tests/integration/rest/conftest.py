@@ -1,11 +1,12 @@
 """Servers that this project did not write, started on loopback: json-server, graphql-yoga and jayson (npm),
-django-oscar-api (PyPI).
+django-oscar-api and Tryton (PyPI).
 
 `tests/servers/install.sh` installs them.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -34,6 +35,7 @@ sys.path.append(str(SERVERS))
 CACHE = Path(os.environ.get("PONTE_CACHE") or Path.home() / ".cache" / "ponte")
 JSON_SERVER = CACHE / "json-server-0.17.4/node_modules/json-server/lib/cli/bin.js"
 ARTICLES = CACHE / "article-server-1"
+TRYTON = CACHE / "tryton-8.2-1"
 OSCAR = CACHE / "oscar-api-3.3.0"
 
 
@@ -104,6 +106,28 @@ def oscar(tmp_path: Path) -> Iterator[Running]:
     command = [str(OSCAR / "bin/python"), "-W", "ignore", "serve.py", str(port)]
     with running(command, port, cwd=SERVERS / "oscar_shop", env=environment):
         yield Running(f"http://127.0.0.1:{port}/api", (folder / "token").read_text().strip())
+
+
+@pytest.fixture(scope="module")
+def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Tryton on SQLite with parties and currencies; the token is that of a session, for the header Authorization."""
+    if not (TRYTON / "template/tryton.sqlite").is_file():
+        pytest.skip("needs: tryton")
+    folder = tmp_path_factory.mktemp("tryton")
+    shutil.copy(TRYTON / "template/tryton.sqlite", folder)
+    port = free_port()
+    settings = ["[database]", "uri = sqlite://", f"path = {folder}", "[web]", f"listen = 127.0.0.1:{port}"]
+    (folder / "trytond.conf").write_text("\n".join([*settings, "[session]", "authentications = password", ""]))
+    command = [str(TRYTON / "bin/trytond"), "-c", str(folder / "trytond.conf"), "-d", "tryton"]
+    with running(command, port):
+        url = f"http://127.0.0.1:{port}/tryton/rpc/"
+        password = (TRYTON / "template/password").read_text().strip()
+        login = {"id": 1, "method": "common.db.login", "params": ["admin", {"password": password}, "en"]}
+        sent = urllib.request.Request(url, json.dumps(login).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(sent, timeout=30) as answer:
+            user, token, *_ = json.load(answer)["result"]
+        session = base64.b64encode(f"admin:{user}:{token}".encode()).decode()
+        yield Running(url.removesuffix("/rpc/"), f"Session {session}")
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from ponte.connectors.json_columns import json_text
 from ponte.errors import ConfigurationError
 from ponte_api.templates import LITERAL, OPTIONAL, marker_of
 
+_NO_SCALAR = frozenset('"n{[')
+"""How JSON begins that is text already, null, or no single value."""
 _FORMS = {
     "integer": re.compile(r"0|-?[1-9][0-9]*"),
     "number": re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"),
@@ -113,7 +115,8 @@ class BodyTemplate:
             except _AbsentError:
                 return None
         if marker == "$field":
-            return self._field(value, given, is_optional=is_optional)
+            text = self._field(value, given, is_optional=is_optional)
+            return text if text is None or "as" not in node or text[0] in _NO_SCALAR else _quoted(text)
         if marker == "$record":
             return given.record
         text = given.parameters.get(value) if marker == "$parameter" else given.values.get(_key_name(marker, value))

@@ -84,6 +84,8 @@ class Reading:
     def _as_error(self, answer: Response, body: Any, error: Any, code: str) -> Response:
         named = f"error {code}" if code else "an error"
         note = f"HTTP {answer.status} with {named}"
+        if isinstance(error, list) and error[:1] == [code]:
+            error = error[1:]
         meaning = self.meanings.get(code)
         is_success = 200 <= answer.status < 300
         if is_success and meaning is None and self.is_partial(body):
