@@ -150,7 +150,7 @@ class Client:
             return answer, 0.0
         asked = retry_after(answer.headers, self.clock.now())
         failure = UnansweredError(
-            f"{self.where(request.method, request.url)}: {answer.shown} (attempt {attempt} of {ATTEMPTS}).",
+            f"{self.where(request.method, request.url)}: {self.mask(answer.shown)} (attempt {attempt} of {ATTEMPTS}).",
             reason="RateLimited" if answer.status == 429 else "ServerError",
             is_sent=not is_without_effect(answer.status),
             retry_after=asked,
@@ -172,8 +172,8 @@ class Client:
             proven, answer = await self._send_proven(request)
         if answer.status == 401 or (answer.status == 403 and not self._is_admitted):
             self._refusal = CredentialsRefused(
-                f"{self.where(request.method, request.url)}: {answer.shown}: the login was refused. Check `auth`"
-                " and the Secret it names; no further request is sent in this run."
+                f"{self.where(request.method, request.url)}: {self.mask(answer.shown)}: the login was refused. Check"
+                " `auth` and the Secret it names; no further request is sent in this run."
             )
             raise self._refusal
         self._is_admitted = self._is_admitted or not is_passing(answer.status)

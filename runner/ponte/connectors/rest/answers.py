@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ponte.connectors.http.port import UNREAD, Response
-from ponte.connectors.records import JsonError, decode
+from ponte.connectors.records import JsonError, RepeatedNames, decode, is_broken_text
 
 MISSING = object()
 _STEP = re.compile(r"[^.\[\]]+")
@@ -33,11 +33,20 @@ def take(value: Any, path: str) -> Any:
 
 
 def take_text(value: Any, path: str | None) -> str | None:
-    """The id or token at a path as text; None where there is none or where it is no text or number."""
+    """The id or token at a path as text; None where there is none, or none that is sound text or a whole number."""
     found = take(value, path) if path else MISSING
-    if isinstance(found, bool) or not isinstance(found, str | int):
+    if isinstance(found, bool) or not isinstance(found, str | int) or _is_ambiguous(value, path or ""):
         return None
-    return str(found) or None
+    text = str(found)
+    return text if text and not is_broken_text(text) else None
+
+
+def _is_ambiguous(value: Any, path: str) -> bool:
+    """Whether a name stands twice in an object on the way to a path, so that nobody knows which value is meant."""
+    if type(value) is RepeatedNames:
+        return True
+    steps = [step.start() for step in _STEP.finditer(path)][1:]
+    return any(type(take(value, path[:end].rstrip(".["))) is RepeatedNames for end in steps)
 
 
 def decoded(answer: Response) -> Any:

@@ -127,7 +127,9 @@ class Lookup:
             raise CredentialsRefused(f"{where}: HTTP 403. The login may not read this record.")
         if not 200 <= answer.status < 300:
             words = self._client.mask(words_of(body_of(answer)))
-            raise ConfigurationError(f"{where}: {answer.shown} {words}. Check write.get.", reason="RequestRefused")
+            raise ConfigurationError(
+                f"{where}: {self._client.mask(answer.shown)} {words}. Check write.get.", reason="RequestRefused"
+            )
         if answer.flaw:
             raise TransientError(f"{where}: {answer.flaw}.", reason="UnreadableAnswer")
         if is_html(answer):

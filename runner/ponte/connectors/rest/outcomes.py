@@ -67,7 +67,7 @@ class Judge:
             known_id,
             field=field_of(body, self.fields),
             reason=_REASONS.get(status, "RefusedByTarget"),
-            message=f"{shown or f'HTTP {status}'}{f': {words}' if words else ''}",
+            message=f"{self.mask(shown) or f'HTTP {status}'}{f': {words}' if words else ''}",
         )
 
     def doubt(self, reason: str, message: str) -> Outcome:

@@ -187,7 +187,7 @@ class PageReader:
 
     def _refusal(self, ask: Ask, answer: Response) -> PonteError:
         words = self.client.mask(words_of(body_of(answer)))
-        message = f"{self.where(ask)}: {answer.shown}{f': {words}' if words else ''}."
+        message = f"{self.where(ask)}: {self.client.mask(answer.shown)}{f': {words}' if words else ''}."
         if answer.status == 403:
             return CredentialsRefused(f"{message} The login may not read this list.")
         return ConfigurationError(f"{message} Check path, list and pagination of the object.", reason="RequestRefused")

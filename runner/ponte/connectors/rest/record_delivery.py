@@ -110,7 +110,7 @@ class RecordDelivery:
     def _refuse_settings(self, request: Request, answer: Response) -> None:
         """Before the first success a refusal may concern all records: the login or the settings, not this record."""
         status = answer.status
-        where = f"{self._client.where(request.method, request.url)}: {answer.shown}"
+        where = f"{self._client.where(request.method, request.url)}: {self._client.mask(answer.shown)}"
         if status == 403:
             raise CredentialsRefused(f"{where}: the login may not {self._operation} records here.")
         if status in {405, 415} or (status in {404, 410} and not self._endpoint.places and not answer.note):
