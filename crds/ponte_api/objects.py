@@ -30,6 +30,7 @@ PATTERN_MEANINGS.update(
 )
 
 FieldType = Annotated[str, Field(max_length=32, pattern=FIELD_TYPE_PATTERN)]
+Formulas = Literal["neutralise", "keep"]
 Endpoint = Annotated[str, Field(max_length=512, pattern=ENDPOINT_PATTERN)]
 DEFAULT_OVERLAP_S = 300.0
 DEFAULT_SETTLE_S = 5.0
@@ -110,6 +111,14 @@ class Csv(Model):
     """Whether the first line names the fields; without it they are those of `fields`."""
     null: Text | None = None
     """Text that stands for no value, besides the empty field."""
+
+    formulas: Formulas | None = None
+    """Cells that a spreadsheet would take for a formula, when written: neutralise (default) puts ' before; or keep."""
+
+    @property
+    def neutralises(self) -> bool:
+        """Whether cells that a spreadsheet would take for a formula are written with an apostrophe before them."""
+        return self.formulas != "keep"
 
 
 class JsonLines(Model):

@@ -140,6 +140,11 @@ PROBLEM_REASONS = {
     "LineTooLong": "A line is too long to be held.",
     "UnknownEncoding": "There is no such encoding of text.",
     "WrongEncoding": "The file is not in the encoding that is declared.",
+    "InvalidXml": "The document is not well-formed XML.",
+    "IncompleteXml": "The document ends before its last tag.",
+    "DoctypeRefused": "The document has a DOCTYPE, which Ponte does not read.",
+    "XmlTooLarge": "A part of the document is larger than Ponte takes.",
+    "AmbiguousName": "One name stands in two namespaces.",
 }
 """Why a system or a declaration cannot be used."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ponte_api.common import UNIQUE_NAMES, Metadata, Model, Rule, exactly_one, is_set
 from ponte_api.conditions import Status
-from ponte_api.objects import Bulk, Csv, DeclaredField, FieldType, Find, ListRequest, ObjectSpec, Part, Write
+from ponte_api.objects import Bulk, Csv, DeclaredField, FieldType, Find, JsonLines, ListRequest, ObjectSpec, Part, Write
 from ponte_api.systems import (
     ApiKeyAuth,
     CursorPagination,
@@ -53,11 +53,15 @@ class Fit(NamedTuple):
     words: str
 
 
+FORMATS = ("csv", "jsonLines")
+"""Formats of files, by names as written in YAML."""
+_FILES = f"path, and {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+
 FITS = (
-    Fit("rest", (("path",),), ("table", "query", "parts", "csv", "jsonLines"), "path"),
-    Fit("sql", (("table", "query"),), ("path", "csv", "jsonLines", "list"), "either table or query"),
-    Fit("files", (("path",), ("csv", "jsonLines")), ("table", "query", "parts", "list"), "path, and csv or jsonLines"),
-    Fit("memory", (), ("path", "table", "query", "parts", "csv", "jsonLines", "list"), "name"),
+    Fit("rest", (("path",),), ("table", "query", "parts", *FORMATS), "path"),
+    Fit("sql", (("table", "query"),), ("path", *FORMATS, "list"), "either table or query"),
+    Fit("files", (("path",), FORMATS), ("table", "query", "parts", "list"), _FILES),
+    Fit("memory", (), ("path", "table", "query", "parts", *FORMATS, "list"), "name"),
 )
 _REST_WRITES = ("create", "update", "upsert", "delete", "get", "bulk", "find", "id", "idempotencyHeader")
 _OBJECT_FIELDS = {
@@ -163,6 +167,7 @@ __all__ = [
     "FieldType",
     "Files",
     "Find",
+    "JsonLines",
     "Limits",
     "LinkPagination",
     "ListRequest",

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from ponte.connectors import memory
+from ponte.connectors.files.formulas import restore
 from ponte.connectors.registry import connect
 from ponte.engine.ports import System
 from ponte.manifests.references import References
@@ -308,7 +309,7 @@ class TestCsvTarget(TargetContract):
     def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
         async def held() -> list[Record]:
             with (tmp_path / "records.csv").open(newline="", encoding="utf-8") as file:
-                return [{name: value or None for name, value in row.items()} for row in csv.DictReader(file)]
+                return [{name: restore(value) or None for name, value in row.items()} for row in csv.DictReader(file)]
 
         async def open_(records: list[Record]) -> Opened:
             _write_csv(tmp_path / "records.csv", records)

@@ -11,38 +11,35 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
 
 from ponte.connectors.files.client import Snapshot
+from ponte.connectors.files.csv_writing import CsvWriter
+from ponte.connectors.files.formats import Format
 from ponte.connectors.files.tables import Lines, Table
 from ponte.connectors.files.text import read_lines
 from ponte.engine.ports import Unreadable
 from ponte.errors import ConfigurationError, TransientError
-from ponte_api.sync_source import Csv
+from ponte_api.sync_source import Csv, ObjectSpec
 
 LONGEST_RECORD = 256 * 1024  # characters of a record that spans lines; beyond, its quote was never closed
 WORTH_IT = 256  # lines, below which Polars is not worth calling
 SINGLY = 1024  # records made one by one before Polars is tried again
 
 
-def read_csv(snapshot: Snapshot, options: Csv, names: Sequence[str], batch_size: int) -> Iterator[Table]:
-    """Yields tables of at most `batch_size` records.
-
-    Args:
-        snapshot: the open file.
-        options: its dialect.
-        names: of the fields, for a file without header.
-        batch_size: most records per table.
+def read_csv(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
+    """Yields tables of at most `batch_size` records. Without a header, the fields are the declared ones.
 
     Raises:
         ConfigurationError: the header is no header, the encoding is wrong.
         TransientError: the file is empty although a header should be there.
     """
+    options = spec.csv or Csv()
     lines = Lines(read_lines(snapshot, options.encoding))
-    shape = Shape(options, tuple(names))
+    shape = Shape(options, tuple(field.name for field in spec.fields))
     if options.header:
         shape = Shape(options, _header(snapshot.label, lines, options))
     yield Table(shape.frame_records([]))
@@ -190,3 +187,6 @@ def _reader(lines: Iterator[str], options: Csv) -> Iterator[list[str]]:
         doublequote=True,
         strict=True,
     )
+
+
+FORMAT = Format(read_csv, has_fixed_fields=True, writer=CsvWriter)

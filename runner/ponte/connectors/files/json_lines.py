@@ -1,26 +1,32 @@
-"""JSON Lines to frames: one object per line, exact numbers; a line that is no object is named and skipped."""
+"""JSON Lines to frames and back: one object per line, exact numbers; a line that is no object is named and skipped."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+import polars as pl
 
 from ponte.connectors.files.client import Snapshot
+from ponte.connectors.files.formats import Format
 from ponte.connectors.files.tables import Lines, Table
-from ponte.connectors.files.text import read_lines
+from ponte.connectors.files.text import read_lines, write_lines
+from ponte.connectors.files.writing import Record, State
+from ponte.connectors.json_columns import json_text
 from ponte.connectors.records import JsonError, decode, frame_records
 from ponte.engine.ports import Unreadable
 from ponte.errors import ConfigurationError
-from ponte_api.sync_source import ObjectSpec
+from ponte.mapping.json_rows import Said, render_rows
+from ponte_api.sync_source import JsonLines, ObjectSpec
 
 
-def read_json_lines(snapshot: Snapshot, spec: ObjectSpec, encoding: str, batch_size: int) -> Iterator[Table]:
+def read_json_lines(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
     """Yields tables of at most `batch_size` records.
 
     Raises:
         ConfigurationError: the encoding is wrong, or data stand as names.
     """
-    lines = Lines(read_lines(snapshot, encoding))
+    lines = Lines(read_lines(snapshot, _options(spec).encoding))
     yield _table(snapshot.label, [], [], spec)
     while lines.fill(batch_size):
         ahead, first = lines.ahead(batch_size), lines.number
@@ -49,3 +55,33 @@ def _table(label: str, numbers: list[int], lines: list[str], spec: ObjectSpec) -
         for index in framed.strays
     ]
     return Table(framed.frame, tuple(unreadable), framed.faults if framed.faults.height else None)
+
+
+class JsonLinesWriter:
+    """Writes the JSON Lines file of an object."""
+
+    def __init__(self, spec: ObjectSpec) -> None:
+        self._encoding = _options(spec).encoding
+
+    def held(self, frame: pl.DataFrame) -> list[Record]:
+        """Records of the file, decoded."""
+        return self.values(frame, frozenset())
+
+    def values(self, frame: pl.DataFrame, json_fields: frozenset[str]) -> list[Record]:
+        """Delivered records, decoded; text of JSON fields as what it says."""
+        return [decode(text) for text in render_rows(frame, Said(json_fields=json_fields))]
+
+    def check(self, record: Record, names: Sequence[str]) -> None:  # noqa: ARG002 - each line has its own names
+        """Raises ValueError where JSON or the encoding cannot express the record."""
+        json_text(record).encode(self._encoding)
+
+    def write(self, state: State, stream: BinaryIO) -> None:
+        """Writes the records."""
+        write_lines((json_text(record) + "\n" for record in state.records), self._encoding, stream)
+
+
+def _options(spec: ObjectSpec) -> JsonLines:
+    return spec.json_lines or JsonLines()
+
+
+FORMAT = Format(read_json_lines, has_fixed_fields=False, writer=JsonLinesWriter)

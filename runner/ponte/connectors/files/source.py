@@ -10,13 +10,12 @@ import polars as pl
 
 from ponte.connectors.declared import check_declared
 from ponte.connectors.files.client import Folder, Snapshot
-from ponte.connectors.files.csv_text import read_csv
-from ponte.connectors.files.json_lines import read_json_lines
+from ponte.connectors.files.formats import format_of
 from ponte.connectors.files.selection import comparable, pick
 from ponte.connectors.files.tables import Table, resize
 from ponte.engine.ports import Batch, Read, ReadMode, SchemaField, SourceCapabilities
 from ponte.errors import ConfigurationError
-from ponte_api.sync_source import Csv, ObjectSpec
+from ponte_api.sync_source import ObjectSpec
 
 _BATCH = 25_000
 
@@ -57,7 +56,7 @@ class FileSource:
 
     def _first(self) -> pl.DataFrame:
         with self._folder.open(self._spec.path or "") as snapshot:
-            tables = resize(read_tables(snapshot, self._spec, 1000), 1000)
+            tables = resize(format_of(self._spec).read(snapshot, self._spec, 1000), 1000)
             return next(tables, Table(pl.DataFrame())).frame
 
     def _greatest(self) -> str | None:
@@ -87,17 +86,11 @@ class FileSource:
                 yield replace(held, is_last=True)
 
 
-def read_tables(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
-    """The tables of a file, in its declared format."""
-    if spec.json_lines is not None:
-        return read_json_lines(snapshot, spec, spec.json_lines.encoding, batch_size)
-    return read_csv(snapshot, spec.csv or Csv(), [field.name for field in spec.fields], batch_size)
-
-
 def _checked(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[Table]:
-    """As `read_tables`; the header of a CSV file has each declared field, while JSON records have what they have."""
-    for table in read_tables(snapshot, spec, batch_size):
-        if spec.json_lines is None:
+    """The tables of a file, which have each declared field where all records have the same fields."""
+    format_ = format_of(spec)
+    for table in format_.read(snapshot, spec, batch_size):
+        if format_.has_fixed_fields:
             check_declared(spec, table.frame.columns, snapshot.label)
         yield table
 

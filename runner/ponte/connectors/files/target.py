@@ -8,7 +8,8 @@ from typing import Any
 import polars as pl
 
 from ponte.connectors.files.client import Folder
-from ponte.connectors.files.state import Key, Record, State, StateFile
+from ponte.connectors.files.state import StateFile
+from ponte.connectors.files.writing import Key, Record, State
 from ponte.engine.ports import ANSWER_SCHEMA, FOUND_SCHEMA, Delivery, TargetCapabilities
 from ponte_api.sync_source import ObjectSpec
 
@@ -51,7 +52,7 @@ class FileTarget:
     def _places(self, keys: pl.DataFrame) -> list[tuple[int, Record]]:
         state = self._file.load()
         places = state.places(keys.columns)
-        wanted = [tuple(record.values()) for record in self._file.values(keys)]
+        wanted = [tuple(record.values()) for record in self._file.writer.values(keys, frozenset())]
         return [(row, state.records[place]) for row, key in enumerate(wanted) for place in places.get(key, [])]
 
     def _deliver(self, delivery: Delivery) -> pl.DataFrame:
@@ -59,7 +60,7 @@ class FileTarget:
             return ANSWER_SCHEMA.to_frame()
         state = self._file.load()
         merging = _Merging(self._file, state, delivery)
-        records = self._file.values(delivery.frame, delivery.json_fields)
+        records = self._file.writer.values(delivery.frame, delivery.json_fields)
         answers = [{"row": row, **merging.take(record)} for row, record in enumerate(records)]
         if any(answer["outcome"] == "done" for answer in answers):
             self._file.write(merging.result())
@@ -101,7 +102,7 @@ class _Merging:
         merged = [{**self._state.records[place], **sent} for place in places] or [sent]
         try:
             for result in merged:
-                self._file.line(result, self._state.names)
+                self._file.writer.check(result, self._state.names)
         except ValueError as error:
             return _reject("InvalidText", f"the file's format or encoding cannot express it ({type(error).__name__})")
         for place, result in zip(places, merged, strict=False):

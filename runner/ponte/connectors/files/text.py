@@ -1,9 +1,11 @@
-"""A file as lines of text, block by block: bounded memory, exact positions, one line end whatever the file has."""
+"""Lines of text out of a file, block by block, and back: bounded memory, exact positions, one line end."""
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import BinaryIO
 
 from ponte.connectors.files.client import Snapshot
 from ponte.connectors.files.errors import translated, wrong_encoding
@@ -11,6 +13,7 @@ from ponte.errors import ConfigurationError
 
 BLOCK_BYTES = 4 * 1024 * 1024
 LONGEST_LINE = 64 * 1024 * 1024
+_WRITTEN_LINES = 25_000
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -69,3 +72,11 @@ def _decoder(label: str, encoding: str) -> codecs.IncrementalDecoder:
     if not is_text or information.incrementaldecoder is None:
         raise ConfigurationError(f"{label}: {encoding!r} is no encoding of text.", reason="UnknownEncoding")
     return information.incrementaldecoder("strict")
+
+
+def write_lines(lines: Iterable[str], encoding: str, stream: BinaryIO) -> None:
+    """Writes lines, which bring their line ends; a byte order mark stands, where the encoding has one, at the start."""
+    encoder = codecs.getincrementalencoder(encoding)("strict")
+    rest = iter(lines)
+    while held := list(islice(rest, _WRITTEN_LINES)):
+        stream.write(encoder.encode("".join(held)))
