@@ -171,6 +171,15 @@ class Bulk(Model):
     """Path of the error's text in one record's answer."""
 
 
+class XmlBody(Model):
+    """Bodies in XML (REST). A document is taken for a record whose only member is the root element."""
+
+    element: Column | None = None
+    """Root element of a record that is written as it is, such as product; a body of its own has its own."""
+    lists: Annotated[list[FieldPath], Field(max_length=64)] = []
+    """Paths of elements that are a list even where there is only one, such as order.lines.line."""
+
+
 class FindParameter(Model):
     """One query parameter that takes a field of the natural key."""
 
@@ -250,6 +259,8 @@ class ObjectSpec(Model):
     """REST: how records are listed."""
     calls: Annotated[list[Call], Field(max_length=6, json_schema_extra=UNIQUE_OPERATIONS)] = []
     """REST: operations by JSON-RPC, by GraphQL or with a body of their own."""
+    xml_body: XmlBody | None = None
+    """REST: bodies are XML, in both directions, instead of JSON."""
     write: Write | None = None
     """How records are written."""
 

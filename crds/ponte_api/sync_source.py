@@ -112,6 +112,12 @@ class SyncSourceSpec(Model):
             items="objects",
         ),
         Rule(
+            message="only an object of a rest system has xmlBody",
+            cel="has(self.rest) || self.objects.all(o, !has(o.xmlBody))",
+            holds=lambda spec, item: spec.rest is not None or item.xml_body is None,
+            items="objects",
+        ),
+        Rule(
             message="only an object of a rest system has calls",
             cel="has(self.rest) || self.objects.all(o, !has(o.calls))",
             holds=lambda spec, item: spec.rest is not None or not item.calls,

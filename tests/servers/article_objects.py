@@ -1,4 +1,4 @@
-"""The object `products` of the article server, by GraphQL and by JSON-RPC, as manifests write it."""
+"""The object `products` of the article server, by GraphQL, by JSON-RPC and as XML, as manifests write it."""
 
 from __future__ import annotations
 
@@ -131,6 +131,28 @@ def by_json_rpc() -> dict[str, Any]:
             call("delete", one),
         ],
         "write": {"find": FIND, "id": "id"},
+    }
+
+
+def as_xml() -> dict[str, Any]:
+    """The same articles as XML, by plain requests."""
+    return {
+        "path": "/xml",
+        "key": ["code"],
+        "list": {
+            "records": "articles.article",
+            "total": "articles.@total",
+            "pagination": {"offset": {"limit": 3}},
+        },
+        "xmlBody": {"element": "article"},
+        "write": {
+            "create": "POST /xml",
+            "update": "PUT /xml/{id}",
+            "delete": "DELETE /xml/{id}",
+            "get": "GET /xml/{id}",
+            "find": FIND,
+            "id": "id",
+        },
     }
 
 

@@ -1,4 +1,5 @@
-// Articles by GraphQL (graphql-yoga) and by JSON-RPC 2.0 (jayson): real servers, a small schema and store of ours.
+// Articles by GraphQL (graphql-yoga), by JSON-RPC 2.0 (jayson) and as XML (xmldom): their servers and parser, a small
+// schema and store of ours.
 //
 // node article_server.cjs FOLDER_OF_NODE_MODULES PORT_OF_GRAPHQL PORT_OF_JSON_RPC
 //
@@ -12,6 +13,7 @@ const load = createRequire(`${folder}/`);
 const { GraphQLError } = load('graphql');
 const { createSchema, createYoga } = load('graphql-yoga');
 const jayson = load('jayson');
+const { DOMImplementation, DOMParser, XMLSerializer } = load('@xmldom/xmldom');
 
 const store = { articles: new Map(), next: 1, loses: false, mode: '' };
 
@@ -166,8 +168,68 @@ async function door(request, response) {
   response.end(JSON.stringify([...store.articles.values()]));
 }
 
+// XML: GET /xml?offset&limit&code, POST /xml, GET PUT DELETE /xml/ID. Elements that are there are written, others stay.
+const NUMBERS = new Set(['price', 'stock']);
+
+function fromXml(text) {
+  const root = new DOMParser().parseFromString(text, 'text/xml').documentElement;
+  const fields = [...root.childNodes].filter((node) => node.nodeType === 1);
+  return Object.fromEntries(fields.map((node) => [node.nodeName, toValue(node.nodeName, node.textContent)]));
+}
+
+function toValue(name, text) {
+  if (text === '') return null;
+  if (name === 'active') return text === 'true';
+  return NUMBERS.has(name) ? Number(text) : text;
+}
+
+function toXml(name, fill) {
+  const document = new DOMImplementation().createDocument(null, name, null);
+  fill(document.documentElement, (parent, child, text) => {
+    const element = parent.appendChild(document.createElement(child));
+    if (text !== undefined && text !== null) element.appendChild(document.createTextNode(String(text)));
+    return element;
+  });
+  return new XMLSerializer().serializeToString(document).replaceAll('\r', '&#13;');
+}
+
+const put = (article) => (parent, add) => Object.entries(article).forEach(([name, value]) => add(parent, name, value));
+
+async function xml(request, response) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const url = new URL(request.url, 'http://x');
+  const id = decodeURIComponent(url.pathname.slice('/xml/'.length));
+  const say = (status, text) => {
+    response.writeHead(status, { 'content-type': 'application/xml; charset=utf-8' });
+    response.end(text);
+  };
+  const article = store.articles.get(id);
+  if (id && !article) return say(404, toXml('error', (root, add) => add(root, 'message', `no article ${id}`)));
+  if (request.method === 'DELETE') return store.articles.delete(id) && say(204);
+  if (request.method === 'GET' && id) return say(200, toXml('article', put(article)));
+  if (request.method === 'GET') {
+    const found = select(url.searchParams.get('code'));
+    const start = Number(url.searchParams.get('offset') ?? 0);
+    const items = found.slice(start, start + Number(url.searchParams.get('limit') ?? found.length));
+    return say(200, toXml('articles', (root, add) => {
+      root.setAttribute('total', found.length);
+      items.forEach((item) => put(item)(add(root, 'article'), add));
+    }));
+  }
+  const fields = fromXml(Buffer.concat(chunks).toString());
+  if (fields.stock === -1) {
+    return say(422, toXml('error', (root, add) => { add(root, 'message', refusal); add(root, 'field', 'stock'); }));
+  }
+  return say(id ? 200 : 201, toXml('article', put(id ? update(id, fields) : create(fields))));
+}
+
 const graphql = losing(yoga);
-http.createServer((request, response) => (request.url === '/door' ? door : graphql)(request, response)).listen(Number(graphqlPort), '127.0.0.1');
+const asXml = losing(xml);
+http.createServer((request, response) => {
+  const handle = request.url === '/door' ? door : request.url.startsWith('/xml') ? asXml : graphql;
+  return handle(request, response);
+}).listen(Number(graphqlPort), '127.0.0.1');
 const rpc = jayson.server(methods).http();
 const [handle] = rpc.listeners('request');
 rpc.removeAllListeners('request');

@@ -17,14 +17,14 @@ if [ ! -x "$json_server/node_modules/.bin/json-server" ]; then
     fi
 fi
 
-articles="$cache/article-server-1"
-if [ ! -d "$articles/node_modules/jayson" ]; then
+articles="$cache/article-server-2"
+if [ ! -d "$articles/node_modules/@xmldom" ]; then
     if command -v npm > /dev/null; then
         mkdir -p "$articles"
         npm install --silent --no-audit --no-fund --no-package-lock --ignore-scripts --prefix "$articles" \
-            graphql-yoga@5.24.1 graphql@16.15.0 jayson@5.0.0
+            graphql-yoga@5.24.1 graphql@16.15.0 jayson@5.0.0 @xmldom/xmldom@0.9.8
     else
-        echo "graphql-yoga and jayson are left out: npm is not here" >&2
+        echo "graphql-yoga, jayson and xmldom are left out: npm is not here" >&2
     fi
 fi
 

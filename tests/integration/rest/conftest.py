@@ -34,7 +34,7 @@ sys.path.append(str(SERVERS))
 
 CACHE = Path(os.environ.get("PONTE_CACHE") or Path.home() / ".cache" / "ponte")
 JSON_SERVER = CACHE / "json-server-0.17.4/node_modules/json-server/lib/cli/bin.js"
-ARTICLES = CACHE / "article-server-1"
+ARTICLES = CACHE / "article-server-2"
 TRYTON = CACHE / "tryton-8.2-1"
 OSCAR = CACHE / "oscar-api-3.3.0"
 
@@ -175,7 +175,7 @@ class Articles:
 @pytest.fixture(scope="module")
 def article_server() -> Iterator[Articles]:
     """graphql-yoga and jayson over one store of articles."""
-    if shutil.which("node") is None or not (ARTICLES / "node_modules/jayson").is_dir():
+    if shutil.which("node") is None or not (ARTICLES / "node_modules/@xmldom").is_dir():
         pytest.skip("needs: article-server")
     ports = free_port(), free_port()
     command = ["node", str(SERVERS / "article_server.cjs"), str(ARTICLES), *map(str, ports)]

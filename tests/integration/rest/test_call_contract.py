@@ -1,4 +1,4 @@
-"""GraphQL and JSON-RPC under the contract of all connectors, on graphql-yoga and jayson."""
+"""GraphQL, JSON-RPC and XML under the contract of all connectors, on graphql-yoga, jayson and xmldom."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
-from article_objects import NO_SUCH_ARTICLE, by_connection, by_json_rpc, by_offset
+from article_objects import NO_SUCH_ARTICLE, as_xml, by_connection, by_json_rpc, by_offset
 
-from ponte.testing.contract.records import DECLARED, Record
+from ponte.testing.contract.records import DECLARED, Record, Traits
 from ponte.testing.contract.sources import OpenSource, SourceContract
 from ponte.testing.contract.targets import Opened, OpenTarget, TargetContract
 
@@ -19,7 +19,7 @@ def _as_json(record: Record) -> dict[str, Any]:
 
 
 def _rest(articles: Any, product: dict[str, Any]) -> dict[str, Any]:
-    is_graphql = product["path"] == "/graphql"
+    is_graphql = product["path"] != "/"
     url = articles.graphql_url if is_graphql else articles.json_rpc_url
     return {"baseUrl": {"value": url}, "errors": {} if is_graphql else NO_SUCH_ARTICLE}
 
@@ -47,6 +47,11 @@ class TestSourceBySkipAndTake(CallSourceContract):
 
 class TestSourceByJsonRpc(CallSourceContract):
     product = staticmethod(by_json_rpc)
+
+
+class TestSourceAsXml(CallSourceContract):
+    traits = Traits(is_typed=False)
+    product = staticmethod(as_xml)
 
 
 class CallTargetContract(TargetContract):
@@ -78,3 +83,8 @@ class TestTargetByGraphql(CallTargetContract):
 
 class TestTargetByJsonRpc(CallTargetContract):
     product = staticmethod(by_json_rpc)
+
+
+class TestTargetAsXml(CallTargetContract):
+    traits = Traits(is_typed=False)
+    product = staticmethod(as_xml)

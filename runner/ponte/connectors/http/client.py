@@ -6,7 +6,7 @@ It brings any answer that is a decision of the other side (2xx, 404, 409, 422 ..
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urljoin
@@ -103,10 +103,15 @@ class Client:
                 await self.clock.sleep(wait)
         raise AssertionError("the last attempt ends the loop")
 
-    async def get(self, url: str, reading: Callable[[Request, Response], Response] | None = None) -> Response:
+    async def get(self, url: str) -> Response:
+        """The answer to a plain GET; see `fetch`."""
+        return await self.fetch(Request("GET", url))
+
+    async def fetch(self, request: Request) -> Response:
         """The answer to a GET; at most five redirects are followed, within the origin."""
+        url = request.url
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = await self.send(Request("GET", url, reading=reading), is_repeatable=True)
+            answer = await self.send(replace(request, url=url), is_repeatable=True)
             target = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not target:
                 return answer

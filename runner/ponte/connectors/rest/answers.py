@@ -68,6 +68,8 @@ def body_of(answer: Response) -> Any:
 
 def is_html(answer: Response) -> bool:
     """Whether a page for people came instead of JSON: a maintenance page, a login form of a proxy."""
+    if answer.value is not UNREAD:
+        return False
     return "html" in answer.headers.get("content-type", "") or answer.body.lstrip()[:1] == b"<"
 
 

@@ -159,7 +159,7 @@ def _typed(text: str, type_: str) -> str:
     if type_ == "string":
         return _quoted(text)
     if _FORMS[type_].fullmatch(text) is None:
-        raise UnfitValueError(f"a value is no {type_}")
+        raise UnfitValueError(f"a value is no {type_}, as which the request sends it")
     return text
 
 

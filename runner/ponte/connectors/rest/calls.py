@@ -11,10 +11,12 @@ from dataclasses import replace
 from typing import Any
 from zlib import crc32
 
-from ponte.connectors.http.port import Request
+from ponte.connectors.http.port import Request, Response
+from ponte.connectors.rest.answers import MISSING
 from ponte.connectors.rest.body_templates import BodyTemplate
-from ponte.connectors.rest.readings import Reading
+from ponte.connectors.rest.readings import Reading, decode_json
 from ponte.connectors.rest.templates import Endpoint, checked_path, parse_endpoint
+from ponte.connectors.rest.xml_bodies import MEDIA, XmlBodies, encode_text
 from ponte.errors import ConfigurationError
 from ponte_api.calls import Call, ErrorReading
 from ponte_api.sync_source import ObjectSpec
@@ -36,19 +38,21 @@ _GRAPHQL_MEANINGS = {
 _ID_MEMBER = ',"id":'
 
 
-def plan_call(call: Call, path: str, errors: ErrorReading | None, where: str) -> Endpoint:
+def plan_call(spec: ObjectSpec, call: Call, errors: ErrorReading | None, where: str) -> Endpoint:
     """The endpoint of an operation.
 
     Args:
-        call: what the manifest says of it.
-        path: of the object; JSON-RPC and GraphQL are posted to it.
+        spec: the object; JSON-RPC and GraphQL are posted to its path.
+        call: what the manifest says of the operation.
         errors: what counts as an error in all answers of the system.
         where: the object, for messages.
 
     Raises:
         ConfigurationError: a marker that this operation has no value for, or a malformed path.
     """
-    where = f"{where}: calls: {call.operation}"
+    path, where = spec.path or "/", f"{where}: calls: {call.operation}"
+    if spec.xml_body is not None and call.request is None:
+        raise ConfigurationError(f"{where}: JSON-RPC and GraphQL are JSON; take out xmlBody.")
     declared = tuple(rule for rule in (call.errors, errors) if rule is not None)
     if call.graphql is not None:
         node = {"query": {LITERAL: call.graphql.query}, "variables": call.graphql.variables}
@@ -59,8 +63,10 @@ def plan_call(call: Call, path: str, errors: ErrorReading | None, where: str) ->
         endpoint, reading = parse_endpoint(f"POST {path}", where), _json_rpc_reading(declared)
         return _endpoint(call, endpoint, _json_rpc_node(call), reading, where)
     assert call.request is not None  # noqa: S101 - a rule of the model
-    endpoint = parse_endpoint(call.request.send, where)
-    return _endpoint(call, endpoint, call.request.body, _plain_reading(declared), where)
+    endpoint = _endpoint(
+        call, parse_endpoint(call.request.send, where), call.request.body, _plain_reading(spec, declared), where
+    )
+    return endpoint if spec.xml_body is None else replace(endpoint, media=MEDIA, seal=encode_text)
 
 
 def find_endpoint(spec: ObjectSpec, operation: str, errors: ErrorReading | None, where: str) -> Endpoint | None:
@@ -74,10 +80,10 @@ def find_endpoint(spec: ObjectSpec, operation: str, errors: ErrorReading | None,
     if call is not None and text is not None:
         raise ConfigurationError(f"{where}: give either write.{operation} or a call for {operation}.")
     if call is not None:
-        return plan_call(call, spec.path or "/", errors, where)
+        return plan_call(spec, call, errors, where)
     if text is None:
         return None
-    return replace(parse_endpoint(text, f"{where}: write.{operation}"), reading=plan_reading(errors))
+    return _plain(spec, parse_endpoint(text, f"{where}: write.{operation}"), errors)
 
 
 def list_endpoint(spec: ObjectSpec, errors: ErrorReading | None, where: str) -> Endpoint | None:
@@ -85,14 +91,26 @@ def list_endpoint(spec: ObjectSpec, errors: ErrorReading | None, where: str) -> 
     if spec.path is None:
         return None
     if not spec.calls:
-        return Endpoint("GET", checked_path(spec.path, where), (), reading=plan_reading(errors))
+        return _plain(spec, Endpoint("GET", checked_path(spec.path, where), ()), errors)
     call = spec.call("list")
-    return plan_call(call, spec.path, errors, where) if call else None
+    return plan_call(spec, call, errors, where) if call else None
 
 
-def plan_reading(errors: ErrorReading | None) -> Reading | None:
-    """The reading of plain requests, where the system declares what counts as an error; else bodies speak for HTTP."""
-    return None if errors is None else _plain_reading((errors,))
+def _plain(spec: ObjectSpec, endpoint: Endpoint, errors: ErrorReading | None) -> Endpoint:
+    """A plain request: the record is the body. In XML it stands in its element, on the way back too."""
+    if spec.xml_body is None:
+        return endpoint if errors is None else replace(endpoint, reading=_plain_reading(spec, (errors,)))
+    bodies = XmlBodies(spec.xml_body, spec.list_)
+    element = spec.xml_body.element
+    target_id = spec.write.id if spec.write else None
+    return replace(
+        endpoint,
+        reading=_plain_reading(spec, () if errors is None else (errors,)),
+        media=MEDIA,
+        seal=bodies.encode_record,
+        id_path=f"{element}.{target_id}" if element and target_id else None,
+        record_path=element,
+    )
 
 
 def _endpoint(call: Call, endpoint: Endpoint, node: Any, reading: Reading, where: str) -> Endpoint:
@@ -149,7 +167,7 @@ def _json_rpc_envelope(request: Request, body: Any) -> str:
 
 def _json_rpc_reading(declared: tuple[ErrorReading, ...]) -> Reading:
     rules = (*declared, ErrorReading(at="error"))
-    return Reading(rules, _meanings(declared, _JSON_RPC_MEANINGS), _json_rpc_envelope, _never, _never)
+    return Reading(rules, _meanings(declared, _JSON_RPC_MEANINGS), _json_rpc_envelope, _never, _never, decode_json)
 
 
 def _graphql_envelope(_: Request, body: Any) -> str:
@@ -174,11 +192,19 @@ def _graphql_reading(operation: str, declared: tuple[ErrorReading, ...]) -> Read
     # Error unions and user errors stand in the data; the errors beside it are the protocol's and are looked at first.
     rules = (ErrorReading(at="errors"), *declared)
     is_nothing = _has_no_data if operation in {"update", "delete"} else _never
-    return Reading(rules, _meanings(declared, _GRAPHQL_MEANINGS), _graphql_envelope, _is_partial, is_nothing)
+    return Reading(
+        rules, _meanings(declared, _GRAPHQL_MEANINGS), _graphql_envelope, _is_partial, is_nothing, decode_json
+    )
 
 
-def _plain_reading(declared: tuple[ErrorReading, ...]) -> Reading:
-    return Reading(declared, _meanings(declared, {}), lambda _, __: "", _never, _never)
+def _plain_reading(spec: ObjectSpec, declared: tuple[ErrorReading, ...]) -> Reading:
+    decode = decode_json if spec.xml_body is None else XmlBodies(spec.xml_body, spec.list_).decode
+    rules = declared if spec.xml_body is None else (*declared, ErrorReading(at="error"))
+
+    def decode_any(answer: Response) -> Any:
+        return decode(answer) if answer.body else MISSING
+
+    return Reading(rules, _meanings(declared, {}), lambda _, __: "", _never, _never, decode_any)
 
 
 def _meanings(declared: tuple[ErrorReading, ...], known: dict[str, str]) -> dict[str, str]:

@@ -107,6 +107,7 @@ class ChainedPaging:
     def _has_more(self, page: Page, path: str | None) -> bool:
         """What the answer says of a page that follows; True where it is not asked."""
         found = True if path is None or page.body is None else take(page.body, path)
+        found = {"true": True, "false": False}.get(found, found) if isinstance(found, str) else found  # of XML
         if not isinstance(found, bool):
             raise ConfigurationError(f"{self._where(page)}: {path} is no truth value. Check `more` of the pagination.")
         if found and path is not None and take_text(page.body, self._pagination.next) is None:

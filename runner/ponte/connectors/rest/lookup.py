@@ -71,7 +71,7 @@ class Lookup:
         except UnfitValueError:
             return None
         if request.body is None and request.method == "GET":
-            answer = await self._client.get(url, reading=request.reading)
+            answer = await self._client.fetch(request)
         else:
             answer = await self._client.send(request, is_repeatable=True)
         if answer.status in {404, 410}:

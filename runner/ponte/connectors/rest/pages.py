@@ -142,8 +142,9 @@ class PageReader:
 
     async def _fetch(self, ask: Ask) -> Response:
         if ask.body is None:
-            return await self.client.get(ask.url, reading=self._endpoint.reading)
-        headers = {"Content-Type": "application/json"}
+            accept = {"Accept": self._endpoint.media}
+            return await self.client.fetch(Request("GET", ask.url, accept, reading=self._endpoint.reading))
+        headers = {"Content-Type": self._endpoint.media, "Accept": self._endpoint.media}
         request = Request(ask.method, ask.url, headers, ask.body, self._endpoint.reading)
         return await self.client.send(request, is_repeatable=True)
 
@@ -152,10 +153,10 @@ class PageReader:
             return Page(ask, [], None, dict(answer.headers), None)
         if not 200 <= answer.status < 300:
             raise PageRefusedError(answer.status, self._refusal(ask, answer))
-        if is_html(answer):
-            raise _UnreadableError("a page of HTML came instead of JSON")
         if answer.flaw:
             raise _UnreadableError(answer.flaw)
+        if is_html(answer):
+            raise _UnreadableError("a page of HTML came instead of JSON")
         try:
             body = decoded(answer)
         except JsonError as error:

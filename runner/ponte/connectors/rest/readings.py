@@ -13,6 +13,7 @@ from typing import Any
 from ponte.connectors.http.port import Request, Response
 from ponte.connectors.records import JsonError, decode
 from ponte.connectors.rest.answers import MISSING, is_html, take, words_of
+from ponte.connectors.xml_errors import XmlError
 from ponte_api.calls import ErrorReading
 
 _STATUSES = {
@@ -42,6 +43,7 @@ class Reading:
         envelope: what the protocol itself demands.
         is_partial: whether an error that was found stands beside data, so that it is not known what was done.
         is_nothing: whether a body says that the operation met no record.
+        decode: makes values of a body; MISSING where an empty one is in order, and its status says all.
     """
 
     rules: tuple[ErrorReading, ...]
@@ -49,22 +51,23 @@ class Reading:
     envelope: Envelope
     is_partial: Callable[[Any], bool]
     is_nothing: Callable[[Any], bool]
+    decode: Callable[[Response], Any]
 
     def __call__(self, request: Request, answer: Response) -> Response:
         """The answer with the status that it means; 3xx and what is no error of the protocol stay as they are."""
         is_success = 200 <= answer.status < 300
         try:
-            body = decode(answer.body)
-        except JsonError as fault:
-            what = (
-                "a page of HTML came instead of JSON" if is_html(answer) else f"the answer is not JSON ({fault.reason})"
-            )
-            return replace(answer, flaw=what) if is_success else answer
+            body = self.decode(answer)
+        except (JsonError, XmlError) as fault:
+            return replace(answer, flaw=_flaw(answer, fault)) if is_success else answer
+        if body is MISSING:
+            return answer
         error, code = self._find(body)
         if error is not None:
             return self._as_error(answer, body, error, code)
-        if not is_success:
-            return replace(answer, value=body)
+        return self._as_success(request, answer, body) if is_success else replace(answer, value=body)
+
+    def _as_success(self, request: Request, answer: Response, body: Any) -> Response:
         if flaw := self.envelope(request, body):
             return replace(answer, flaw=flaw)
         if self.is_nothing(body):
@@ -91,8 +94,19 @@ class Reading:
         if is_success and meaning is None and self.is_partial(body):
             return replace(answer, value=body, flaw=f"{named} stands beside the data: {words_of(error)}")
         if meaning is None and not is_success:
-            return replace(answer, value=error, note=note)
+            return replace(answer, value=error, note=note if code else "")
         return replace(answer, status=_STATUSES[meaning or "refused"], value=error, note=note)
+
+
+def decode_json(answer: Response) -> Any:
+    """The value of a JSON body."""
+    return decode(answer.body)
+
+
+def _flaw(answer: Response, fault: JsonError | XmlError) -> str:
+    if isinstance(fault, XmlError):
+        return f"the answer is no XML that can be read: {fault.message} ({fault.reason})"
+    return "a page of HTML came instead of JSON" if is_html(answer) else f"the answer is not JSON ({fault.reason})"
 
 
 def _unsuccessful(body: Any, rule: ErrorReading) -> Any:

@@ -90,7 +90,7 @@ class RecordDelivery:
         try:
             request = self._endpoint.request(url, Given(self._bodies.fields(row), text, values), headers)
         except UnfitValueError as error:
-            return _reject("NotExpressible", f"{error}, as which the request sends it")
+            return _reject("NotExpressible", str(error))
         answer = await self._client.send(request, is_repeatable=self._is_repeatable)
         if self._operation not in self._admitted:
             self._refuse_settings(request, answer)

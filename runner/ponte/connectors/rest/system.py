@@ -106,7 +106,7 @@ class RestSystem:
             raise ConfigurationError(
                 f'SyncSource {label} has no object "{name}" (has: {known}).', reason="UnknownObject"
             )
-        return spec
+        return spec if spec.xml_body is None else _as_text(spec)
 
     def _listing(self, spec: ObjectSpec) -> Listing | None:
         rest = self._spec.rest
@@ -119,6 +119,12 @@ class RestSystem:
 
     def _where(self, spec: ObjectSpec) -> str:
         return f"SyncSource {self._client.ground.label}, object {spec.name}"
+
+
+def _as_text(spec: ObjectSpec) -> ObjectSpec:
+    """An object of XML, whose values are text whatever they stand for: Mappings cast them, as those of text files."""
+    texts = [field if field.type == "json" else field.model_copy(update={"type": "string"}) for field in spec.fields]
+    return spec.model_copy(update={"fields": texts})
 
 
 def _field_type(column: pl.Series) -> str:

@@ -30,6 +30,7 @@ class Endpoint:
         seal: what is done to the text of a body at last.
         id_path: where the answer holds the target's own id, where this operation differs.
         record_path: where it holds the record.
+        media: type of the bodies, in both directions.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Endpoint:
     seal: Callable[[str], str] | None = None
     id_path: str | None = None
     record_path: str | None = None
+    media: str = "application/json"
 
     def url(self, base_url: str, values: Mapping[str, str]) -> str | None:
         """The address of one record; None where a value cannot stand in a path (empty, `.` or `..`)."""
@@ -56,9 +58,9 @@ class Endpoint:
         """
         text = given.record if self.body is None else self.body.text(given)
         if text is None:
-            return Request(self.method, url, headers, None, self.reading)
+            return Request(self.method, url, {"Accept": self.media, **headers}, None, self.reading)
         sealed = text if self.seal is None else self.seal(text)
-        typed = {"Content-Type": "application/json", **headers}
+        typed = {"Content-Type": self.media, "Accept": self.media, **headers}
         return Request(self.method, url, typed, sealed.encode(), self.reading)
 
     def id_in(self, base_url: str, location: str) -> str | None:

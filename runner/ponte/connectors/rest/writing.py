@@ -123,11 +123,13 @@ def plan_writing(spec: ObjectSpec, where: str, errors: ErrorReading | None = Non
         if write.find
         else 0.0,
     )
-    _check(writing, where)
+    _check(spec, writing, where)
     return writing
 
 
-def _check(writing: Writing, where: str) -> None:
+def _check(spec: ObjectSpec, writing: Writing, where: str) -> None:
+    if spec.xml_body is not None and writing.bulk is not None:
+        raise ConfigurationError(f"{where}: write.bulk is JSON; take it out, or xmlBody.")
     if not writing.operations:
         raise ConfigurationError(
             f"{where} cannot be written: set create, update, upsert or delete of write or calls, or write.bulk.",
