@@ -18,6 +18,7 @@ from ponte_api.common import (
     Text,
     duration_seconds,
 )
+from ponte_api.rest_writes import BulkJob, BulkMatch, Condition
 from ponte_api.systems import HeaderName, Pagination
 
 FIELD_TYPE_PATTERN = r"^(string|integer|float|boolean|date|datetime|json|decimal\([0-9]{1,2}, ?[0-9]{1,2}\))$"
@@ -169,6 +170,10 @@ class Bulk(Model):
     """Path of the id that the server gave, in one record's answer."""
     message: FieldPath = "message"
     """Path of the error's text in one record's answer."""
+    match: BulkMatch | None = None
+    """How answers are matched to records by a key; without it the n-th answer belongs to the n-th record."""
+    job: BulkJob | None = None
+    """The request only starts a job; its outcome is asked for later."""
 
 
 class XmlBody(Model):
@@ -226,6 +231,8 @@ class Write(Model):
     """REST: path of the id that the server gives to a record it creates."""
     idempotency_header: HeaderName | None = None
     """REST: header that takes an idempotency key, where the server honours one."""
+    condition: Condition | None = None
+    """REST: what the target checks before it overwrites a record; each write then costs a reading. Needs get."""
 
 
 class ObjectSpec(Model):

@@ -202,6 +202,26 @@ class Header(Model):
     """Its value."""
 
 
+class Proxy(Model):
+    """An HTTP proxy; https goes through it by CONNECT."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        _url_without_credentials("url", "url", "give them as username and password"),
+        Rule(
+            message="username and password belong together",
+            cel="has(self.username) == has(self.password)",
+            holds=lambda model: (model.username is None) == (model.password is None),
+        ),
+    )
+
+    url: Setting
+    """Address of the proxy, such as http://proxy.example.com:3128. No user name or password in it."""
+    username: Setting | None = None
+    """User name at the proxy (basic authentication)."""
+    password: Secret | None = None
+    """Password at the proxy."""
+
+
 class Rest(Model):
     """A system with a JSON web API."""
 
@@ -221,6 +241,8 @@ class Rest(Model):
         list[Annotated[str, Field(max_length=43, pattern=NETWORK_PATTERN)]], Field(max_length=32)
     ] = []
     """Private address ranges (CIDR) that this system may resolve to; public ones are always allowed, others never."""
+    proxy: Proxy | None = None
+    """The HTTP proxy on the way to the system, tokens included; variables such as HTTPS_PROXY are not obeyed."""
     timeout: Duration | None = None
     """Longest time for one request (default 30s)."""
     errors: ErrorReading | None = None

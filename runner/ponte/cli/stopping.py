@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ponte.cli import exit_codes
@@ -22,14 +22,14 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class StopRequest:
-    """Whether somebody asked to stop."""
+    """Whether somebody asked to stop; `event` wakes what waits."""
 
     console: Console
-    is_set: bool = False
+    event: asyncio.Event = field(default_factory=asyncio.Event)
 
     def has_come(self) -> bool:
         """Whether it has come; what the engine asks before each new operation."""
-        return self.is_set
+        return self.event.is_set()
 
 
 def run_until_stopped(work: Callable[[StopRequest], Coroutine[Any, Any, _T]], console: Console) -> _T:
@@ -57,9 +57,9 @@ async def _run(work: Callable[[StopRequest], Coroutine[Any, Any, _T]], request: 
 @contextlib.contextmanager
 def _handlers(loop: asyncio.AbstractEventLoop, request: StopRequest, task: asyncio.Task[Any]) -> Iterator[None]:
     def stop() -> None:
-        if request.is_set:
+        if request.has_come():
             os._exit(exit_codes.INTERRUPTED)
-        request.is_set = True
+        request.event.set()
         request.console.log("warning", "Stopping: what is in flight is awaited. Once more ends it at once.")
         loop.call_later(PATIENCE_S, task.cancel)
 

@@ -20,7 +20,7 @@ from ponte.engine.ports import Delivery, Operation, Read
 from ponte.engine.reading import keys_frame, timed_batches
 from ponte.engine.rejecting import rejects_of
 from ponte.engine.retry import retried
-from ponte.engine.settle import idempotency_keys, ids_beside, one_each, unknown_answers
+from ponte.engine.settle import idempotency_keys, ids_beside, one_each, unknown_answers, without_unsent
 from ponte.engine.state import RunState
 from ponte.errors import PonteError
 
@@ -132,10 +132,12 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
         except PonteError:
             await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result()))
             raise
-        answers = await unknown_answers(state, delivery, one_each(answers, delivery))
+        answers = without_unsent(await unknown_answers(state, delivery, one_each(answers, delivery)))
     await ports.failpoint("delete.after")
-    answered = rows.with_row_index("row").join(answers, on="row", how="left", maintain_order="left")
+    answered = rows.with_row_index("row").join(answers, on="row", maintain_order="left")
     await _commit(state, answered, grant.claim)
+    if answered.height < rows.height:
+        state.check_stop()
 
 
 async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, key: tuple[str, ...]) -> Delivery:

@@ -85,20 +85,25 @@ async def deliver(state: RunState, chunk: Chunk) -> None:
     """
     state.check_stop()
     verdicts = await settle.judge(state, chunk.operation, chunk.work, chunk.records, chunk.shape.key)
-    claim = None
+    claim, doubtful = None, pl.Series("key", [], dtype=pl.String)
     if verdicts["verdict"].is_in(SENT).any():
-        verdicts, claim = await _claim(state, chunk, verdicts)
-    answered = [settle.answers_without_sending(verdicts)]
+        verdicts, claim, doubtful = await _claim(state, chunk, verdicts)
+    answered = [pl.DataFrame(schema=ANSWERED_SCHEMA)]
     try:
+        if not doubtful.is_empty():
+            verdicts = await _judge_doubtful(state, chunk, verdicts, doubtful)
+        answered.append(settle.answers_without_sending(verdicts))
         await _send_all(state, chunk, verdicts, answered)
     except PonteError:
         await _commit(state, chunk, claim, pl.concat(answered).sort("row"))
         raise
     await _commit(state, chunk, claim, pl.concat(answered).sort("row"))
+    if sum(part.height for part in answered) < verdicts.height:
+        state.check_stop()
 
 
-async def _claim(state: RunState, chunk: Chunk, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Claims what is to be sent; gives the verdicts without those that another writer has."""
+async def _claim(state: RunState, chunk: Chunk, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, int, pl.Series]:
+    """Claims what is to be sent; gives the verdicts without those that another writer has, and what is doubtful."""
     ports = state.ports
     sent = chunk.work[verdicts.filter(pl.col("verdict").is_in(SENT))["row"]]
     rows = sent.select("key", unless_same("natural_key"), pl.lit(chunk.operation).alias("operation"), "version")
@@ -115,9 +120,7 @@ async def _claim(state: RunState, chunk: Chunk, verdicts: pl.DataFrame) -> tuple
         lost = sent.filter(pl.col("key").is_in(grant.lost.implode()))
         state.lose(lost.select("key", "version"))
         verdicts = verdicts.filter(~pl.col("row").is_in(lost["row"].implode()))
-    if not grant.doubtful.is_empty():
-        verdicts = await _judge_doubtful(state, chunk, verdicts, grant.doubtful)
-    return verdicts, grant.claim
+    return verdicts, grant.claim, grant.doubtful
 
 
 async def _judge_doubtful(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
@@ -159,6 +162,7 @@ async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Op
         answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)
         await ports.failpoint("deliver.after")
         answers = await settle.unknown_answers(state, delivery, settle.one_each(answers, delivery))
+    answers = settle.without_unsent(answers)
     return answers.select(
         rows["row"].gather(answers["row"]).alias("row"),
         pl.col("outcome").cast(pl.String).alias("answer"),

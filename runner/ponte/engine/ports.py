@@ -262,7 +262,12 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Waits."""
+        """Waits.
+
+        Raises:
+            Interrupted: at once when the process is asked to stop, or is being asked already. Whoever waits with
+                something done that is not yet on record catches it and lets that be committed first.
+        """
         ...
 
 

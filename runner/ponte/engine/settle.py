@@ -14,7 +14,7 @@ from ponte.engine.ledger_port import Ledger, Scope
 from ponte.engine.ports import ANSWER_SCHEMA, Delivery, Operation, TargetCapabilities
 from ponte.engine.retry import DELAYS_S, retried
 from ponte.engine.state import RunState
-from ponte.errors import PonteError, TransientError
+from ponte.errors import Interrupted, PonteError, TransientError
 
 ANSWERED_SCHEMA = pl.Schema(
     {
@@ -143,7 +143,10 @@ async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataF
         rows = answers.filter(pl.col("outcome") == "unknown")["row"]
         if rows.is_empty() or not _may_ask(capabilities, delivery.operation):
             break
-        await state.ports.clock.sleep(max(delay, capabilities.settle_s))
+        try:
+            await state.ports.clock.sleep(max(delay, capabilities.settle_s))
+        except Interrupted:
+            break  # what was answered so far must be committed first
         if not state.may_send():
             break
         try:
@@ -161,6 +164,11 @@ async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataF
         pl.when(stays & pl.lit(reason is not None))
         .then(pl.lit(_VERDICTS["AmbiguousCreate"])).otherwise("message").alias("message"),
     )  # fmt: skip
+
+
+def without_unsent(answers: pl.DataFrame) -> pl.DataFrame:
+    """The answers but for those of records that a stop signal kept from being sent: they are given back, no rejects."""
+    return answers.filter((pl.col("outcome") != "rejected") | pl.col("reason").ne_missing("Interrupted"))
 
 
 def _may_ask(capabilities: TargetCapabilities, operation: Operation) -> bool:

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -60,6 +61,7 @@ class HeldShop:
 
     def __init__(self) -> None:
         self.effects: Counter[str] = Counter()
+        self.is_away = False
         self.is_holding = threading.Event()
         self.may_go_on = threading.Event()
         self._lock = threading.Lock()
@@ -71,6 +73,13 @@ class HeldShop:
 
             def do_PUT(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
+                if shop.is_away:
+                    self.send_response(503)
+                    self.send_header("Retry-After", "30")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    shop.is_holding.set()
+                    return
                 shop.take(self.path.rpartition("/")[2])
                 body = json.dumps({"ok": True}).encode()
                 self.send_response(200)
@@ -181,3 +190,22 @@ def test_a_second_signal_ends_at_once_and_the_next_run_settles_the_rest(start: S
     result = json.loads(out)
     assert result["phase"] == "Succeeded", err
     assert len(shop.effects) == RECORDS
+
+
+def test_a_run_that_was_told_to_wait_half_a_minute_stops_at_once(start: Start, shop: HeldShop) -> None:
+    shop.is_away = True
+    run = start()
+    assert shop.is_holding.wait(30)
+
+    run.send_signal(signal.SIGTERM)
+    asked_at = time.monotonic()
+    out, err = run.communicate(timeout=30)
+
+    assert (run.returncode, time.monotonic() - asked_at < 5) == (76, True), err
+    assert json.loads(out)["rejects"]["open"] == 1  # a 503 does not say whether the record was taken
+    shop.is_away = False
+    shop.may_go_on.set()
+    out, err = start().communicate(timeout=30)
+    account = json.loads(out)["account"]
+    assert (account["created"], account["updated"]) == (RECORDS - 1, 1), err
+    assert set(shop.effects.values()) == {1}

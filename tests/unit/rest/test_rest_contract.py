@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import pytest
+from conditional_store import EtagStore
 from record_store import RecordStore
 from scripted_server import Reply
 
@@ -84,7 +85,8 @@ class RestTargetContract(TargetContract):
                 store.records[str(900 + number) if self.gives_ids else record["code"]] = (
                     {**fields, "id": 900 + number} if self.gives_ids else fields
                 )
-            server.answer = store.answer
+            take = EtagStore(store).answer if "condition" in self.write else store.answer
+            server.answer = take
 
             async def held() -> list[Record]:
                 return list(store.records.values())
@@ -92,20 +94,21 @@ class RestTargetContract(TargetContract):
             async def refuse() -> None:
                 def answer(seen):
                     records = seen.json if isinstance(seen.json, list) else [seen.json]
-                    return Reply(422, {"message": "no stock"}) if records[0].get("stock") == -1 else store.answer(seen)
+                    return Reply(422, {"message": "no stock"}) if records[0].get("stock") == -1 else take(seen)
 
                 server.answer = answer
 
             async def lose() -> None:
                 def answer(seen):
-                    store.answer(seen)
-                    server.answer = store.answer
+                    take(seen)
+                    server.answer = take
                     return Reply(is_dropped=True)
 
                 server.answer = answer
 
             system = open_system(list={"records": "items"}, key=["code"], fields=list(DECLARED), write=self.write)
-            return Opened(system.target("products"), held, refuse, lose if self.gives_ids else None)
+            target = system.target("products")
+            return Opened(target, held, refuse, None if target.capabilities.upserts else lose)
 
         return open_
 
@@ -117,6 +120,10 @@ class TestRestTargetByOurKey(RestTargetContract):
         "delete": "DELETE /products/{code}",
         "get": "GET /products/{code}",
     }
+
+
+class TestRestTargetUnderConditions(RestTargetContract):
+    write: ClassVar = {**TestRestTargetByOurKey.write, "condition": {"etag": {}}}
 
 
 class TestRestTargetWithIdsOfItsOwn(RestTargetContract):

@@ -117,6 +117,24 @@ async def test_an_error_in_xml_is_told_in_its_words_and_by_its_field(server, ope
     assert hidden.select("outcome", "message").rows() == [("rejected", "HTTP 200 with an error: no stock")]
 
 
+async def test_a_conditional_write_in_xml_is_bound_to_what_was_read(server, open_system):
+    server.answer = lambda seen: Reply(text='<product id="1"><sku>a</sku></product>', headers={**XML, "ETag": '"1"'})
+    target = open_system(write={**WRITE, "condition": {"etag": {}}}, **BODY).target("products")
+
+    answers = await target.deliver(delivery("update", [{"sku": "a"}], ["1"]))
+
+    assert answers["outcome"].to_list() == ["done"]
+    assert [(seen.method, seen.headers.get("If-Match")) for seen in server.seen] == [("GET", None), ("PUT", '"1"')]
+    assert server.seen[1].body.endswith(b"<product><sku>a</sku></product>")
+
+
+def test_a_version_has_no_place_in_a_body_of_xml(open_system):
+    write = {**WRITE, "condition": {"version": {"field": "version"}}}
+
+    with pytest.raises(ConfigurationError, match="version has a place only in"):
+        open_system(write=write, **BODY).target("products")
+
+
 HOSTILE = {
     "billion laughs": (
         '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><catalog><product><sku>&b;</sku></product></catalog>',

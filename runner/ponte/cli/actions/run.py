@@ -28,6 +28,7 @@ from ponte.engine.run import RunFailed
 from ponte.errors import UsageError
 from ponte.manifests import Manifests
 from ponte.runtime import RunRequest, Runtime
+from ponte.runtime.clock import SystemClock
 from ponte_api.result import RunResult
 
 SKIPPED_ANNOTATION = "ponte.dev/skipped"
@@ -119,6 +120,7 @@ def watched_runtime(manifests: Manifests, common: Common, watch: Watch, stop: St
         manifests,
         references_of(common),
         ready_ledger_url_of(common),
+        clock=SystemClock(stop.event),
         is_stopping=stop.has_come,
         on_progress=on_progress,
     )

@@ -10,8 +10,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from ponte.connectors.http.auth import basic
 from ponte.connectors.http.guard import Guard
 from ponte.connectors.http.port import MOST_ANSWER_BYTES, Request, Response, TransportError
+from ponte.connectors.http.proxy import Proxy
 
 _KEEPALIVE_S = 3.0  # shorter than any server's, so that no request meets a connection that is just being closed
 _CONNECT_S = 10.0
@@ -43,16 +45,38 @@ class _GuardedResolver(AbstractResolver):
         """Nothing is held."""
 
 
+class _LostError(aiohttp.ClientError):
+    """The connection broke while a request was on it."""
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Keeps aiohttp from sending a PUT or DELETE again by itself: whether that is harmless only our client knows."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _LostError(type(error).__name__) from error
+
+
 class AiohttpTransport:
     """`Transport` by aiohttp, for one event loop; the session is opened with the first request.
 
     Args:
         guard: judges every address.
         context: TLS settings; None where no address is https.
+        proxy: what all requests go through, where there is one.
         most_bytes: largest answer, after decompression.
     """
 
-    def __init__(self, guard: Guard, context: ssl.SSLContext | None, most_bytes: int = MOST_ANSWER_BYTES) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        context: ssl.SSLContext | None,
+        proxy: Proxy | None = None,
+        most_bytes: int = MOST_ANSWER_BYTES,
+    ) -> None:
+        self._proxy = proxy
         self._guard = guard
         self._context = context
         self._most_bytes = most_bytes
@@ -66,14 +90,20 @@ class AiohttpTransport:
             async with self._opened().request(
                 request.method,
                 URL(request.url, encoded=True),
-                headers=request.headers,
+                headers={**request.headers, **self._proxy_login(is_tunnel=False, url=request.url)},
                 data=request.body,
                 timeout=timeout,
                 allow_redirects=False,
+                proxy=self._proxy.url if self._proxy else None,
+                proxy_headers=self._proxy_login(is_tunnel=True, url=request.url),
             ) as answer:
+                if self._proxy is not None and answer.status == 407:
+                    raise self._proxy.refusal(407)
                 body = await self._read(answer)
                 return Response(answer.status, {name.lower(): text for name, text in answer.headers.items()}, body)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            if self._proxy is not None and isinstance(error, aiohttp.ClientHttpProxyError):
+                self._proxy.check_tunnel(error.status)
             raise _translate(error) from error
 
     async def close(self) -> None:
@@ -81,6 +111,12 @@ class AiohttpTransport:
         if self._session is not None:
             await self._session.close()
             await asyncio.sleep(0)  # lets the connections' own callbacks run
+
+    def _proxy_login(self, *, is_tunnel: bool, url: str) -> dict[str, str]:
+        """The login at the proxy: with CONNECT for https, with the request itself for http, never inside the tunnel."""
+        if self._proxy is None or self._proxy.login is None or is_tunnel != url.startswith("https:"):
+            return {}
+        return {"Proxy-Authorization": basic(*self._proxy.login).value}
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -92,7 +128,11 @@ class AiohttpTransport:
                 ttl_dns_cache=30,
             )
             self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, read_bufsize=_CHUNK
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                read_bufsize=_CHUNK,
+                middlewares=(_send_once,),
             )
         return self._session
 
@@ -109,18 +149,29 @@ class AiohttpTransport:
         return b"".join(chunks)
 
 
+def _unconnected(error: Exception) -> str | None:
+    """Why there was no connection; None where there was one."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"the proxy opens no way there: HTTP {error.status}"
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return "no connection in time"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        where = " to the proxy" if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
+        return f"no connection{where}: {error.strerror or error.os_error}"
+    return None
+
+
 def _translate(error: Exception) -> TransportError:
     """What happened, in our words: foreign texts may hold the URL with its secrets."""
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
         cause = getattr(error, "certificate_error", error)
         detail = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or type(cause).__name__
         return TransportError("TlsRefused", f"no TLS connection: {detail}", is_sent=False)
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return TransportError("ConnectionFailed", "no connection in time", is_sent=False)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return TransportError("ConnectionFailed", f"no connection: {error.strerror or error.os_error}", is_sent=False)
+    if (why := _unconnected(error)) is not None:
+        return TransportError("ConnectionFailed", why, is_sent=False)
     if isinstance(error, aiohttp.InvalidURL):
         return TransportError("InvalidUrl", "the address is malformed", is_sent=False)
     if isinstance(error, TimeoutError):
         return TransportError("Timeout", "no whole answer in time", is_sent=True)
-    return TransportError("ConnectionLost", f"the connection broke: {type(error).__name__}", is_sent=True)
+    what = type(error.__cause__ if isinstance(error, _LostError) else error).__name__
+    return TransportError("ConnectionLost", f"the connection broke: {what}", is_sent=True)

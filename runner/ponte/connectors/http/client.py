@@ -26,7 +26,7 @@ from ponte.connectors.http.retrying import (
     retry_after,
 )
 from ponte.engine.ports import Clock
-from ponte.errors import ConfigurationError, CredentialsRefused, TransientError
+from ponte.errors import ConfigurationError, CredentialsRefused, Interrupted, TransientError
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -89,19 +89,31 @@ class Client:
             UnansweredError: no decision came; a TransientError that says whether the request may have had its effect.
             CredentialsRefused: 401, or 403 before anything was admitted; each further call says so without a request.
             ConfigurationError: an address that is not allowed, a redirect that leads away.
+            Interrupted: a stop signal came, and the request certainly had no effect.
         """
+        doubt: UnansweredError | None = None  # the last failure after which the request may have had its effect
         for attempt in range(1, ATTEMPTS + 1):
-            failure, wait = await self._attempt(request, attempt)
-            if isinstance(failure, Response):
-                return failure
-            is_final = attempt == ATTEMPTS or (failure.is_sent and not is_repeatable) or wait > LONGEST_WAIT_S
-            if is_final or is_too_late(self.clock.now() + timedelta(seconds=wait)):
-                raise failure
-            if failure.retry_after is not None:
-                self.limits.rest(wait)
-            else:
-                await self.clock.sleep(wait)
+            try:
+                failure, wait = await self._attempt(request, attempt)
+                if isinstance(failure, Response):
+                    return failure
+                doubt = failure if failure.is_sent else doubt
+                is_final = attempt == ATTEMPTS or (failure.is_sent and not is_repeatable) or wait > LONGEST_WAIT_S
+                if is_final or is_too_late(self.clock.now() + timedelta(seconds=wait)):
+                    raise doubt or failure
+                await self._pause(failure, wait)
+            except Interrupted:
+                if doubt is None or request.method == "GET":
+                    raise
+                raise doubt from None
         raise AssertionError("the last attempt ends the loop")
+
+    async def _pause(self, failure: UnansweredError, wait: float) -> None:
+        """Before the next attempt: everybody rests where the other side asked for it, else this request alone."""
+        if failure.retry_after is not None:
+            self.limits.rest(wait)
+        else:
+            await self.clock.sleep(wait)
 
     async def get(self, url: str) -> Response:
         """The answer to a plain GET; see `fetch`."""

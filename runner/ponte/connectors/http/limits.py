@@ -1,6 +1,7 @@
 """How much of a system is used at once: connections, requests per second, and the rest it asks for.
 
-One per connected system, shared by all of its objects.
+One per system and process, shared by its objects and by all who have connected it: both ends of a job, the readings
+of a verification, several runs.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 from ponte.engine.ports import Clock
 
@@ -45,3 +47,31 @@ class Limits:
             await self._clock.sleep(wait)
         if self._interval:
             self._next = self._clock.now() + self._interval
+
+
+_Key = tuple[str, str, int, int | None, int, int]
+_SHARED: WeakValueDictionary[_Key, Limits] = WeakValueDictionary()
+
+
+def shared_limits(clock: Clock, system: tuple[str, str], connections: int, per_second: int | None) -> Limits:
+    """The limits of a system, the same for all who use it at a time; they end with the last of them.
+
+    Args:
+        clock: time; who has another clock has limits of their own.
+        system: name of the SyncSource, and its base URL.
+        connections: requests in flight at once.
+        per_second: requests that start per second; None for no limit.
+    """
+    key = (*system, connections, per_second, id(clock), _loop_id())
+    limits = _SHARED.get(key)
+    if limits is None:
+        limits = _SHARED[key] = Limits(clock, connections, per_second)
+    return limits
+
+
+def _loop_id() -> int:
+    """Which event loop this is: who waits for a slot in one cannot be woken from another."""
+    try:
+        return id(asyncio.get_running_loop())
+    except RuntimeError:
+        return 0

@@ -11,9 +11,10 @@ from ponte.connectors.http.auth import Auth, HeaderAuth, NoAuth, QueryAuth, basi
 from ponte.connectors.http.client import Client, Ground
 from ponte.connectors.http.guard import Guard
 from ponte.connectors.http.httpx_transport import HttpxTransport
-from ponte.connectors.http.limits import Limits
+from ponte.connectors.http.limits import shared_limits
 from ponte.connectors.http.masking import Mask
 from ponte.connectors.http.oauth2 import ClientCredentials, OAuth2Auth
+from ponte.connectors.http.proxy import Proxy
 from ponte.connectors.http.tls import build_context
 from ponte.connectors.registry import References
 from ponte.engine.ports import Clock
@@ -21,6 +22,7 @@ from ponte.errors import ConfigurationError
 from ponte_api.common import Secret, Setting, duration_seconds
 from ponte_api.sync_source import ApiKeyAuth, OAuth2ClientCredentials, Rest, RestAuth, Tls
 from ponte_api.sync_source import Limits as DeclaredLimits
+from ponte_api.systems import Proxy as DeclaredProxy
 
 DEFAULT_TIMEOUT_S = 30.0
 DEFAULT_CONNECTIONS = 8
@@ -52,10 +54,12 @@ class Opening:
         ground = self._ground(rest, guard)
         needs_tls = ground.base_url.startswith("https") or rest.tls or (rest.auth and rest.auth.oauth2)
         context = build_context(self._label, *self._tls(rest.tls)) if needs_tls else None  # 40 ms saved
-        auth = self._auth(rest.auth, guard, context)
+        proxy = self._proxy(rest.proxy, guard) if rest.proxy else None
+        auth = self._auth(rest.auth, guard, context, proxy)
         declared = limits or DeclaredLimits()
-        shared = Limits(self._clock, declared.connections or DEFAULT_CONNECTIONS, declared.requests_per_second)
-        return Client(ground, AiohttpTransport(guard, context), guard, auth, shared, self._clock, self._mask)
+        connections, per_second = declared.connections or DEFAULT_CONNECTIONS, declared.requests_per_second
+        shared = shared_limits(self._clock, (self._label, ground.base_url), connections, per_second)
+        return Client(ground, AiohttpTransport(guard, context, proxy), guard, auth, shared, self._clock, self._mask)
 
     def _ground(self, rest: Rest, guard: Guard) -> Ground:
         base = self._setting(rest.base_url, "rest.baseUrl").strip().rstrip("/")
@@ -75,7 +79,22 @@ class Opening:
             self._mask.add([value])
         return value
 
-    def _auth(self, auth: RestAuth | None, guard: Guard, context: ssl.SSLContext | None) -> Auth:
+    def _proxy(self, declared: DeclaredProxy, guard: Guard) -> Proxy:
+        url = self._setting(declared.url, "rest.proxy.url").strip().rstrip("/")
+        guard.check_url(url)
+        parts = urlsplit(url)
+        if parts.scheme != "http" or parts.path or parts.query or parts.fragment:
+            raise self._fault("rest.proxy.url", "is no address such as http://proxy.example.com:3128")
+        if declared.username is None or declared.password is None:
+            return Proxy(self._label, url)
+        username = self._printable(self._setting(declared.username, "rest.proxy.username"), "rest.proxy.username")
+        if ":" in username:
+            raise self._fault("rest.proxy.username", "holds a colon, which basic authentication cannot express")
+        password = self._secret(declared.password, "rest.proxy.password")
+        self._mask.add([basic(username, password).value.removeprefix("Basic ")])
+        return Proxy(self._label, url, (username, password))
+
+    def _auth(self, auth: RestAuth | None, guard: Guard, context: ssl.SSLContext | None, proxy: Proxy | None) -> Auth:
         if auth is None:
             return NoAuth()
         if auth.basic:
@@ -93,7 +112,7 @@ class Opening:
             return self._api_key(auth.api_key)
         assert auth.oauth2 is not None  # noqa: S101 - a union has exactly one member
         credentials = self._client_credentials(auth.oauth2, guard)
-        return OAuth2Auth(self._label, credentials, HttpxTransport(guard, context), self._clock, self._mask)
+        return OAuth2Auth(self._label, credentials, HttpxTransport(guard, context, proxy), self._clock, self._mask)
 
     def _api_key(self, api_key: ApiKeyAuth) -> Auth:
         if api_key.header:

@@ -47,13 +47,14 @@ class Bodies:
         """JSON texts of the fields that a template places, in a row; None for one that is left out."""
         return {path: texts[row] for path, texts in self._fields.items()}
 
-    async def body(self, row: int, values: Values, key: Values) -> str | None:
+    async def body(self, row: int, values: Values, key: Values, current: dict[str, Any] | None = None) -> str | None:
         """JSON text of a row; None where JSON cannot express it (NaN, infinity).
 
         Args:
             row: index into the delivery.
             values: what addresses can be made of.
             key: the natural key.
+            current: the record as it was just read, where it was.
 
         Raises:
             AmbiguousError: the record to be replaced cannot be told from another.
@@ -62,7 +63,7 @@ class Bodies:
         text: str | None = self._texts[row] if self._texts else None
         if text is None or not self._is_merging:
             return text
-        current = await self._current(values, key)
+        current = current or await self._current(values, key)
         if current is None:
             return text
         try:

@@ -17,7 +17,9 @@ from ponte.connectors.rest.answers import MISSING, body_of, take, take_text
 from ponte.connectors.rest.bodies import AmbiguousError, Bodies
 from ponte.connectors.rest.chunk import Chunk, Piece, Split
 from ponte.connectors.rest.concurrency import gather
+from ponte.connectors.rest.jobs import JobLostError, Jobs
 from ponte.connectors.rest.lookup import Lookup
+from ponte.connectors.rest.matching import match_by_key, match_by_position
 from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts
 from ponte.connectors.rest.templates import ID
 from ponte.connectors.rest.writing import Writing
@@ -32,7 +34,13 @@ class BulkDelivery:
     """One operation on the rows of a delivery, many at once; see `RecordDelivery`."""
 
     def __init__(
-        self, client: Client, writing: Writing, lookup: Lookup, delivery: Delivery, admitted: set[Operation]
+        self,
+        client: Client,
+        writing: Writing,
+        lookup: Lookup,
+        delivery: Delivery,
+        admitted: set[Operation],
+        jobs: Jobs | None,
     ) -> None:
         assert writing.bulk is not None and writing.bulk_endpoint is not None  # noqa: PT018, S101 - the target asks first
         self._client = client
@@ -43,7 +51,10 @@ class BulkDelivery:
         self._operation = delivery.operation
         self._admitted = admitted
         self._bodies = Bodies(delivery, writing, lookup)
+        self._jobs = jobs
         self._texts = column_texts(delivery.frame, delivery.key)
+        match = self._bulk.match
+        self._match_keys = column_texts(delivery.frame, [match.field])[match.field] if match else []
         self._ids = delivery.target_ids.to_list()
         self._idempotency_keys = delivery.idempotency_keys.to_list()
         gives_id = delivery.operation == "create" and not writing.upserts and self._bulk.id is not None
@@ -60,6 +71,8 @@ class BulkDelivery:
         )
 
     async def _deliver(self, piece: Piece) -> Sequence[Outcome] | Split:
+        if self._jobs is not None:
+            self._jobs.check()
         made = await gather(self._body(row) for row in piece)
         if unfit := [row for row, body in zip(piece, made, strict=True) if isinstance(body, Outcome)]:
             if len(piece) == 1:
@@ -67,7 +80,7 @@ class BulkDelivery:
             fit = [row for row in piece if row not in set(unfit)]
             return Split(((*fit,), *((row,) for row in unfit)) if fit else tuple((row,) for row in unfit))
         answer = await self._send(piece, [body for body in made if isinstance(body, str)])
-        return self._take(piece, answer)
+        return await self._take(piece, answer)
 
     async def _body(self, row: int) -> str | Outcome:
         key = {path: texts[row] or "" for path, texts in self._texts.items()}
@@ -91,7 +104,7 @@ class BulkDelivery:
             raise CredentialsRefused(f"{where}: HTTP 403: the login may not {self._operation} records here.")
         return answer
 
-    def _take(self, piece: Piece, answer: Response) -> Sequence[Outcome] | Split:
+    async def _take(self, piece: Piece, answer: Response) -> Sequence[Outcome] | Split:
         if answer.status in _WHOLE_REFUSALS and len(piece) > 1:
             middle = len(piece) // 2
             return Split((piece[:middle], piece[middle:]))
@@ -102,13 +115,34 @@ class BulkDelivery:
             )
         if not 200 <= answer.status < 300:
             return [self._judge.judge(answer, self._ids[row]) for row in piece]
+        if self._jobs is not None:
+            return await self._follow(self._jobs, piece, answer)
         body = body_of(answer)
         answers = take(body, self._bulk.answers) if self._bulk.answers else body
-        if not isinstance(answers, list) or len(answers) != len(piece):
-            found = f"{len(answers)} answers" if isinstance(answers, list) else "no list of answers"
-            message = f"HTTP {answer.status} with {found} to {len(piece)} records; which is whose cannot be known"
-            return [self._judge.doubt("AnswersDoNotMatch", message) for _ in piece]
-        return [self._judge_one(one, self._ids[row]) for one, row in zip(answers, piece, strict=True)]
+        return self._judge_each(piece, answers, f"HTTP {answer.status} with ")
+
+    async def _follow(self, jobs: Jobs, piece: Piece, accepted: Response) -> list[Outcome]:
+        """What became of a job's records; none is refused unless the job says so of it, or of all."""
+        try:
+            end = await jobs.follow(self._url, accepted)
+        except JobLostError as lost:
+            return [self._judge.doubt(lost.reason, lost.message) for _ in piece]
+        if end.refusal is not None and not isinstance(end.answers, list):
+            return [self._judge.refuse_job(end.refusal, self._ids[row]) for row in piece]
+        return self._judge_each(piece, end.answers, "the job ended with ")
+
+    def _judge_each(self, piece: Piece, answers: Any, told: str) -> list[Outcome]:
+        match = self._bulk.match
+        if match is None:
+            matched = match_by_position(answers, len(piece))
+        else:
+            matched = match_by_key(answers, [self._match_keys[row] for row in piece], match)
+        return [
+            self._judge.doubt("AnswersDoNotMatch", told + matched.why)
+            if one is MISSING
+            else self._judge_one(one, self._ids[row])
+            for one, row in zip(matched.answers, piece, strict=True)
+        ]
 
     def _judge_one(self, one: Any, known_id: str | None) -> Outcome:
         status = take(one, self._bulk.status) if isinstance(one, dict) else one

@@ -13,7 +13,7 @@ from ponte.connectors.http.client import Client, UnansweredError
 from ponte.connectors.http.deadline import is_too_late
 from ponte.connectors.rest.concurrency import gather
 from ponte.connectors.rest.outcomes import Outcome
-from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
+from ponte.errors import ConfigurationError, CredentialsRefused, Interrupted, PonteError, TransientError
 
 Piece = Sequence[int]
 
@@ -81,9 +81,9 @@ class Chunk:
         return outcomes
 
     def _note(self, error: PonteError) -> None:
-        """A refused login or a fault of the settings stops the chunk at once, a system that is away soon."""
+        """A refused login, wrong settings and a stop signal stop the chunk at once, a system that is away soon."""
         self._failures += 1
-        if isinstance(error, ConfigurationError) or self._failures > self._client.limits.connections:
+        if isinstance(error, ConfigurationError | Interrupted) or self._failures > self._client.limits.connections:
             self._stop = self._stop or error
 
     def _lateness(self) -> PonteError | None:

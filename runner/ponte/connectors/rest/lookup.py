@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,15 @@ _MOST_PAGES = 20
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 Values = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record at its own address, as it was read."""
+
+    url: str
+    record: dict[str, Any]
+    headers: Mapping[str, str]
 
 
 class Lookup:
@@ -62,21 +72,25 @@ class Lookup:
             TransientError: no readable answer came.
             CredentialsRefused, ConfigurationError: the server refused the request.
         """
+        found = await self.read(values)
+        return None if found is None else found.record
+
+    async def read(self, values: Values, headers: Mapping[str, str] | None = None) -> Found | None:
+        """As `get`, with the headers of the answer."""
         assert self._get is not None  # noqa: S101 - callers ask `can_get` first
         url = self._get.url(self._client.ground.base_url, values)
         if url is None:
             return None
         try:
-            request = self._get.request(url, Given(values=values), {})
+            request = self._get.request(url, Given(values=values), headers or {})
         except UnfitValueError:
             return None
         if request.body is None and request.method == "GET":
             answer = await self._client.fetch(request)
         else:
             answer = await self._client.send(request, is_repeatable=True)
-        if answer.status in {404, 410}:
-            return None
-        return self._record(self._client.where(request.method, url), answer)
+        record = None if answer.status in {404, 410} else self._record(self._client.where(request.method, url), answer)
+        return None if record is None else Found(url, record, answer.headers)
 
     async def find(self, values: Values) -> list[dict[str, Any]]:
         """All records with these values. What the server's query lets through besides is left out.

@@ -70,6 +70,12 @@ class Judge:
             message=f"{self.mask(shown) or f'HTTP {status}'}{f': {words}' if words else ''}",
         )
 
+    def refuse_job(self, body: Any, known_id: str | None) -> Outcome:
+        """A record of a job that failed as a whole, with the job's words."""
+        words = self.mask(words_of(body))
+        message = f"the job failed and nothing of it was applied{f': {words}' if words else ''}"
+        return Outcome("rejected", known_id, field_of(body, self.fields), "RefusedByTarget", message)
+
     def doubt(self, reason: str, message: str) -> Outcome:
         """An answer that does not tell whether the record was written."""
         return Outcome("unknown", reason=reason, message=self.mask(message))

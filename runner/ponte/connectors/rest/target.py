@@ -13,6 +13,7 @@ from ponte.connectors.records import frame_records
 from ponte.connectors.rest.answers import take_text
 from ponte.connectors.rest.bulk import BulkDelivery
 from ponte.connectors.rest.concurrency import gather
+from ponte.connectors.rest.jobs import Jobs
 from ponte.connectors.rest.lookup import Lookup, Values
 from ponte.connectors.rest.outcomes import answer_frame, column_texts
 from ponte.connectors.rest.record_delivery import RecordDelivery
@@ -42,6 +43,8 @@ class RestTarget:
         self._writing = writing
         self._lookup = lookup
         self._admitted: set[Operation] = set()
+        bulk = writing.bulk
+        self._jobs = Jobs(client, bulk.job, bulk.answers) if bulk and bulk.job else None
         finds = lookup.finds
         self.capabilities: TargetCapabilities = writing.capabilities(
             client.limits.connections, per_second, client.ground.timeout_s, finds=finds
@@ -75,7 +78,7 @@ class RestTarget:
 
     def _delivery(self, delivery: Delivery) -> RecordDelivery | BulkDelivery:
         if delivery.operation in self._writing.bulk_operations and self._writing.bulk is not None:
-            return BulkDelivery(self._client, self._writing, self._lookup, delivery, self._admitted)
+            return BulkDelivery(self._client, self._writing, self._lookup, delivery, self._admitted, self._jobs)
         return RecordDelivery(self._client, self._writing, self._lookup, delivery, self._admitted)
 
     async def _find(self, values: Values) -> list[dict[str, Any]]:

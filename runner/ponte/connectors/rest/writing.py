@@ -10,6 +10,7 @@ from ponte.engine.ports import Operation, TargetCapabilities
 from ponte.errors import ConfigurationError
 from ponte_api.calls import ErrorReading
 from ponte_api.common import duration_seconds
+from ponte_api.rest_writes import Condition
 from ponte_api.sync_source import Bulk, ObjectSpec, Write
 
 _MOST_RECORDS = 500
@@ -29,9 +30,10 @@ class Writing:
         get: address of one record.
         bulk: where many records go at once.
         bulk_operations: what the bulk request does: creates, and updates where it upserts.
-        upserts: a create whose key exists becomes an update.
+        upserts: a create whose key exists becomes an update. Not under a condition: there a create is a create.
         is_replacing: fields that are not sent are lost.
         id_path: where an answer holds the target's own id.
+        condition: what the target checks before it overwrites a record.
     """
 
     endpoints: dict[Operation, Endpoint]
@@ -44,6 +46,7 @@ class Writing:
     id_path: str | None
     idempotency_header: str | None
     settle_s: float
+    condition: Condition | None = None
 
     @property
     def operations(self) -> frozenset[Operation]:
@@ -62,7 +65,9 @@ class Writing:
         return next((target_id for target_id in found if target_id), None)
 
     def is_repeatable(self, operation: Operation, method: str) -> bool:
-        """Whether a request may be sent twice: all but creates that give ids of their own."""
+        """Whether a request may be sent twice: all but creates that give ids of their own or meet a condition."""
+        if operation == "create" and self.condition is not None:
+            return self.idempotency_header is not None
         return (
             operation != "create" or self.upserts or self.idempotency_header is not None or method in {"PUT", "DELETE"}
         )
@@ -71,11 +76,14 @@ class Writing:
         self, connections: int, per_second: int | None, timeout_s: float, *, finds: bool
     ) -> TargetCapabilities:
         """What the engine may count on. A chunk is so small that even a slow server gets through it in time."""
+        job = self.bulk.job if self.bulk else None
         budget_s = timeout_s * _TIMEOUTS
         requests = min(_MOST_RECORDS, connections * _RECORDS_PER_CONNECTION)
         requests = requests if per_second is None else max(1, min(requests, int(per_second * budget_s / 4)))
         bulk_size = self.bulk.size if self.bulk else 1
         chunk = min(_MOST_BULK_RECORDS, bulk_size * min(requests, _BULKS_PER_CHUNK)) if self.bulk else requests
+        if job is not None:  # one job at a time, and time for the whole of it
+            chunk, budget_s = bulk_size, budget_s + job.resolved_timeout_s
         return TargetCapabilities(
             operations=self.operations,
             upserts=self.upserts,
@@ -115,16 +123,28 @@ def plan_writing(spec: ObjectSpec, where: str, errors: ErrorReading | None = Non
         bulk=write.bulk,
         bulk_endpoint=bulk_endpoint,
         bulk_operations=_bulk_operations(write, bulk_endpoint),
-        upserts=upsert is not None or (bulk_endpoint is not None and _is_upserting(bulk_endpoint)),
+        upserts=write.condition is None
+        and (upsert is not None or (bulk_endpoint is not None and _is_upserting(bulk_endpoint))),
         is_replacing=write.semantics == "replace",
         id_path=write.id,
         idempotency_header=write.idempotency_header,
-        settle_s=duration_seconds((write.find.settle if write.find else None) or _DEFAULT_SETTLE)
-        if write.find
-        else 0.0,
+        settle_s=_settle_s(write),
+        condition=write.condition,
     )
     _check(spec, writing, where)
+    if write.condition is not None:
+        _check_condition(writing, write.condition, where)
     return writing
+
+
+def _settle_s(write: Write) -> float:
+    """A job that was not finished in time is given its time once more, unless `find.settle` says how long."""
+    job = write.bulk.job if write.bulk else None
+    if write.find and write.find.settle:
+        return duration_seconds(write.find.settle)
+    if job is not None:
+        return job.resolved_timeout_s
+    return duration_seconds(_DEFAULT_SETTLE) if write.find else 0.0
 
 
 def _check(spec: ObjectSpec, writing: Writing, where: str) -> None:
@@ -136,11 +156,30 @@ def _check(spec: ObjectSpec, writing: Writing, where: str) -> None:
             reason="NotWritable",
         )
     create = writing.endpoints.get("create")
-    if create is not None and ID in create.places and writing.upserts is False:
+    if create is not None and ID in create.places and not (writing.upserts or writing.condition):
         raise ConfigurationError(f"{where}: write.create cannot name {{id}}: a new record has none yet.")
     if writing.bulk_endpoint is not None and writing.bulk_endpoint.places:
         raise ConfigurationError(
             f"{where}: write.bulk.request goes to one address for all records; take out the braces."
+        )
+
+
+def _check_condition(writing: Writing, condition: Condition, where: str) -> None:
+    """A condition that could not be kept is refused before anything is written without it."""
+    if writing.bulk is not None:
+        raise ConfigurationError(f"{where}: write.condition cannot go with write.bulk, which has no place for it.")
+    if writing.get is None or not writing.get.places:
+        raise ConfigurationError(f"{where}: write.condition needs write.get, such as GET /products/{{sku}}.")
+    version = condition.version
+    if version and "delete" in writing.endpoints and not (version.parameter or version.header):
+        raise ConfigurationError(
+            f"{where}: write.delete has no body for the version: set write.condition.version.parameter or header."
+        )
+    is_plain = all(endpoint.body is None and endpoint.seal is None for endpoint in writing.endpoints.values())
+    if version and not is_plain and not (version.parameter or version.header):
+        raise ConfigurationError(
+            f"{where}: the version has a place only in the body of a plain JSON request: set"
+            " write.condition.version.parameter or header, for calls and xmlBody."
         )
 
 
