@@ -18,7 +18,7 @@ from ponte_api.common import (
     Text,
     duration_seconds,
 )
-from ponte_api.rest_writes import BulkJob, BulkMatch, Condition
+from ponte_api.rest_writes import BulkJob, BulkMatch, WriteCondition
 from ponte_api.systems import HeaderName, Pagination
 
 FIELD_TYPE_PATTERN = r"^(string|integer|float|boolean|date|datetime|json|decimal\([0-9]{1,2}, ?[0-9]{1,2}\))$"
@@ -231,7 +231,7 @@ class Write(Model):
     """REST: path of the id that the server gives to a record it creates."""
     idempotency_header: HeaderName | None = None
     """REST: header that takes an idempotency key, where the server honours one."""
-    condition: Condition | None = None
+    condition: WriteCondition | None = None
     """REST: what the target checks before it overwrites a record; each write then costs a reading. Needs get."""
 
 

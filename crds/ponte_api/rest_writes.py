@@ -41,7 +41,7 @@ class VersionCondition(Model):
     """Header that takes the version which was read."""
 
 
-class Condition(Union):
+class WriteCondition(Union):
     """What the target checks before it overwrites a record, so that nobody's change is overwritten unseen."""
 
     etag: EtagCondition | None = None

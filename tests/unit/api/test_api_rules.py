@@ -43,3 +43,9 @@ def test_no_two_rules_of_a_model_share_a_message():
     for model in all_models():
         messages = [rule.message for rule in model.rules]
         assert len(messages) == len(set(messages)), model
+
+
+def test_no_two_models_share_a_name():
+    names = [model.__name__ for model in all_models()]  # CRDs and reference call a model by its name alone
+
+    assert sorted(names) == sorted(set(names))

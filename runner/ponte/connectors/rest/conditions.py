@@ -17,7 +17,7 @@ from ponte.connectors.rest.answers import take, take_text
 from ponte.connectors.rest.bodies import merge
 from ponte.connectors.rest.lookup import Found
 from ponte.errors import ConfigurationError
-from ponte_api.rest_writes import Condition, VersionCondition
+from ponte_api.rest_writes import VersionCondition, WriteCondition
 
 TRIES = 3
 CHANGED = frozenset({409, 412})
@@ -44,7 +44,7 @@ class Precondition(Protocol):
         ...
 
 
-def precondition_of(client: Client, condition: Condition) -> Precondition:
+def precondition_of(client: Client, condition: WriteCondition) -> Precondition:
     """The precondition that an object declares."""
     if condition.version is not None:
         return ByVersion(client, condition.version)

@@ -10,7 +10,7 @@ from ponte.engine.ports import Operation, TargetCapabilities
 from ponte.errors import ConfigurationError
 from ponte_api.calls import ErrorReading
 from ponte_api.common import duration_seconds
-from ponte_api.rest_writes import Condition
+from ponte_api.rest_writes import WriteCondition
 from ponte_api.sync_source import Bulk, ObjectSpec, Write
 
 _MOST_RECORDS = 500
@@ -46,7 +46,7 @@ class Writing:
     id_path: str | None
     idempotency_header: str | None
     settle_s: float
-    condition: Condition | None = None
+    condition: WriteCondition | None = None
 
     @property
     def operations(self) -> frozenset[Operation]:
@@ -164,7 +164,7 @@ def _check(spec: ObjectSpec, writing: Writing, where: str) -> None:
         )
 
 
-def _check_condition(writing: Writing, condition: Condition, where: str) -> None:
+def _check_condition(writing: Writing, condition: WriteCondition, where: str) -> None:
     """A condition that could not be kept is refused before anything is written without it."""
     if writing.bulk is not None:
         raise ConfigurationError(f"{where}: write.condition cannot go with write.bulk, which has no place for it.")
