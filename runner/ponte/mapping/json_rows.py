@@ -50,8 +50,12 @@ def render_rows(frame: pl.DataFrame, said: Said = _NOTHING) -> pl.Series:
     """
     if not frame.width:
         return pl.Series("json", ["{}"] * frame.height, dtype=pl.String)
-    members = [_member(pl.col(name), name, dtype, name, said) for name, dtype in frame.schema.items()]
-    return frame.select(_braced(members).alias("json")).to_series()
+    numbered = pl.DataFrame([column.alias(str(place)) for place, column in enumerate(frame.iter_columns())])
+    members = [
+        _member(pl.col(str(place)), name, dtype, name, said)  # `*` and `^...$` would be patterns to pl.col
+        for place, (name, dtype) in enumerate(frame.schema.items())
+    ]
+    return numbered.select(_braced(members).alias("json")).to_series()
 
 
 def render_value(value: pl.Expr, dtype: pl.DataType, path: str) -> pl.Expr:
