@@ -112,6 +112,8 @@ def _type(schema: Schema) -> str:
         return f"list of {_type(schema['items'])}"
     if "enum" in schema:
         return " \\| ".join(f"`{word}`" for word in schema["enum"])
+    if "type" not in schema:
+        return "any structure"
     if "properties" in schema or schema["type"] == "object":
         return "object"
     return "number" if schema["type"] == "integer" else str(schema.get("format", schema["type"]))

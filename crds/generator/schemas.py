@@ -54,7 +54,7 @@ class _Inliner:
             result["nullable"] = True
         if "items" in schema:
             result["items"] = self.inlined(schema["items"], is_required=False)
-        if schema.get("additionalProperties") is True:
+        if schema.get("additionalProperties") is True or not {"type", "$ref"} & schema.keys():  # any JSON value
             result["x-kubernetes-preserve-unknown-fields"] = True
         if "properties" in schema:
             result |= self._members(schema)

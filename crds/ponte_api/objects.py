@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ponte_api.calls import UNIQUE_OPERATIONS, Call
 from ponte_api.common import (
     PATTERN_MEANINGS,
     UNIQUE_NAMES,
@@ -19,7 +20,7 @@ from ponte_api.common import (
 )
 from ponte_api.file_formats import Csv, Excel, FixedWidth, Incoming, JsonLines, Xml
 from ponte_api.rest_writes import BulkJob, BulkMatch, WriteCondition
-from ponte_api.systems import HeaderName
+from ponte_api.systems import HeaderName, Pagination
 
 FIELD_TYPE_PATTERN = r"^(string|integer|float|boolean|date|datetime|json|decimal\([0-9]{1,2}, ?[0-9]{1,2}\))$"
 ENDPOINT_PATTERN = r"^(GET|POST|PUT|PATCH|DELETE) /.*$"
@@ -116,6 +117,10 @@ class ListRequest(Model):
     """Path of the number of records that the server announces."""
     parameters: Annotated[list[QueryParameter], Field(max_length=32)] = []
     """Query parameters sent with each request."""
+    element: FieldPath | None = None
+    """Path of the record within each element of the list, such as `node` of a GraphQL connection."""
+    pagination: Pagination | None = None
+    """How this list is paged, where it differs from the system's."""
 
 
 class Bulk(Model):
@@ -139,6 +144,15 @@ class Bulk(Model):
     """How answers are matched to records by a key; without it the n-th answer belongs to the n-th record."""
     job: BulkJob | None = None
     """The request only starts a job; its outcome is asked for later."""
+
+
+class XmlBody(Model):
+    """Bodies in XML (REST). A document is taken for a record whose only member is the root element."""
+
+    element: Column | None = None
+    """Root element of a record that is written as it is, such as product; a body of its own has its own."""
+    lists: Annotated[list[FieldPath], Field(max_length=64)] = []
+    """Paths of elements that are a list even where there is only one, such as order.lines.line."""
 
 
 class FindParameter(Model):
@@ -228,5 +242,17 @@ class ObjectSpec(Model):
     """Files: the file is a workbook, and the object one of its sheets."""
     list_: Annotated[ListRequest | None, Field(alias="list")] = None
     """REST: how records are listed."""
+    calls: Annotated[list[Call], Field(max_length=6, json_schema_extra=UNIQUE_OPERATIONS)] = []
+    """REST: operations by JSON-RPC, by GraphQL or with a body of their own."""
+    xml_body: XmlBody | None = None
+    """REST: bodies are XML, in both directions, instead of JSON."""
     write: Write | None = None
     """How records are written."""
+
+    def call(self, operation: str) -> Call | None:
+        """The call of an operation, or None."""
+        return next((call for call in self.calls if call.operation == operation), None)
+
+    def offers(self, operation: str) -> bool:
+        """Whether a request is declared for an operation: get, create, update, upsert, delete or bulk."""
+        return getattr(self.write, operation, None) is not None or self.call(operation) is not None

@@ -133,6 +133,18 @@ class SyncSourceSpec(Model):
             items="objects",
         ),
         Rule(
+            message="only an object of a rest system has xmlBody",
+            cel="has(self.rest) || self.objects.all(o, !has(o.xmlBody))",
+            holds=lambda spec, item: spec.rest is not None or item.xml_body is None,
+            items="objects",
+        ),
+        Rule(
+            message="only an object of a rest system has calls",
+            cel="has(self.rest) || self.objects.all(o, !has(o.calls))",
+            holds=lambda spec, item: spec.rest is not None or not item.calls,
+            items="objects",
+        ),
+        Rule(
             message="parts belong to a table: give table instead of query",
             cel="self.objects.all(o, !has(o.parts) || has(o.table))",
             holds=lambda _, item: not item.parts or item.table is not None,

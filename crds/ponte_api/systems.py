@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from ponte_api.calls import ErrorReading
 from ponte_api.common import (
     CREDENTIALS_IN_URL,
     PATTERN_MEANINGS,
@@ -148,6 +149,8 @@ class CursorPagination(Model):
     """Query parameter that takes the token."""
     next: FieldPath
     """Path of the next token in the answer; absent or null at the end."""
+    more: FieldPath | None = None
+    """Path of a truth value that says whether a page follows, such as data.products.pageInfo.hasNextPage."""
     size_parameter: Column | None = None
     """Query parameter with the page's size."""
     size: Annotated[int, Field(ge=1, le=10000)] = 100
@@ -242,6 +245,8 @@ class Rest(Model):
     """The HTTP proxy on the way to the system, tokens included; variables such as HTTPS_PROXY are not obeyed."""
     timeout: Duration | None = None
     """Longest time for one request (default 30s)."""
+    errors: ErrorReading | None = None
+    """What counts as an error in an answer, whatever its HTTP status."""
 
     @property
     def resolved_timeout_s(self) -> float:

@@ -192,7 +192,7 @@ def _mend(records: list[dict[str, Any]]) -> pl.DataFrame:
             records[row] = dict(record)
             faults.append((row, None, "DuplicateField", "a field stands twice in the record"))
         for name, value in list(records[row].items()):
-            if _is_broken_text(name):
+            if is_broken_text(name):
                 del records[row][name]
                 faults.append((row, None, "InvalidText", "a field's name holds half a character (a lone surrogate)"))
             elif flaw := _find_flaw(value):
@@ -209,12 +209,12 @@ def _find_flaw(value: Any) -> tuple[str, str] | None:
             return "NotANumber", "NaN and Infinity are no JSON numbers"
         if type(inner) is RepeatedNames:
             return "DuplicateField", "a name stands twice in the object"
-        if type(inner) is str and _is_broken_text(inner):
+        if type(inner) is str and is_broken_text(inner):
             return "InvalidText", "the text holds half a character (a lone surrogate)"
         if depth > MOST_DEPTH and type(inner) in {dict, list}:
             return "TooDeep", f"arrays and objects are nested deeper than {MOST_DEPTH}"
         if type(inner) is dict:
-            if any(map(_is_broken_text, inner)):
+            if any(map(is_broken_text, inner)):
                 return "InvalidText", "a name holds half a character (a lone surrogate)"
             stack.extend((item, depth + 1) for item in inner.values())
         elif type(inner) is list:
@@ -222,5 +222,6 @@ def _find_flaw(value: Any) -> tuple[str, str] | None:
     return None
 
 
-def _is_broken_text(text: str) -> bool:
+def is_broken_text(text: str) -> bool:
+    """Whether a text holds half a character (a lone surrogate), which no encoding can write."""
     return any("\ud800" <= character <= "\udfff" for character in text) if not text.isascii() else False

@@ -21,6 +21,7 @@ from ponte.connectors.xml_errors import XmlError, explain
 Record = dict[str, Any]
 _PIECE_BYTES = 64 * 1024
 _BETWEEN = "\x1f"  # stands in no XML document: between a namespace and a name
+_ANY = "*"
 _SCHEMA_INSTANCE = f"http://www.w3.org/2001/XMLSchema-instance{_BETWEEN}"
 _NIL = _SCHEMA_INSTANCE + "nil"
 
@@ -49,7 +50,8 @@ class Shape:
     """Where the records of a document are, and what they look like.
 
     Attributes:
-        records: path of the record elements from the root, such as /catalog/product or /c:catalog/c:product.
+        records: path of the record elements from the root, such as /catalog/product or /c:catalog/c:product; a step *
+            is any name.
         namespaces: prefixes used in paths and names, with their URIs. Without any, namespaces are left out of account.
             With some, a name without prefix is in no namespace, and one of another namespace is {uri}name.
         lists: paths below a record, such as lines/line, whose elements are a list even where there is only one.
@@ -83,18 +85,45 @@ def parse_records(
         XmlError: the document is cut, not well-formed, in another encoding, has a DOCTYPE, asks too much, or nothing
             in it is where the records should be. What was yielded before is sound; the rest cannot be read.
     """
-    document = _Document(shape, limits, encoding)
+    document = _Document(_Building(shape, limits), limits, encoding)
     for chunk in chunks:
         for start in range(0, len(chunk), _PIECE_BYTES):
             yield from document.feed(chunk[start : start + _PIECE_BYTES])
     yield from document.end()
 
 
+def parse_document(
+    text: bytes,
+    lists: frozenset[str] = frozenset(),
+    limits: Limits = DEFAULT_LIMITS,
+    encoding: str | None = None,
+) -> Record:
+    """A whole document as one record, with its root element as the only member.
+
+    Args:
+        text: the document.
+        lists: paths below the root, such as product/line, whose elements are a list even where there is only one.
+        limits: what it may cost; the document is one record.
+        encoding: as told from outside, which then holds.
+
+    Raises:
+        XmlError: see `parse_records`.
+    """
+    building = _Building(Shape("/*", lists=lists), limits)
+    document = _Document(building, limits, encoding)
+    found: list[Record] = []
+    for start in range(0, len(text), _PIECE_BYTES):
+        found += document.feed(text[start : start + _PIECE_BYTES])
+    found += document.end()
+    root = found[0]
+    return {building.root: root["#text"] if set(root) == {"#text"} else root or None}
+
+
 class _Document:
     """The parser and what is open in it."""
 
-    def __init__(self, shape: Shape, limits: Limits, encoding: str | None) -> None:
-        self._building = _Building(shape, limits)
+    def __init__(self, building: _Building, limits: Limits, encoding: str | None) -> None:
+        self._building = building
         self._limits = limits
         self._declared = Declared(encoding)
         self._fed = 0
@@ -166,6 +195,7 @@ class _Building:
         self._matched = 0
         self._furthest = 0
         self._astray = ""
+        self.root = ""
         self._size = 0
         self._open: list[_Element] = []
         self._done: list[Record] = []
@@ -218,7 +248,8 @@ class _Building:
 
     def _match(self, raw: str, attributes: list[str]) -> None:
         name = self._names.of_path(raw)
-        if name != self._steps[self._depth - 1]:
+        self.root = self.root or name
+        if self._steps[self._depth - 1] not in {name, _ANY}:
             self._astray = self._astray if self._depth <= self._furthest else name[:200]
             return
         self._matched = self._depth

@@ -188,16 +188,20 @@ def _ends(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
     target_system = manifests.sources.get(job.spec.target.name)
     if target is None or target_system is None or target_system.spec.rest is None:
         return
-    write = target.write
-    if write is None or not (write.create or write.update or write.upsert or write.bulk):
+    if not any(map(target.offers, ("create", "update", "upsert", "bulk"))):
         yield (
             ("spec", "target", "object"),
             f'"{target.name}" has no request that writes: give it write.upsert, or write.create and write.update',
         )
-    elif write.semantics == "replace" and write.get is None and not job.spec.target.owns_whole_record:
+    elif (
+        target.write is not None
+        and target.write.semantics == "replace"
+        and not target.offers("get")
+        and not job.spec.target.owns_whole_record
+    ):
         message = f'"{target.name}" replaces whole records: give write.get to keep other fields, or say ownsWholeRecord'
         yield ("spec", "target", "object"), message
-    elif job.spec.deletes is not None and job.spec.deletes.policy == "delete" and write.delete is None:
+    elif job.spec.deletes is not None and job.spec.deletes.policy == "delete" and not target.offers("delete"):
         yield ("spec", "deletes", "policy"), f'"{target.name}" has no write.delete in SyncSource {job.spec.target.name}'
 
 

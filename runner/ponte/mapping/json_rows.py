@@ -7,6 +7,7 @@ Decimals and integers go out as JSON numbers by their own digits, dates and time
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -49,8 +50,12 @@ def render_rows(frame: pl.DataFrame, said: Said = _NOTHING) -> pl.Series:
     """
     if not frame.width:
         return pl.Series("json", ["{}"] * frame.height, dtype=pl.String)
-    members = [_member(pl.col(name), name, dtype, name, said) for name, dtype in frame.schema.items()]
-    return frame.select(_braced(members).alias("json")).to_series()
+    numbered = pl.DataFrame([column.alias(str(place)) for place, column in enumerate(frame.iter_columns())])
+    members = [
+        _member(pl.col(str(place)), name, dtype, name, said)  # `*` and `^...$` would be patterns to pl.col
+        for place, (name, dtype) in enumerate(frame.schema.items())
+    ]
+    return numbered.select(_braced(members).alias("json")).to_series()
 
 
 def render_value(value: pl.Expr, dtype: pl.DataType, path: str) -> pl.Expr:
@@ -60,6 +65,29 @@ def render_value(value: pl.Expr, dtype: pl.DataType, path: str) -> pl.Expr:
         ConfigurationError: a type that JSON has no form for.
     """
     return pl.when(value.is_not_null()).then(_value(value, dtype, path, _NOTHING))
+
+
+def render_fields(frame: pl.DataFrame, paths: Sequence[str], said: Said = _NOTHING) -> dict[str, list[str | None]]:
+    """JSON texts of single fields, row by row, by path; paths that the frame does not have are left out.
+
+    A text is None where the field holds no value and is not to be sent. What JSON cannot express is None too: then
+    `render_rows` has no text for the row either.
+    """
+    texts = {}
+    for path in paths:
+        top, *steps = path.split(".") if path not in frame.columns else (path,)
+        if top not in frame.columns:
+            continue
+        column = frame.get_column(top)
+        for step in steps:
+            if not isinstance(column.dtype, pl.Struct) or step not in {field.name for field in column.dtype.fields}:
+                break
+            column = column.struct.field(step)
+        else:
+            value = _value(pl.col("value"), column.dtype, path, said)
+            sent = pl.when(pl.col("value").is_null()).then(None).otherwise(value) if path in said.omit_null else value
+            texts[path] = column.alias("value").to_frame().select(sent).to_series().to_list()
+    return texts
 
 
 def _braced(members: list[pl.Expr]) -> pl.Expr:

@@ -1,19 +1,24 @@
-"""Two servers that this project did not write, started on loopback: json-server (npm) and django-oscar-api (PyPI).
+"""Servers that this project did not write, started on loopback: json-server, graphql-yoga and jayson (npm),
+django-oscar-api and Tryton (PyPI).
 
 `tests/servers/install.sh` installs them.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +34,8 @@ sys.path.append(str(SERVERS))
 
 CACHE = Path(os.environ.get("PONTE_CACHE") or Path.home() / ".cache" / "ponte")
 JSON_SERVER = CACHE / "json-server-0.17.4/node_modules/json-server/lib/cli/bin.js"
+ARTICLES = CACHE / "article-server-2"
+TRYTON = CACHE / "tryton-8.2-1"
 OSCAR = CACHE / "oscar-api-3.3.0"
 
 
@@ -101,6 +108,28 @@ def oscar(tmp_path: Path) -> Iterator[Running]:
         yield Running(f"http://127.0.0.1:{port}/api", (folder / "token").read_text().strip())
 
 
+@pytest.fixture(scope="module")
+def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Tryton on SQLite with parties and currencies; the token is that of a session, for the header Authorization."""
+    if not (TRYTON / "template/tryton.sqlite").is_file():
+        pytest.skip("needs: tryton")
+    folder = tmp_path_factory.mktemp("tryton")
+    shutil.copy(TRYTON / "template/tryton.sqlite", folder)
+    port = free_port()
+    settings = ["[database]", "uri = sqlite://", f"path = {folder}", "[web]", f"listen = 127.0.0.1:{port}"]
+    (folder / "trytond.conf").write_text("\n".join([*settings, "[session]", "authentications = password", ""]))
+    command = [str(TRYTON / "bin/trytond"), "-c", str(folder / "trytond.conf"), "-d", "tryton"]
+    with running(command, port):
+        url = f"http://127.0.0.1:{port}/tryton/rpc/"
+        password = (TRYTON / "template/password").read_text().strip()
+        login = {"id": 1, "method": "common.db.login", "params": ["admin", {"password": password}, "en"]}
+        sent = urllib.request.Request(url, json.dumps(login).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(sent, timeout=30) as answer:
+            user, token, *_ = json.load(answer)["result"]
+        session = base64.b64encode(f"admin:{user}:{token}".encode()).decode()
+        yield Running(url.removesuffix("/rpc/"), f"Session {session}")
+
+
 @pytest.fixture
 async def open_shop() -> AsyncIterator[Callable[..., Any]]:
     """Connects a SyncSource `shop` with one object and closes it at the end."""
@@ -124,3 +153,38 @@ async def open_shop() -> AsyncIterator[Callable[..., Any]]:
     yield open_one
     for system in systems:
         await system.close()
+
+
+@dataclass(frozen=True)
+class Articles:
+    """The article server: where its two protocols are, and the way round both."""
+
+    graphql_url: str
+    json_rpc_url: str
+
+    def tell(self, **told: Any) -> None:
+        """Puts records into the store, or has the next request lost or answered as `mode` says."""
+        request = urllib.request.Request(f"{self.graphql_url}/door", json.dumps(told).encode(), method="PUT")
+        urllib.request.urlopen(request, timeout=10).close()
+
+    def held(self) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{self.graphql_url}/door", timeout=10) as answer:
+            return json.load(answer, parse_float=Decimal)
+
+
+@pytest.fixture(scope="module")
+def article_server() -> Iterator[Articles]:
+    """graphql-yoga and jayson over one store of articles."""
+    if shutil.which("node") is None or not (ARTICLES / "node_modules/@xmldom").is_dir():
+        pytest.skip("needs: article-server")
+    ports = free_port(), free_port()
+    command = ["node", str(SERVERS / "article_server.cjs"), str(ARTICLES), *map(str, ports)]
+    with running(command, ports[1]):
+        yield Articles(*(f"http://127.0.0.1:{port}" for port in ports))
+
+
+@pytest.fixture
+def articles(article_server: Articles) -> Articles:
+    """The article server, empty."""
+    article_server.tell(records=[])
+    return article_server

@@ -251,6 +251,13 @@ def test_fields_named_by_omit_null_are_left_out_only_where_they_are_null():
     ]
 
 
+@pytest.mark.parametrize("name", ["*", "^a.*$", "^.*$"])
+def test_a_name_that_polars_would_take_for_a_pattern_is_a_name(name):
+    frame = pl.DataFrame({name: [True], "a": [1]})
+
+    assert decode(render_rows(frame)[0]) == {name: True, "a": 1}
+
+
 def test_a_row_with_a_number_that_json_cannot_express_has_no_text():
     assert render_rows(pl.DataFrame({"v": [1.5, math.nan, math.inf, None]})).to_list() == [
         '{"v":1.5}',

@@ -424,3 +424,38 @@ async def test_a_refused_login_is_tried_once_however_many_keys_are_read(server, 
         await read_all(source, mode="keys", keys=pl.DataFrame({"sku": [str(number) for number in range(40)]}))
 
     assert len(server.seen) == 1
+
+
+MORE = {"cursor": {"next": "end", "more": "more"}}
+
+
+async def test_a_list_ends_where_the_answer_says_that_nothing_follows_whatever_token_it_gives(server, open_system):
+    server.answer = lambda seen: Reply(json={"items": [{"sku": "a"}], "end": "t1", "more": False})
+
+    batches = await read_all(open_system(rest={"pagination": MORE}, list={"records": "items"}).source("products"))
+
+    assert column(batches, "sku") == ["a"]
+    assert batches[-1].is_last
+    assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(("end", "more"), [(None, True), ("t1", "perhaps"), ("t1", None)])
+async def test_a_page_that_is_said_to_follow_and_is_not_named_stops_the_reading(server, open_system, end, more):
+    server.answer = lambda seen: Reply(json={"items": [{"sku": "a"}], "end": end, "more": more})
+
+    with pytest.raises(ConfigurationError):
+        await read_all(open_system(rest={"pagination": MORE}, list={"records": "items"}).source("products"))
+
+
+async def test_a_list_may_be_paged_in_a_way_of_its_own_and_hold_its_records_deeper(server, open_system):
+    server.answer = lambda seen: Reply(
+        json={"edges": [{"node": {"sku": "a"}}, {"cursor": "x"}], "end": None, "more": False}
+    )
+    listing = {"records": "edges", "element": "node", "pagination": MORE}
+    system = open_system(rest={"pagination": {"page": {}}}, list=listing)
+
+    (batch,) = await read_all(system.source("products"))
+
+    assert batch.frame["sku"].to_list() == ["a"]
+    assert [one.reason for one in batch.unreadable] == ["NotAnObject"]
+    assert "page" not in server.seen[0].query

@@ -115,10 +115,15 @@ class Client:
         else:
             await self.clock.sleep(wait)
 
-    async def get(self, url: str, headers: Mapping[str, str] | None = None) -> Response:
+    async def get(self, url: str) -> Response:
+        """The answer to a plain GET; see `fetch`."""
+        return await self.fetch(Request("GET", url))
+
+    async def fetch(self, request: Request) -> Response:
         """The answer to a GET; at most five redirects are followed, within the origin."""
+        url = request.url
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = await self.send(Request("GET", url, headers or {}), is_repeatable=True)
+            answer = await self.send(replace(request, url=url), is_repeatable=True)
             target = answer.headers.get("location")
             if answer.status not in _REDIRECTS or not target:
                 return answer
@@ -162,7 +167,7 @@ class Client:
             return answer, 0.0
         asked = retry_after(answer.headers, self.clock.now())
         failure = UnansweredError(
-            f"{self.where(request.method, request.url)}: HTTP {answer.status} (attempt {attempt} of {ATTEMPTS}).",
+            f"{self.where(request.method, request.url)}: {self.mask(answer.shown)} (attempt {attempt} of {ATTEMPTS}).",
             reason="RateLimited" if answer.status == 429 else "ServerError",
             is_sent=not is_without_effect(answer.status),
             retry_after=asked,
@@ -184,8 +189,8 @@ class Client:
             proven, answer = await self._send_proven(request)
         if answer.status == 401 or (answer.status == 403 and not self._is_admitted):
             self._refusal = CredentialsRefused(
-                f"{self.where(request.method, request.url)}: HTTP {answer.status}: the login was refused. Check `auth`"
-                " and the Secret it names; no further request is sent in this run."
+                f"{self.where(request.method, request.url)}: {self.mask(answer.shown)}: the login was refused. Check"
+                " `auth` and the Secret it names; no further request is sent in this run."
             )
             raise self._refusal
         self._is_admitted = self._is_admitted or not is_passing(answer.status)
@@ -204,4 +209,5 @@ class Client:
             proven = await self._auth.apply(replace(request, headers=headers))
             if is_too_late(self.clock.now()):  # its turn, or a new token, came late
                 raise TransportError("Timeout", "not sent, the time for it was over", is_sent=False)
-            return proven, await self._transport.send(proven, self.ground.timeout_s)
+            answer = await self._transport.send(proven, self.ground.timeout_s)
+            return proven, answer if request.reading is None else request.reading(request, answer)

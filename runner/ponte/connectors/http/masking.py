@@ -9,7 +9,7 @@ from urllib.parse import quote
 _MOST_MESSAGE = 300
 _USER_INFO = re.compile(r"//[^/?#@]*@")
 _QUERY_VALUE = re.compile(r"=[^&#]*")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 _SHORTEST_SECRET = 4
 
 
@@ -20,7 +20,7 @@ def mask_url(url: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Another system's words, safe to show: one line, no control or direction characters, cut at 300 characters."""
+    """Another system's words, safe to show: one line, no controls, no halves of characters, cut at 300 characters."""
     plain = _CONTROLS.sub(" ", text).strip()
     return plain if len(plain) <= _MOST_MESSAGE else plain[: _MOST_MESSAGE - 1] + "…"
 

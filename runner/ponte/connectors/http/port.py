@@ -6,11 +6,13 @@ credentials, retries, limits) stands above, in `client`, and is the same for bot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
+UNREAD = object()
+"""Stands where a body has not been decoded yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +24,41 @@ class Request:
         url: absolute and escaped; sent as it stands.
         headers: without those of the connection.
         body: bytes, or None for none.
+        reading: reads the answer's body before anything is decided, for systems that say there what HTTP has a status
+            for; see `Response`.
     """
 
     method: str
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
+    reading: Callable[[Request, Response], Response] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer, whole. Names of headers are in lower case."""
+    """One HTTP answer, whole.
+
+    Attributes:
+        status: of HTTP, or the one that an error inside the body amounts to.
+        headers: names in lower case.
+        body: as it came.
+        value: the decoded body, where a reading decoded it.
+        note: how messages call an error that stood inside the body; empty for none.
+        flaw: why a body that came with a success cannot be believed; empty for none.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
+    value: Any = field(default=UNREAD, repr=False)
+    note: str = field(default="", repr=False)
+    flaw: str = field(default="", repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The answer in messages."""
+        return self.note or f"HTTP {self.status}"
 
 
 class TransportError(Exception):

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ponte.connectors.http.port import Response
-from ponte.connectors.records import JsonError, decode
+from ponte.connectors.http.port import UNREAD, Response
+from ponte.connectors.records import JsonError, RepeatedNames, decode, is_broken_text
 
 MISSING = object()
 _STEP = re.compile(r"[^.\[\]]+")
 _ERROR_MEMBERS = ("error", "errors", "detail", "message", "title", "description", "msg", "error_description")
-_NAMING_MEMBERS = ("field", "path", "property")
+_NAMING_MEMBERS = ("field", "path", "property")  # of GraphQL `path` is a list, whose last step is the field
 _DEEPEST_MESSAGE = 4
 _MOST_WORDS = 5
 _MOST_PLACES = 64
@@ -33,23 +33,43 @@ def take(value: Any, path: str) -> Any:
 
 
 def take_text(value: Any, path: str | None) -> str | None:
-    """The id or token at a path as text; None where there is none or where it is no text or number."""
+    """The id or token at a path as text; None where there is none, or none that is sound text or a whole number."""
     found = take(value, path) if path else MISSING
-    if isinstance(found, bool) or not isinstance(found, str | int):
+    if isinstance(found, bool) or not isinstance(found, str | int) or _is_ambiguous(value, path or ""):
         return None
-    return str(found) or None
+    text = str(found)
+    return text if text and not is_broken_text(text) else None
+
+
+def _is_ambiguous(value: Any, path: str) -> bool:
+    """Whether a name stands twice in an object on the way to a path, so that nobody knows which value is meant."""
+    if type(value) is RepeatedNames:
+        return True
+    steps = [step.start() for step in _STEP.finditer(path)][1:]
+    return any(type(take(value, path[:end].rstrip(".["))) is RepeatedNames for end in steps)
+
+
+def decoded(answer: Response) -> Any:
+    """The decoded body.
+
+    Raises:
+        JsonError: it is not JSON.
+    """
+    return decode(answer.body) if answer.value is UNREAD else answer.value
 
 
 def body_of(answer: Response) -> Any:
     """The decoded body, or MISSING where it is empty or not JSON."""
     try:
-        return decode(answer.body)
+        return decoded(answer)
     except JsonError:
         return MISSING
 
 
 def is_html(answer: Response) -> bool:
     """Whether a page for people came instead of JSON: a maintenance page, a login form of a proxy."""
+    if answer.value is not UNREAD:
+        return False
     return "html" in answer.headers.get("content-type", "") or answer.body.lstrip()[:1] == b"<"
 
 
@@ -72,12 +92,22 @@ def field_of(body: Any, fields: Iterable[str]) -> str | None:
             break
         value = stack.pop(0)
         if isinstance(value, dict):
-            named = [value.get(name) for name in _NAMING_MEMBERS]
+            named = [_last(value.get(name)) for name in _NAMING_MEMBERS]
             found = [name for name in (*named, *value) if isinstance(name, str) and name in known]
             if found:
                 return found[0]
         stack.extend(_inner(value))
     return None
+
+
+def _detail(data: Any) -> dict[str, Any]:
+    """What JSON-RPC adds to an error's message; no more of it, since some servers send a whole traceback there."""
+    detail = data.get("message") if isinstance(data, dict) else data
+    return {"data": detail} if isinstance(detail, str) and detail else {}
+
+
+def _last(value: Any) -> Any:
+    return value[-1] if isinstance(value, list) and value else value
 
 
 def _inner(value: Any) -> list[Any]:
@@ -97,5 +127,6 @@ def _words(body: Any, depth: int) -> Iterator[str]:
             yield from _words(item, depth + 1)
     elif isinstance(body, dict):
         told = {name: body[name] for name in _ERROR_MEMBERS if body.get(name)}
+        told |= _detail(body.get("data")) if told else {}
         for name, value in list((told or body).items())[:_MOST_WORDS]:
             yield from (word if told else f"{name}: {word}" for word in _words(value, depth + 1))

@@ -6,12 +6,13 @@ from typing import Any
 
 from ponte.connectors.json_columns import FlawError, json_text
 from ponte.connectors.records import decode
+from ponte.connectors.rest.body_templates import BodyTemplate
 from ponte.connectors.rest.lookup import Lookup, Values
 from ponte.connectors.rest.templates import ID
 from ponte.connectors.rest.writing import Writing
 from ponte.engine.ports import Delivery
 from ponte.errors import ConfigurationError
-from ponte.mapping.json_rows import Said, render_rows
+from ponte.mapping.json_rows import Said, render_fields, render_rows
 
 
 class AmbiguousError(Exception):
@@ -25,10 +26,15 @@ class Bodies:
         delivery: what is delivered.
         writing: how the object is written.
         lookup: reads the record that is to be replaced.
+        template: what the body is made of, where it is not the record itself.
     """
 
-    def __init__(self, delivery: Delivery, writing: Writing, lookup: Lookup) -> None:
+    def __init__(
+        self, delivery: Delivery, writing: Writing, lookup: Lookup, template: BodyTemplate | None = None
+    ) -> None:
         said = Said(delivery.omit_null, delivery.json_fields)
+        paths = template.fields if template is not None else ()
+        self._fields = render_fields(delivery.frame, paths, said)
         self._texts = render_rows(delivery.frame, said).to_list() if delivery.operation != "delete" else []
         self._lookup = lookup
         self._is_merging = (
@@ -36,6 +42,10 @@ class Bodies:
             and not delivery.owns_whole_record
             and (delivery.operation == "update" or (delivery.operation == "create" and writing.upserts))
         )
+
+    def fields(self, row: int) -> dict[str, str | None]:
+        """JSON texts of the fields that a template places, in a row; None for one that is left out."""
+        return {path: texts[row] for path, texts in self._fields.items()}
 
     async def body(self, row: int, values: Values, key: Values, current: dict[str, Any] | None = None) -> str | None:
         """JSON text of a row; None where JSON cannot express it (NaN, infinity).

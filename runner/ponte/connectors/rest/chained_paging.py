@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator
 
 from ponte.connectors.rest.answers import MISSING, take, take_text
-from ponte.connectors.rest.pages import Page, PageReader, PageRefusedError, Parameters
+from ponte.connectors.rest.pages import Ask, Page, PageReader, PageRefusedError, Parameters
 from ponte.connectors.rest.paging import Progress, Step
 from ponte.errors import ConfigurationError, TransientError
 from ponte_api.sync_source import CursorPagination, LinkPagination
@@ -34,13 +34,13 @@ class ChainedPaging:
         sizes = [(pagination.size_parameter, str(pagination.size))] if pagination.size_parameter else []
         self._parameters = [*parameters, *sizes]
 
-    def url(self) -> str:
-        """The address of the first page."""
-        return self._reader.url(self._parameters)
+    def ask(self) -> Ask:
+        """What asks for the first page."""
+        return self._reader.ask(self._parameters)
 
     async def walk(self, resume: str | None) -> AsyncIterator[Step]:
         """The pages in order; see `listing.Listing.walk`."""
-        first = self.url() if resume is None else self._at(resume, self.url())
+        first = self.ask() if resume is None else self._at(resume, self.ask())
         progress = Progress(is_counted=resume is None)
         visited = {first}
         task: asyncio.Task[Page] | None = asyncio.create_task(self._first(first, is_resumed=resume is not None))
@@ -58,34 +58,35 @@ class ChainedPaging:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
 
-    async def _first(self, url: str, *, is_resumed: bool) -> Page:
+    async def _first(self, ask: Ask, *, is_resumed: bool) -> Page:
         try:
-            return await self._reader.read(url)
+            return await self._reader.read(ask)
         except PageRefusedError as error:
             if is_resumed and error.status in _EXPIRED:  # the token is too old: from the start again, nothing is lost
-                return await self._first(self.url(), is_resumed=False)
+                return await self._first(self.ask(), is_resumed=False)
             raise error.consequence from error
 
-    def _follow(self, page: Page, position: str | None, visited: set[str]) -> asyncio.Task[Page] | None:
+    def _follow(self, page: Page, position: str | None, visited: set[Ask]) -> asyncio.Task[Page] | None:
         if position is None:
             return None
-        url = self._at(position, page.url)
-        if url in visited:
+        ask = self._at(position, page.ask)
+        if ask in visited:
             raise ConfigurationError(
                 f"{self._where(page)}: the next page is one that was read before, so the list would never end."
                 " Check `next` of the object's pagination.",
                 reason="PagingLoops",
             )
-        visited.add(url)
-        return asyncio.create_task(self._read(url))
+        visited.add(ask)
+        return asyncio.create_task(self._read(ask))
 
-    async def _read(self, url: str) -> Page:
+    async def _read(self, ask: Ask) -> Page:
         try:
-            return await self._reader.read(url)
+            return await self._reader.read(ask)
         except PageRefusedError as error:
             if error.status in _EXPIRED:
-                where = self._reader.client.where("GET", url)
-                message = f"{where}: HTTP {error.status}: the token of the next page is not taken any more."
+                message = (
+                    f"{self._reader.where(ask)}: HTTP {error.status}: the token of the next page is not taken any more."
+                )
                 raise TransientError(message, reason="CursorExpired") from error
             raise error.consequence from error
 
@@ -93,6 +94,8 @@ class ChainedPaging:
         """The next token or link as the answer gives it; None at the end."""
         if isinstance(self._pagination, LinkPagination) and self._pagination.next is None:
             return _link_next(page.headers.get("link", ""))
+        if isinstance(self._pagination, CursorPagination) and not self._has_more(page, self._pagination.more):
+            return None
         path = self._pagination.next or ""
         found = take(page.body, path) if page.body is not None else None
         if found is MISSING or found is None or found is False or found == "":
@@ -101,17 +104,29 @@ class ChainedPaging:
             raise ConfigurationError(f"{self._where(page)}: {path} is no text that names the next page.")
         return text
 
-    def _at(self, position: str, url: str) -> str:
+    def _has_more(self, page: Page, path: str | None) -> bool:
+        """What the answer says of a page that follows; True where it is not asked."""
+        found = True if path is None or page.body is None else take(page.body, path)
+        found = {"true": True, "false": False}.get(found, found) if isinstance(found, str) else found  # of XML
+        if not isinstance(found, bool):
+            raise ConfigurationError(f"{self._where(page)}: {path} is no truth value. Check `more` of the pagination.")
+        if found and path is not None and take_text(page.body, self._pagination.next) is None:
+            raise ConfigurationError(
+                f"{self._where(page)}: a page follows, but {self._pagination.next} does not name it."
+            )
+        return found
+
+    def _at(self, position: str, ask: Ask) -> Ask:
         if isinstance(self._pagination, LinkPagination):
-            return self._reader.client.follow(url, position, "the next page's link")
-        return self._reader.url([*self._parameters, (self._pagination.parameter, position)])
+            return self._reader.follow(ask, position)
+        return self._reader.ask([*self._parameters, (self._pagination.parameter, position)])
 
     def _kept(self, position: str | None) -> str | None:
         """A position goes to the ledger: one that holds a secret does not."""
         return position if position is None or not self._reader.client.mask.finds(position) else None
 
     def _where(self, page: Page) -> str:
-        return self._reader.client.where("GET", page.url)
+        return self._reader.where(page.ask)
 
 
 def _link_next(header: str) -> str | None:

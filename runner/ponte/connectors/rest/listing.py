@@ -9,6 +9,8 @@ from ponte.connectors.rest.chained_paging import ChainedPaging
 from ponte.connectors.rest.numbered_paging import NumberedPaging
 from ponte.connectors.rest.pages import Page, PageReader, PageRefusedError, Parameters
 from ponte.connectors.rest.paging import Step, walk_single
+from ponte.connectors.rest.templates import Endpoint
+from ponte.errors import ConfigurationError
 from ponte_api.sync_source import CursorPagination, LinkPagination, ListRequest, Pagination
 
 
@@ -17,14 +19,21 @@ class Listing:
 
     Args:
         client: of the system.
-        path: of the list, below the base URL, escaped.
+        endpoint: of the list.
         request: how it is listed.
-        pagination: how it is paged.
+        pagination: how it is paged, unless the request says so.
     """
 
-    def __init__(self, client: Client, path: str, request: ListRequest | None, pagination: Pagination | None) -> None:
-        self._reader = PageReader(client, path, request or ListRequest())
-        self._pagination = pagination
+    def __init__(
+        self, client: Client, endpoint: Endpoint, request: ListRequest | None, pagination: Pagination | None
+    ) -> None:
+        self._reader = PageReader(client, endpoint, request or ListRequest())
+        self._pagination = (request and request.pagination) or pagination
+        if endpoint.body is not None and self._pagination is not None and self._pagination.link is not None:
+            raise ConfigurationError(
+                f"{client.where(endpoint.method, client.ground.base_url + endpoint.path)}: a call is not paged by link;"
+                " choose page, offset or cursor."
+            )
 
     def walk(self, parameters: Parameters = (), resume: str | None = None) -> AsyncIterator[Step]:
         """The pages in order, from the start or behind an earlier position.
@@ -42,7 +51,7 @@ class Listing:
         """The first page alone."""
         paging = self._paging(())
         try:
-            return await self._reader.read(self._reader.url(()) if paging is None else paging.url())
+            return await self._reader.read(self._reader.ask(()) if paging is None else paging.ask())
         except PageRefusedError as error:
             raise error.consequence from error
 

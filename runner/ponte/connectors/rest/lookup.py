@@ -10,9 +10,11 @@ from typing import Any
 
 from ponte.connectors.http.client import Client
 from ponte.connectors.http.port import Response
-from ponte.connectors.records import JsonError, decode
-from ponte.connectors.rest.answers import MISSING, body_of, is_html, take, words_of
+from ponte.connectors.records import JsonError
+from ponte.connectors.rest.answers import MISSING, body_of, decoded, is_html, take, words_of
+from ponte.connectors.rest.body_templates import Given, UnfitValueError
 from ponte.connectors.rest.listing import Listing
+from ponte.connectors.rest.pages import Ask
 from ponte.connectors.rest.templates import ID, Endpoint
 from ponte.errors import ConfigurationError, CredentialsRefused, TransientError
 from ponte_api.sync_source import Find
@@ -79,10 +81,16 @@ class Lookup:
         url = self._get.url(self._client.ground.base_url, values)
         if url is None:
             return None
-        answer = await self._client.get(url, headers)
-        if answer.status in {404, 410}:
+        try:
+            request = self._get.request(url, Given(values=values), headers or {})
+        except UnfitValueError:
             return None
-        return Found(url, self._record(url, answer), answer.headers)
+        if request.body is None and request.method == "GET":
+            answer = await self._client.fetch(request)
+        else:
+            answer = await self._client.send(request, is_repeatable=True)
+        record = None if answer.status in {404, 410} else self._record(self._client.where(request.method, url), answer)
+        return None if record is None else Found(url, record, answer.headers)
 
     async def find(self, values: Values) -> list[dict[str, Any]]:
         """All records with these values. What the server's query lets through besides is left out.
@@ -97,23 +105,23 @@ class Lookup:
         pages = 0
         async for step in self._listing.walk(parameters):
             pages += 1
-            found += [element for element in step.page.elements if self._is_meant(element, values, step.page.url)]
+            found += [element for element in step.page.elements if self._is_meant(element, values, step.page.ask)]
             if pages == _MOST_PAGES and not step.is_last:
                 raise ConfigurationError(
-                    f"{self._client.where('GET', step.page.url)}: write.find selects more than {_MOST_PAGES} pages."
+                    f"{self._where(step.page.ask)}: write.find selects more than {_MOST_PAGES} pages."
                     " The server does not know its parameter; check the name.",
                     reason="FindSelectsAll",
                 )
         return found
 
-    def _is_meant(self, element: Any, values: Values, url: str) -> bool:
+    def _is_meant(self, element: Any, values: Values, ask: Ask) -> bool:
         if not isinstance(element, dict):
             return False
         for field in self._fields():
             value = take(element, field)
             if value is MISSING:
                 raise ConfigurationError(
-                    f"{self._client.where('GET', url)}: the records have no field {field}, so Ponte cannot tell whether"
+                    f"{self._where(ask)}: the records have no field {field}, so Ponte cannot tell whether"
                     " the server selected the right one. Name a field in write.find that the answer holds.",
                     reason="FindCannotBeChecked",
                 )
@@ -121,26 +129,35 @@ class Lookup:
                 return False
         return True
 
+    def _where(self, ask: Ask) -> str:
+        return self._client.where(ask.method, ask.url)
+
     def _fields(self) -> set[str]:
         return {parameter.field for parameter in self._find.parameters} if self._find else set()
 
-    def _record(self, url: str, answer: Response) -> dict[str, Any]:
-        where = self._client.where("GET", url)
+    def _record(self, where: str, answer: Response) -> dict[str, Any] | None:
+        assert self._get is not None  # noqa: S101 - `get` asked
         if answer.status == 403:
             raise CredentialsRefused(f"{where}: HTTP 403. The login may not read this record.")
         if not 200 <= answer.status < 300:
             words = self._client.mask(words_of(body_of(answer)))
             raise ConfigurationError(
-                f"{where}: HTTP {answer.status} {words}. Check write.get.", reason="RequestRefused"
+                f"{where}: {self._client.mask(answer.shown)} {words}. Check write.get.", reason="RequestRefused"
             )
+        if answer.flaw:
+            raise TransientError(f"{where}: {answer.flaw}.", reason="UnreadableAnswer")
         if is_html(answer):
             raise TransientError(f"{where}: a page of HTML came instead of JSON.", reason="UnreadableAnswer")
         try:
-            record = decode(answer.body)
+            record = decoded(answer)
         except JsonError as error:
             raise TransientError(
                 f"{where}: the answer is not JSON ({error.reason}).", reason="UnreadableAnswer"
             ) from error
+        if self._get.record_path is not None:
+            record = take(record, self._get.record_path)
+            if record is MISSING or record is None:
+                return None
         if isinstance(record, list) and len(record) == 1:
             record = record[0]
         if not isinstance(record, dict):

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 
-from ponte.connectors.rest.pages import Page, PageReader, PageRefusedError, Parameters
+from ponte.connectors.rest.pages import Ask, Page, PageReader, PageRefusedError, Parameters
 from ponte.connectors.rest.paging import Progress, Step
 from ponte.errors import TransientError
 from ponte_api.sync_source import OffsetPagination, PagePagination
@@ -40,10 +40,10 @@ class NumberedPaging:
         self._largest = 0  # records on the largest page: servers cap what they are asked for
         self._tasks: deque[tuple[int, asyncio.Task[Page | None]]] = deque()
 
-    def url(self, number: int | None = None) -> str:
-        """The address of a page; of the first one by default."""
+    def ask(self, number: int | None = None) -> Ask:
+        """What asks for a page; for the first one by default."""
         at = str(self._first if number is None else number)
-        return self._reader.url([*self._parameters, *self._sizes, (self._name, at)])
+        return self._reader.ask([*self._parameters, *self._sizes, (self._name, at)])
 
     async def walk(self, resume: str | None) -> AsyncIterator[Step]:
         """The pages in order; see `listing.Listing.walk`."""
@@ -55,7 +55,7 @@ class NumberedPaging:
                 page = await self._next(number, ahead)
                 if page is None:
                     await self._confirm_end(number)
-                    yield Step(Page(self.url(number), [], None, {}, None), str(number), is_last=progress.has_announced)
+                    yield Step(Page(self.ask(number), [], None, {}, None), str(number), is_last=progress.has_announced)
                     return
                 progress.add(page)
                 progress.refuse_endless(self._reader)
@@ -84,7 +84,7 @@ class NumberedPaging:
     async def _read(self, number: int) -> Page | None:
         """A page, or None where the server says 404 behind the first one."""
         try:
-            return await self._reader.read(self.url(number))
+            return await self._reader.read(self.ask(number))
         except PageRefusedError as error:
             if error.status == 404 and number != self._first:
                 return None
@@ -95,7 +95,7 @@ class NumberedPaging:
         before = max(self._first, number - (self._largest or 1 if self._is_offset else 1))
         if await self._read(before) is None:
             raise TransientError(
-                f"{self._reader.client.where('GET', self.url(number))}: HTTP 404, and the page before is gone too."
+                f"{self._reader.where(self.ask(number))}: HTTP 404, and the page before is gone too."
                 " The list cannot be read to its end now.",
                 reason="PageGone",
             )

@@ -57,17 +57,17 @@ class Judge:
                 f"HTTP {answer.status}: the server redirects a write, which Ponte does not follow; correct the path"
             )
             return Outcome("rejected", known_id, reason="Redirected", message=message)
-        return self.refuse(answer.status, body_of(answer), known_id)
+        return self.refuse(answer.status, body_of(answer), known_id, answer.shown)
 
-    def refuse(self, status: int, body: Any, known_id: str | None) -> Outcome:
-        """A record that the server refused, with its reason and words."""
+    def refuse(self, status: int, body: Any, known_id: str | None, shown: str = "") -> Outcome:
+        """A record that the server refused, with its reason and words; `shown` is the answer in messages."""
         words = self.mask(words_of(body))
         return Outcome(
             "rejected",
             known_id,
             field=field_of(body, self.fields),
             reason=_REASONS.get(status, "RefusedByTarget"),
-            message=f"HTTP {status}{f': {words}' if words else ''}",
+            message=f"{self.mask(shown) or f'HTTP {status}'}{f': {words}' if words else ''}",
         )
 
     def refuse_job(self, body: Any, known_id: str | None) -> Outcome:
@@ -81,6 +81,8 @@ class Judge:
         return Outcome("unknown", reason=reason, message=self.mask(message))
 
     def _judge_success(self, answer: Response, known_id: str | None) -> Outcome:
+        if answer.flaw:
+            return self.doubt("UnreadableAnswer", f"HTTP {answer.status}, but {answer.flaw}")
         if answer.body and is_html(answer):
             return self.doubt("UnreadableAnswer", f"HTTP {answer.status} with a page of HTML instead of JSON")
         body = body_of(answer) if answer.body else MISSING

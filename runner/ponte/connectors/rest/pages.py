@@ -8,10 +8,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ponte.connectors.http.client import Client
-from ponte.connectors.http.port import Response
+from ponte.connectors.http.port import Request, Response
 from ponte.connectors.http.retrying import backoff
-from ponte.connectors.records import JsonError, decode
-from ponte.connectors.rest.answers import MISSING, body_of, has_errors, is_html, take, words_of
+from ponte.connectors.records import JsonError
+from ponte.connectors.rest.answers import MISSING, body_of, decoded, has_errors, is_html, take, words_of
+from ponte.connectors.rest.body_templates import Given, UnfitValueError
+from ponte.connectors.rest.templates import Endpoint
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
 from ponte_api.sync_source import ListRequest
 
@@ -20,18 +22,27 @@ _READINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """What asks for one page: two that are equal ask for the same."""
+
+    method: str
+    url: str
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page as the server gave it.
 
     Attributes:
-        url: where it was read.
+        ask: how it was asked for.
         elements: elements of the list, objects if all is well.
         body: the whole decoded answer.
         headers: of the answer.
         announced: how many records there are, where the answer says so.
     """
 
-    url: str
+    ask: Ask
     elements: list[Any]
     body: Any
     headers: dict[str, str]
@@ -57,25 +68,52 @@ class PageReader:
 
     Args:
         client: of the system.
-        path: of the list, below the base URL.
+        endpoint: of the list.
         request: how it is listed.
     """
 
-    def __init__(self, client: Client, path: str, request: ListRequest) -> None:
+    def __init__(self, client: Client, endpoint: Endpoint, request: ListRequest) -> None:
         self.client = client
-        self._address = client.ground.base_url + path
+        self._endpoint = endpoint
+        self._address = client.ground.base_url + endpoint.path
         self._records = request.records
+        self._element = request.element
         self._total = request.total
         self._fixed = [(parameter.name, parameter.value) for parameter in request.parameters]
 
-    def url(self, parameters: Parameters) -> str:
-        """The list's address; later parameters take the place of earlier ones of the same name."""
-        pairs = list(dict([*self._fixed, *parameters]).items())
-        if not pairs:
-            return self._address
-        return f"{self._address}{'&' if '?' in self._address else '?'}{urlencode(pairs, quote_via=quote)}"
+    def ask(self, parameters: Parameters) -> Ask:
+        """What asks for a page; later parameters take the place of earlier ones of the same name.
 
-    async def read(self, url: str) -> Page:
+        Raises:
+            ConfigurationError: the list is a call, and its body has no place for a parameter.
+        """
+        pairs = dict([*self._fixed, *parameters])
+        body = self._endpoint.body
+        if body is None:
+            return Ask("GET", self._with_query(pairs))
+        try:
+            request = self._endpoint.request(self._address, Given(parameters=pairs), {})
+        except UnfitValueError as error:
+            raise ConfigurationError(
+                f"{self.where(Ask('POST', self._address))}: the call for list: {error}."
+            ) from error
+        placed = set(body.parameters)
+        if lost := [name for name in pairs if name not in placed]:
+            raise ConfigurationError(
+                f"{self.where(Ask('POST', self._address))}: the call for list has no place for the parameter {lost[0]}"
+                f" of pagination, find, cursor or list; put {{$parameter: {lost[0]}}} into its body."
+            )
+        return Ask(self._endpoint.method, request.url, request.body)
+
+    def follow(self, page: Ask, link: str) -> Ask:
+        """What a link to the next page asks for."""
+        return Ask("GET", self.client.follow(page.url, link, "the next page's link"))
+
+    def where(self, ask: Ask) -> str:
+        """A request in messages."""
+        return self.client.where(ask.method, ask.url)
+
+    async def read(self, ask: Ask) -> Page:
         """One page. An answer that is no JSON (a maintenance page, a cut body) is asked for again.
 
         Raises:
@@ -85,34 +123,50 @@ class PageReader:
         """
         for reading in range(1, _READINGS):
             try:
-                return self._take(url, await self.client.get(url))
+                return self._take(ask, await self._fetch(ask))
             except _UnreadableError:
                 await self.client.clock.sleep(backoff(reading))
-        answer = await self.client.get(url)
+        answer = await self._fetch(ask)
         try:
-            return self._take(url, answer)
+            return self._take(ask, answer)
         except _UnreadableError as error:
             why = self.client.mask(str(error))
-            message = f"{self._where(url)}: HTTP {answer.status}, but {why}. It is tried again later."
+            message = f"{self.where(ask)}: HTTP {answer.status}, but {why}. It is tried again later."
             raise TransientError(message, reason="UnreadableAnswer") from error
 
-    def _take(self, url: str, answer: Response) -> Page:
+    def _with_query(self, pairs: dict[str, str]) -> str:
+        if not pairs:
+            return self._address
+        query = urlencode(list(pairs.items()), quote_via=quote)
+        return f"{self._address}{'&' if '?' in self._address else '?'}{query}"
+
+    async def _fetch(self, ask: Ask) -> Response:
+        if ask.body is None:
+            accept = {"Accept": self._endpoint.media}
+            return await self.client.fetch(Request("GET", ask.url, accept, reading=self._endpoint.reading))
+        headers = {"Content-Type": self._endpoint.media, "Accept": self._endpoint.media}
+        request = Request(ask.method, ask.url, headers, ask.body, self._endpoint.reading)
+        return await self.client.send(request, is_repeatable=True)
+
+    def _take(self, ask: Ask, answer: Response) -> Page:
         if answer.status == 204:
-            return Page(url, [], None, dict(answer.headers), None)
+            return Page(ask, [], None, dict(answer.headers), None)
         if not 200 <= answer.status < 300:
-            raise PageRefusedError(answer.status, self._refusal(url, answer))
+            raise PageRefusedError(answer.status, self._refusal(ask, answer))
+        if answer.flaw:
+            raise _UnreadableError(answer.flaw)
         if is_html(answer):
             raise _UnreadableError("a page of HTML came instead of JSON")
         try:
-            body = decode(answer.body)
+            body = decoded(answer)
         except JsonError as error:
             raise _UnreadableError(f"the answer is not JSON ({error.reason}: {error.message})") from error
-        return Page(url, self._elements(url, body), body, dict(answer.headers), self._announced(body))
+        return Page(ask, self._elements(ask, body), body, dict(answer.headers), self._announced(body))
 
-    def _elements(self, url: str, body: Any) -> list[Any]:
+    def _elements(self, ask: Ask, body: Any) -> list[Any]:
         found = take(body, self._records) if self._records else body
         if isinstance(found, list):
-            return found
+            return found if self._element is None else [_inner(item, self._element) for item in found]
         if found is None and self._records:
             return []
         if has_errors(body):
@@ -120,7 +174,7 @@ class PageReader:
         holds = f"an object with {', '.join(list(body)[:8])}" if isinstance(body, dict) else f"a {type(body).__name__}"
         wanted = f"no list at {self._records}" if self._records else "no list"
         raise ConfigurationError(
-            f"{self._where(url)}: the answer has {wanted}; it is {self.client.mask(holds)}."
+            f"{self.where(ask)}: the answer has {wanted}; it is {self.client.mask(holds)}."
             " Set list.records to the path of the list.",
             reason="RecordsNotFound",
         )
@@ -132,15 +186,18 @@ class PageReader:
             int(text) if not isinstance(found, bool) and text.isascii() and text.isdigit() and len(text) < 16 else None
         )
 
-    def _refusal(self, url: str, answer: Response) -> PonteError:
+    def _refusal(self, ask: Ask, answer: Response) -> PonteError:
         words = self.client.mask(words_of(body_of(answer)))
-        message = f"{self._where(url)}: HTTP {answer.status}{f': {words}' if words else ''}."
+        message = f"{self.where(ask)}: {self.client.mask(answer.shown)}{f': {words}' if words else ''}."
         if answer.status == 403:
             return CredentialsRefused(f"{message} The login may not read this list.")
         return ConfigurationError(f"{message} Check path, list and pagination of the object.", reason="RequestRefused")
 
-    def _where(self, url: str) -> str:
-        return self.client.where("GET", url)
+
+def _inner(item: Any, path: str) -> Any:
+    """The record within an element; what has none stays a stray element, so that it is seen."""
+    found = take(item, path)
+    return None if found is MISSING else found
 
 
 class _UnreadableError(Exception):

@@ -66,7 +66,7 @@ class Progress:
         """Raises ConfigurationError (PageRepeats) when the pages go round in circles."""
         if self._previous is not None and (self.repeats >= _MOST_REPEATS or self.empties > _MOST_EMPTY_LINKS):
             raise ConfigurationError(
-                f"{reader.client.where('GET', self._previous.url)}: each page holds the same records as the one before."
+                f"{reader.where(self._previous.ask)}: each page holds the same records as the one before."
                 " The server does not know the parameter of `pagination`; check its name.",
                 reason="PageRepeats",
             )
@@ -87,7 +87,7 @@ class Progress:
 async def walk_single(reader: PageReader, parameters: Parameters) -> AsyncIterator[Step]:
     """A list that one answer holds whole."""
     try:
-        page = await reader.read(reader.url(parameters))
+        page = await reader.read(reader.ask(parameters))
     except PageRefusedError as error:
         raise error.consequence from error
     yield Step(page, None, is_last=page.announced is None or len(page.elements) >= page.announced)

@@ -8,8 +8,9 @@ from urllib.parse import urljoin
 
 from ponte.connectors.http.client import Client
 from ponte.connectors.http.port import Request, Response
-from ponte.connectors.rest.answers import take_text
+from ponte.connectors.rest.answers import body_of, take_text, words_of
 from ponte.connectors.rest.bodies import AmbiguousError, Bodies
+from ponte.connectors.rest.body_templates import Given, UnfitValueError
 from ponte.connectors.rest.chunk import Chunk, Piece
 from ponte.connectors.rest.conditions import CHANGED, TRIES, Precondition, precondition_of
 from ponte.connectors.rest.lookup import Lookup, Values
@@ -51,7 +52,7 @@ class RecordDelivery:
         self._operation = delivery.operation
         self._endpoint: Endpoint = writing.endpoints[delivery.operation]
         self._admitted = admitted
-        self._bodies = Bodies(delivery, writing, lookup)
+        self._bodies = Bodies(delivery, writing, lookup, self._endpoint.body)
         self._key = delivery.key
         own = [place for place in self._endpoint.places if place != ID or ID in delivery.frame.columns]
         self._texts = column_texts(delivery.frame, list(dict.fromkeys([*delivery.key, *own])))
@@ -61,9 +62,10 @@ class RecordDelivery:
         condition = writing.condition
         self._precondition = precondition_of(client, condition) if condition else None
         is_ours = writing.upserts or (condition is not None and bool(self._endpoint.places))
-        gives_id = delivery.operation == "create" and not is_ours and writing.id_path is not None
+        id_path = self._endpoint.id_path or writing.id_path
+        gives_id = delivery.operation == "create" and not is_ours and id_path is not None
         fields = tuple(delivery.frame.columns)
-        self._judge = Judge(delivery.operation, writing.id_path, gives_id, self._is_repeatable, client.mask, fields)
+        self._judge = Judge(delivery.operation, id_path, gives_id, self._is_repeatable, client.mask, fields)
 
     async def run(self) -> list[Outcome]:
         """What became of each row; raises only where certainly nothing was applied."""
@@ -130,21 +132,22 @@ class RecordDelivery:
 
     async def _request(self, row: int, url: str, values: Values, current: dict[str, Any] | None = None) -> Request:
         """The request that writes a row, over the record as it was read where it was."""
-        headers: dict[str, str] = {}
-        body: bytes | None = None
+        text: str | None = None
         if self._operation != "delete":
             text = await self._bodies.body(row, values, self._key_of(row), current)
             if text is None:
                 raise _Refused(_reject("NotExpressible", _NOT_EXPRESSIBLE))
-            headers["Content-Type"] = "application/json"
-            body = text.encode()
+        headers: dict[str, str] = {}
         if self._writing.idempotency_header is not None and self._idempotency_keys[row]:
             headers[self._writing.idempotency_header] = self._idempotency_keys[row]
-        return Request(self._endpoint.method, url, headers, body)
+        try:
+            return self._endpoint.request(url, Given(self._bodies.fields(row), text, values), headers)
+        except UnfitValueError as error:
+            raise _Refused(_reject("NotExpressible", str(error))) from error
 
     def _judged(self, row: int, request: Request, answer: Response, values: Values) -> Outcome:
         if self._operation not in self._admitted:
-            self._refuse_settings(request, answer.status)
+            self._refuse_settings(request, answer)
         known_id = values.get(ID) if ID in self._endpoint.places else self._ids[row]
         outcome = self._judge.judge(answer, known_id or self._located(request.url, answer))
         if outcome.outcome == "done":
@@ -158,9 +161,10 @@ class RecordDelivery:
             return None
         return self._writing.id_of(self._client.ground.base_url, urljoin(url, location))
 
-    def _refuse_settings(self, request: Request, status: int) -> None:
+    def _refuse_settings(self, request: Request, answer: Response) -> None:
         """Before the first success a refusal may concern all records: the login or the settings, not this record."""
-        where = f"{self._client.where(request.method, request.url)}: HTTP {status}"
+        status = answer.status
+        where = f"{self._client.where(request.method, request.url)}: {self._client.mask(answer.shown)}"
         if status == 403:
             raise CredentialsRefused(f"{where}: the login may not {self._operation} records here.")
         if status == 428:
@@ -168,9 +172,12 @@ class RecordDelivery:
                 f"{where}: the server takes only writes with a condition. Set write.condition: {{etag: {{}}}}.",
                 reason="RequestRefused",
             )
-        if status in {405, 415} or (status in {404, 410} and not self._endpoint.places):
+        if status in {405, 415} or (status in {404, 410} and not self._endpoint.places and not answer.note):
+            words = self._client.mask(words_of(body_of(answer)))
             raise ConfigurationError(
-                f"{where}: check write.{self._operation} and write.upsert.", reason="RequestRefused"
+                f"{where}{f' ({words})' if words else ''}: check write.{self._operation}, write.upsert and the"
+                " object's calls.",
+                reason="RequestRefused",
             )
 
     async def _values(self, row: int) -> Values:

@@ -10,11 +10,11 @@ from ponte.connectors.http.client import Client
 from ponte.connectors.http.opening import Opening
 from ponte.connectors.records import frame_records
 from ponte.connectors.registry import References
+from ponte.connectors.rest.calls import find_endpoint, list_endpoint
 from ponte.connectors.rest.listing import Listing
 from ponte.connectors.rest.lookup import Lookup
 from ponte.connectors.rest.source import RestSource
 from ponte.connectors.rest.target import RestTarget
-from ponte.connectors.rest.templates import checked_path, parse_endpoint
 from ponte.connectors.rest.writing import plan_writing
 from ponte.engine.ports import Clock, Probe, SchemaField
 from ponte.errors import ConfigurationError, PonteError
@@ -46,6 +46,7 @@ class RestSystem:
     def __init__(self, client: Client, spec: SyncSourceSpec) -> None:
         self._client = client
         self._spec = spec
+        self._errors = spec.rest.errors if spec.rest else None
 
     def source(self, object_name: str) -> RestSource:
         """See `System`."""
@@ -53,7 +54,10 @@ class RestSystem:
         listing = self._listing(spec)
         source = RestSource(self._client, spec, listing, self._lookup(spec, listing))
         if not source.capabilities.reads:
-            raise ConfigurationError(f"{self._where(spec)} cannot be read: set path, or key and write.get.")
+            raise ConfigurationError(
+                f"{self._where(spec)} cannot be read: set path, and a call for list where it has calls,"
+                " or key and a way to get one record."
+            )
         return source
 
     def target(self, object_name: str) -> RestTarget:
@@ -63,7 +67,7 @@ class RestSystem:
         return RestTarget(
             self._client,
             spec,
-            plan_writing(spec, self._where(spec)),
+            plan_writing(spec, self._where(spec), self._errors),
             self._lookup(spec, self._listing(spec)),
             limits.requests_per_second if limits else None,
         )
@@ -102,21 +106,25 @@ class RestSystem:
             raise ConfigurationError(
                 f'SyncSource {label} has no object "{name}" (has: {known}).', reason="UnknownObject"
             )
-        return spec
+        return spec if spec.xml_body is None else _as_text(spec)
 
     def _listing(self, spec: ObjectSpec) -> Listing | None:
-        if spec.path is None:
-            return None
-        pagination = self._spec.rest.pagination if self._spec.rest else None
-        return Listing(self._client, checked_path(spec.path, self._where(spec)), spec.list_, pagination)
+        rest = self._spec.rest
+        endpoint = list_endpoint(spec, self._errors, self._where(spec))
+        return Listing(self._client, endpoint, spec.list_, rest.pagination if rest else None) if endpoint else None
 
     def _lookup(self, spec: ObjectSpec, listing: Listing | None) -> Lookup:
-        write = spec.write
-        get = parse_endpoint(write.get, f"{self._where(spec)}: write.get") if write and write.get else None
-        return Lookup(self._client, get, listing, write.find if write else None)
+        get = find_endpoint(spec, "get", self._errors, self._where(spec))
+        return Lookup(self._client, get, listing, spec.write.find if spec.write else None)
 
     def _where(self, spec: ObjectSpec) -> str:
         return f"SyncSource {self._client.ground.label}, object {spec.name}"
+
+
+def _as_text(spec: ObjectSpec) -> ObjectSpec:
+    """An object of XML, whose values are text whatever they stand for: Mappings cast them, as those of text files."""
+    texts = [field if field.type == "json" else field.model_copy(update={"type": "string"}) for field in spec.fields]
+    return spec.model_copy(update={"fields": texts})
 
 
 def _field_type(column: pl.Series) -> str:

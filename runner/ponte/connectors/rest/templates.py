@@ -1,12 +1,15 @@
-"""Endpoints with places for keys: `PUT /products/{sku}` and the URLs that records make of it."""
+"""Endpoints with places for keys: `PUT /products/{sku}` and the requests that records make of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
+from ponte.connectors.http.port import Request
+from ponte.connectors.rest.body_templates import BodyTemplate, Given
+from ponte.connectors.rest.readings import Reading
 from ponte.errors import ConfigurationError
 
 _PLACE = re.compile(r"\{([^{}]+)\}")
@@ -15,23 +18,50 @@ ID = "id"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A method and a path with places.
+    """One operation: a method, a path with places, and what its body and its answer are where they are not plain.
 
     Attributes:
         method: GET, POST, PUT, PATCH or DELETE.
         path: below the base URL.
-        places: names in braces; `id` is the target's own id unless the natural key has a field of that name.
+        places: names in braces and of the body's keys; `id` is the target's own id unless the natural key has a field
+            of that name.
+        body: what is sent; without it the record itself.
+        reading: reads the answer before anything is decided.
+        seal: what is done to the text of a body at last.
+        id_path: where the answer holds the target's own id, where this operation differs.
+        record_path: where it holds the record.
+        media: type of the bodies, in both directions.
     """
 
     method: str
     path: str
     places: tuple[str, ...]
+    body: BodyTemplate | None = None
+    reading: Reading | None = None
+    seal: Callable[[str], str] | None = None
+    id_path: str | None = None
+    record_path: str | None = None
+    media: str = "application/json"
 
     def url(self, base_url: str, values: Mapping[str, str]) -> str | None:
         """The address of one record; None where a value cannot stand in a path (empty, `.` or `..`)."""
-        if any(values[place] in {"", ".", ".."} for place in self.places):
+        if any(values[place] in {"", ".", ".."} for place in _PLACE.findall(self.path)):
             return None
         return base_url + _PLACE.sub(lambda found: quote(values[found[1]], safe=""), self.path)
+
+    def request(self, url: str, given: Given, headers: Mapping[str, str]) -> Request:
+        """The request for one record or page.
+
+        Raises:
+            UnfitValueError: a value is not what the body sends it as.
+            ConfigurationError: the body places what is not delivered.
+        """
+        text = given.record if self.body is None else self.body.text(given)
+        if text is None:
+            return Request(self.method, url, {"Accept": self.media, **headers}, None, self.reading)
+        sealed = text if self.seal is None else self.seal(text)
+        typed = {"Content-Type": self.media, "Accept": self.media, **headers}
+        return Request(self.method, url, typed, sealed.encode(), self.reading)
 
     def id_in(self, base_url: str, location: str) -> str | None:
         """The target's own id in the address of a record, where this endpoint has a place for nothing else."""

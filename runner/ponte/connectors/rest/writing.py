@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ponte.connectors.rest.calls import find_endpoint
 from ponte.connectors.rest.templates import ID, Endpoint, parse_endpoint
 from ponte.engine.ports import Operation, TargetCapabilities
 from ponte.errors import ConfigurationError
+from ponte_api.calls import ErrorReading
 from ponte_api.common import duration_seconds
 from ponte_api.rest_writes import WriteCondition
 from ponte_api.sync_source import Bulk, ObjectSpec, Write
@@ -94,25 +96,30 @@ class Writing:
         )
 
 
-def plan_writing(spec: ObjectSpec, where: str) -> Writing:
+def plan_writing(spec: ObjectSpec, where: str, errors: ErrorReading | None = None) -> Writing:
     """The ways to write an object.
+
+    Args:
+        spec: the object.
+        where: it, for messages.
+        errors: what counts as an error in all answers of the system.
 
     Raises:
         ConfigurationError: there is none, or an endpoint is malformed.
     """
-    write = spec.write
+    write = spec.write or (Write() if spec.calls else None)
     if write is None:
         raise ConfigurationError(f"{where} cannot be written: it has no `write`.", reason="NotWritable")
-    upsert = _parse(write.upsert, f"{where}: write.upsert")
+    upsert = find_endpoint(spec, "upsert", errors, where)
     chosen: dict[Operation, Endpoint | None] = {
-        "create": _parse(write.create, f"{where}: write.create") if upsert is None else upsert,
-        "update": _parse(write.update, f"{where}: write.update") or upsert,
-        "delete": _parse(write.delete, f"{where}: write.delete"),
+        "create": find_endpoint(spec, "create", errors, where) if upsert is None else upsert,
+        "update": find_endpoint(spec, "update", errors, where) or upsert,
+        "delete": find_endpoint(spec, "delete", errors, where),
     }
     bulk_endpoint = _parse(write.bulk.request, f"{where}: write.bulk.request") if write.bulk else None
     writing = Writing(
         endpoints={operation: endpoint for operation, endpoint in chosen.items() if endpoint is not None},
-        get=_parse(write.get, f"{where}: write.get"),
+        get=find_endpoint(spec, "get", errors, where),
         bulk=write.bulk,
         bulk_endpoint=bulk_endpoint,
         bulk_operations=_bulk_operations(write, bulk_endpoint),
@@ -124,7 +131,7 @@ def plan_writing(spec: ObjectSpec, where: str) -> Writing:
         settle_s=_settle_s(write),
         condition=write.condition,
     )
-    _check(writing, where)
+    _check(spec, writing, where)
     if write.condition is not None:
         _check_condition(writing, write.condition, where)
     return writing
@@ -140,9 +147,14 @@ def _settle_s(write: Write) -> float:
     return duration_seconds(_DEFAULT_SETTLE) if write.find else 0.0
 
 
-def _check(writing: Writing, where: str) -> None:
+def _check(spec: ObjectSpec, writing: Writing, where: str) -> None:
+    if spec.xml_body is not None and writing.bulk is not None:
+        raise ConfigurationError(f"{where}: write.bulk is JSON; take it out, or xmlBody.")
     if not writing.operations:
-        raise ConfigurationError(f"{where} cannot be written: set write.create, update, upsert, delete or bulk.")
+        raise ConfigurationError(
+            f"{where} cannot be written: set create, update, upsert or delete of write or calls, or write.bulk.",
+            reason="NotWritable",
+        )
     create = writing.endpoints.get("create")
     if create is not None and ID in create.places and not (writing.upserts or writing.condition):
         raise ConfigurationError(f"{where}: write.create cannot name {{id}}: a new record has none yet.")
@@ -162,6 +174,12 @@ def _check_condition(writing: Writing, condition: WriteCondition, where: str) ->
     if version and "delete" in writing.endpoints and not (version.parameter or version.header):
         raise ConfigurationError(
             f"{where}: write.delete has no body for the version: set write.condition.version.parameter or header."
+        )
+    is_plain = all(endpoint.body is None and endpoint.seal is None for endpoint in writing.endpoints.values())
+    if version and not is_plain and not (version.parameter or version.header):
+        raise ConfigurationError(
+            f"{where}: the version has a place only in the body of a plain JSON request: set"
+            " write.condition.version.parameter or header, for calls and xmlBody."
         )
 
 
