@@ -97,6 +97,11 @@ class Relation:
     columns: tuple[Column, ...]
     unique_keys: tuple[frozenset[str], ...] = ()
 
+    @property
+    def name(self) -> str:
+        """As the SyncSource calls it."""
+        return self.label.rpartition(": ")[2]
+
     def column(self, name: str) -> Column:
         """The column of that name. Raises ConfigurationError with the nearest name where there is none."""
         for column in self.columns:

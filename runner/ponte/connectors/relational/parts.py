@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from ponte.connectors.relational.catalogue import Column, Relation
-from ponte.connectors.relational.client import Session, Stage
+from ponte.connectors.relational.client import Session
+from ponte.connectors.relational.dialect import Dialect, Merge, Span, Stage, matches
 from ponte.connectors.relational.encoding import encode
-from ponte.connectors.relational.reading import key_rows, match_keys
-from ponte.connectors.relational.statements import Merge, rows_between
+from ponte.connectors.relational.reading import key_rows
+from ponte.connectors.relational.statements import SelectByKey
 from ponte.connectors.relational.values import join_faults
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import Part
@@ -46,13 +47,8 @@ class PartTable:
         keys = records.select(pl.col(pair.record).alias(pair.part) for pair in self.part.on)
         fields = self.relation.columns
         order = [self.relation.column(name) for name in self.part.order or self.part.key]
-        dialect = session.dialect
-        selected = ", ".join(f"{dialect.read(c, 't')} AS {dialect.quote(c.name)}" for c in fields)
-        ordered = ", ".join(["k.row_number", *(dialect.comparable(c, "t") for c in order)])
-        statement = (
-            f"SELECT CAST(k.row_number AS integer) AS row_number, {selected} FROM {self.relation.sql} AS t"
-            f" JOIN {dialect.key_rows(1, self.ties)} AS k ON {match_keys(dialect, self.ties)} ORDER BY {ordered}"
-        )
+        ordered = tuple(session.dialect.comparable(c, "t") for c in order)
+        statement = SelectByKey(self.relation, self.ties, fields, ordered).text(session.dialect)
         found = list(session.stream(statement, [key_rows(keys, self.ties)], (_NUMBER, *fields), _ALL_ROWS))
         frame = found[0].frame if found else _empty((_NUMBER, *fields))
         faults = found[0].faults if found else None
@@ -94,24 +90,24 @@ class PartTable:
         staged = whole.select(pl.col("row_number").cast(pl.Int32)).hstack(encoded)
         return staged, _of_records(faulty, staged, self.part.name)
 
-    def write(self, session: Session, header: Merge, staged: Stage, first: int, end: int) -> None:
-        """Brings the parts of the records numbered first to end - 1 into line with those that are staged."""
-        session.execute(self.delete(header, staged, first, end))
-        session.execute(Merge(session.dialect, self.relation, staged, self.key).insert(first, end))
+    def write(self, dialect: Dialect, header: Merge, staged: Stage, span: Span) -> tuple[str, ...]:
+        """Statements that bring the parts of staged records into line with those that are staged."""
+        merge = Merge(self.relation, staged, self.key)
+        kept = f"SELECT 1 FROM {staged.sql} s WHERE {span.condition} AND {matches(dialect, merge, 't')}"
+        gone = f"EXISTS ({self._of_records(dialect, header, span)}) AND NOT EXISTS ({kept})"
+        return (dialect.delete(self.relation, gone), *dialect.upsert(merge, span))
 
-    def delete(self, header: Merge, staged: Stage | None, first: int, end: int) -> str:
-        """Deletes the parts of the staged records, but for those that are staged themselves."""
-        quote = header.dialect.quote
+    def delete(self, dialect: Dialect, header: Merge, span: Span) -> str:
+        """Deletes the parts of the staged records."""
+        return dialect.delete(self.relation, f"EXISTS ({self._of_records(dialect, header, span)})")
+
+    def _of_records(self, dialect: Dialect, header: Merge, span: Span) -> str:
+        quote = dialect.quote
         tied = " AND ".join(f"t.{quote(pair.part)} = h.{quote(pair.record)}" for pair in self.part.on)
-        of_records = (
-            f"SELECT 1 FROM {header.stage.sql} AS s JOIN {header.table.sql} AS h ON {header.matches('h')}"
-            f" WHERE {rows_between(first, end)} AND {tied}"
+        return (
+            f"SELECT 1 FROM {header.stage.sql} s JOIN {header.table.sql} h ON {matches(dialect, header, 'h')}"
+            f" WHERE {span.condition} AND {tied}"
         )
-        kept = ""
-        if staged is not None:
-            same = Merge(header.dialect, self.relation, staged, self.key).matches("t")
-            kept = f" AND NOT EXISTS (SELECT 1 FROM {staged.sql} AS s WHERE {rows_between(first, end)} AND {same})"
-        return f"DELETE FROM {self.relation.sql} AS t WHERE EXISTS ({of_records}){kept}"
 
 
 def read_parts(

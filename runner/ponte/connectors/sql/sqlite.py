@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ import polars as pl
 import polars.selectors as cs
 
 from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.relational.client import Dialect, RefusedError, Rows, Stage
+from ponte.connectors.relational.client import RefusedError, Rows
+from ponte.connectors.relational.dialect import Dialect, OnConflict, Stage, Standard
 from ponte.connectors.relational.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError, TransientError
 
@@ -36,14 +38,10 @@ _ISO = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 _ZONED = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
 
 
-class SqliteDialect:
+class SqliteDialect(Standard, OnConflict):
     """How SQLite writes things."""
 
     name = "sqlite"
-
-    def quote(self, identifier: str) -> str:
-        """The identifier, quoted."""
-        return '"' + identifier.replace('"', '""') + '"'
 
     def read(self, column: Column, of: str) -> str:
         """The value as it is stored."""
@@ -76,6 +74,10 @@ class SqliteDialect:
         """The staged value."""
         return f"{of}.{self.quote(column.name)}"
 
+    def unique_index(self, table: Relation, columns: Sequence[str]) -> str:
+        """The table goes without its schema, which SQLite does not take there."""
+        return super().unique_index(replace(table, sql=table.sql.removeprefix("main.")), columns)
+
 
 class SqliteSession:
     """One connection to a SQLite file."""
@@ -84,7 +86,7 @@ class SqliteSession:
 
     def __init__(self, path: Path, label: str) -> None:
         self._label = label
-        self._staged: dict[tuple[Column, ...], Stage] = {}
+        self._staged: dict[tuple[str, tuple[Column, ...]], Stage] = {}
         if not path.is_file():
             raise ConfigurationError(f"{label}: there is no file {path}.", reason="DatabaseMissing")
         with self._translated():
@@ -148,9 +150,9 @@ class SqliteSession:
             )
         return value
 
-    def stage(self, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
+    def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
         """Fills a temporary table, which has the affinity of the target's columns."""
-        stage = self._staged.get(tuple(columns)) or self._create_stage(tuple(columns))
+        stage = self._staged.get((name, tuple(columns))) or self._create_stage(name, tuple(columns))
         marks = ", ".join("?" * frame.width)
         with self._translated():
             self._connection.execute(f"DELETE FROM {stage.sql}")
@@ -161,11 +163,11 @@ class SqliteSession:
         """Closes the connection."""
         self._connection.close()
 
-    def _create_stage(self, columns: tuple[Column, ...]) -> Stage:
+    def _create_stage(self, name: str, columns: tuple[Column, ...]) -> Stage:
         stage = Stage(f"temp.{self.dialect.quote(f'ponte_stage_{len(self._staged)}')}", columns)
         fields = "".join(f", {self.dialect.quote(c.name)} {_affinity(c)}" for c in columns)
         self.execute(f"CREATE TEMPORARY TABLE {stage.sql.removeprefix('temp.')} (row_number INTEGER{fields})")
-        self._staged[columns] = stage
+        self._staged[name, columns] = stage
         return stage
 
     def _table_relation(self, name: str) -> Relation:
