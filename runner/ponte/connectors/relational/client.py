@@ -80,7 +80,7 @@ class Session(Protocol):
         ...
 
     def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
-        """Carries a frame (row_number and the columns, as `encode` gives them) to the database.
+        """Carries a frame (ponte_row and the columns, as `encode` gives them) to the database.
 
         What was staged under another name in this transaction stays.
         """

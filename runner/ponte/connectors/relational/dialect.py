@@ -14,7 +14,7 @@ from ponte.connectors.relational.catalogue import Column, Relation
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A temporary table that carries a chunk to the database: `row_number` and some columns of a table.
+    """A temporary table that carries a chunk to the database: `ponte_row` and some columns of a table.
 
     Attributes:
         sql: its quoted name.
@@ -60,7 +60,7 @@ class Span:
     @property
     def condition(self) -> str:
         """The condition on staged rows `s`."""
-        return f"s.row_number >= {self.first} AND s.row_number < {self.end}"
+        return f"s.ponte_row >= {self.first} AND s.ponte_row < {self.end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Dialect(Protocol):
         ...
 
     def row_number(self, of: str) -> str:
-        """The expression that reads `row_number` of key rows or of a stage, as an integer of 32 bits."""
+        """The expression that reads `ponte_row` of key rows or of a stage, as an integer of 32 bits."""
         ...
 
     def comparable(self, column: Column, of: str) -> str:
@@ -129,7 +129,7 @@ class Dialect(Protocol):
         ...
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
-        """A relation of rows out of a bound JSON array of [row, key ...]: row_number, k0, k1 ..."""
+        """A relation of rows out of a bound JSON array of [row, key ...]: ponte_row, k0, k1 ..."""
         ...
 
     def staged(self, column: Column, of: str) -> str:
@@ -169,7 +169,7 @@ class Standard:
 
     def row_number(self, of: str) -> str:
         """The number, cast."""
-        return f"CAST({of}.row_number AS integer)"
+        return f"CAST({of}.ponte_row AS integer)"
 
     def same(self, column: Column, left: str, right: str) -> str:  # noqa: ARG002 - some compare by the column's type
         """Equal."""

@@ -16,7 +16,7 @@ from ponte.connectors.relational.values import join_faults
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import Part
 
-_NUMBER = Column("row_number", "integer", "integer", bits=32)
+_NUMBER = Column("ponte_row", "integer", "integer", bits=32)
 _ALL_ROWS = 2**31 - 1
 
 
@@ -69,7 +69,7 @@ class PartTable:
         return joined.zip_with(joined.is_not_null(), empty).alias(self.part.name)
 
     def explode(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-        """The parts of records as rows with `row_number` of their record, and faults of the records.
+        """The parts of records as rows with `ponte_row` of their record, and faults of the records.
 
         Raises:
             ConfigurationError: fields of the parts that the table does not have, or ties that are not delivered.
@@ -80,14 +80,14 @@ class PartTable:
                 f"{self.relation.label}: the record's {missing[0]!r} ties its {self.part.name} to it: map it."
             )
         ties = [pl.col(pair.record).alias(pair.part) for pair in self.part.on]
-        numbered = frame.select(pl.col(self.part.name).alias(""), *ties).with_row_index("row_number")
+        numbered = frame.select(pl.col(self.part.name).alias(""), *ties).with_row_index("ponte_row")
         rows = numbered.explode("").filter(pl.col("").is_not_null())
         values = rows.get_column("").struct.unnest()
         values = values.drop([name for name in values.columns if name in rows.columns])
         whole = rows.drop("").hstack(values)
         columns = self.relation.select(whole.columns[1:])
         encoded, faulty = encode(whole, columns)
-        staged = whole.select(pl.col("row_number").cast(pl.Int32)).hstack(encoded)
+        staged = whole.select(pl.col("ponte_row").cast(pl.Int32)).hstack(encoded)
         return staged, _of_records(faulty, staged, self.part.name)
 
     def write(self, dialect: Dialect, header: Merge, staged: Stage, span: Span) -> tuple[str, ...]:

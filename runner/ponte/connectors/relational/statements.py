@@ -52,8 +52,8 @@ class SelectByKey:
 
     def text(self, dialect: Dialect) -> str:
         """The statement; the JSON array is its only parameter."""
-        selected = ", ".join([f"{dialect.row_number('k')} AS row_number", *fields(dialect, self.columns)])
-        order = ", ".join(["k.row_number", *self.order])
+        selected = ", ".join([f"{dialect.row_number('k')} AS ponte_row", *fields(dialect, self.columns)])
+        order = ", ".join(["k.ponte_row", *self.order])
         keys = join_keys(dialect, self.key)
         return f"SELECT {selected} FROM {self.relation.sql} t{keys} ORDER BY {order}"
 
@@ -78,4 +78,4 @@ def delete_keys(dialect: Dialect, merge: Merge, span: Span) -> str:
 def missing_keys(dialect: Dialect, merge: Merge) -> str:
     """The row numbers of staged keys that the table does not have."""
     found = f"SELECT 1 FROM {merge.table.sql} t WHERE {matches(dialect, merge, 't')}"
-    return f"SELECT {dialect.row_number('s')} AS row_number FROM {merge.stage.sql} s WHERE NOT EXISTS ({found})"
+    return f"SELECT {dialect.row_number('s')} AS ponte_row FROM {merge.stage.sql} s WHERE NOT EXISTS ({found})"

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 CHUNK = 25_000
 TIMEOUT_S = 120.0
-_NUMBER = Column("row_number", "integer", "integer", bits=32)
+_NUMBER = Column("ponte_row", "integer", "integer", bits=32)
 
 
 class TableTarget:

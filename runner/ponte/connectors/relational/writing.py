@@ -17,7 +17,7 @@ from ponte.connectors.relational.statements import delete_keys, missing_keys
 from ponte.engine.ports import Delivery
 from ponte.errors import ConfigurationError
 
-_NUMBER = (Column("row_number", "integer", "integer", bits=32),)
+_NUMBER = (Column("ponte_row", "integer", "integer", bits=32),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +136,4 @@ def _stageable(
         exploded.append((table.relation.select(rows.columns[1:]), rows))
     good = answers.open_rows()
     staged = good.to_frame().hstack(encoded[good] if good.len() < encoded.height else encoded)
-    return staged, [(fields, rows.filter(pl.col("row_number").is_in(good.implode()))) for fields, rows in exploded]
+    return staged, [(fields, rows.filter(pl.col("ponte_row").is_in(good.implode()))) for fields, rows in exploded]

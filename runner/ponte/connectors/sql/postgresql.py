@@ -109,7 +109,7 @@ class PostgresqlDialect(Standard, OnConflict):
         """Rows out of a JSON array of arrays of text."""
         keys = "".join(f", {_key(f'e ->> {i + 1}', column)} AS k{i}" for i, column in enumerate(columns))
         source = f"json_array_elements(CAST(current_setting('ponte.p{number}') AS json))"
-        return f"(SELECT CAST(e ->> 0 AS integer) AS row_number{keys} FROM {source} AS e)"
+        return f"(SELECT CAST(e ->> 0 AS integer) AS ponte_row{keys} FROM {source} AS e)"
 
     def staged(self, column: Column, of: str) -> str:
         """The staged value; text becomes the column's type."""
@@ -226,7 +226,7 @@ class PostgresqlSession:
     def _create_stage(self, name: str, columns: tuple[Column, ...]) -> Stage:
         sql = self.dialect.quote(f"ponte_stage_{len(self._staged)}")
         fields = "".join(f", {self.dialect.quote(c.name)} {_stage_type(c)}" for c in columns)
-        self.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {sql} (row_number integer{fields}) ON COMMIT DELETE ROWS")
+        self.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {sql} (ponte_row integer{fields}) ON COMMIT DELETE ROWS")
         stage = Stage(sql, columns)
         self._staged[name, columns] = stage
         return stage

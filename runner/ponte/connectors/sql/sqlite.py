@@ -68,7 +68,7 @@ class SqliteDialect(Standard, OnConflict):
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
         """Rows out of a JSON array of arrays of text."""
         keys = "".join(f", value ->> {i + 1} AS k{i}" for i in range(len(columns)))
-        return f"(SELECT value ->> 0 AS row_number{keys} FROM json_each(?{number}))"
+        return f"(SELECT value ->> 0 AS ponte_row{keys} FROM json_each(?{number}))"
 
     def staged(self, column: Column, of: str) -> str:
         """The staged value."""
@@ -166,7 +166,7 @@ class SqliteSession:
     def _create_stage(self, name: str, columns: tuple[Column, ...]) -> Stage:
         stage = Stage(f"temp.{self.dialect.quote(f'ponte_stage_{len(self._staged)}')}", columns)
         fields = "".join(f", {self.dialect.quote(c.name)} {_affinity(c)}" for c in columns)
-        self.execute(f"CREATE TEMPORARY TABLE {stage.sql.removeprefix('temp.')} (row_number INTEGER{fields})")
+        self.execute(f"CREATE TEMPORARY TABLE {stage.sql.removeprefix('temp.')} (ponte_row INTEGER{fields})")
         self._staged[name, columns] = stage
         return stage
 
