@@ -24,13 +24,14 @@ from uuid import uuid4
 import pytest
 import trustme
 
+SMALL = ("--innodb-log-file-size=16M", "--innodb-use-native-aio=0")  # the kernel's places for it run out
 SETTINGS = (
+    *SMALL,
     "--skip-log-bin",
     "--local-infile=1",
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",
     "--innodb-buffer-pool-size=64M",
-    "--innodb-log-file-size=32M",
     "--performance-schema=OFF",
     "--lock-wait-timeout=20",
 )
@@ -95,24 +96,38 @@ def _free_port() -> int:
 @contextmanager
 def started(*, has_tls: bool = False) -> Iterator[MariadbServer]:
     """A server. Its folder has a short path: that of a socket may have 107 bytes."""
+    folder = Path(mkdtemp(prefix="ponte-my-"))
+    folder.chmod(0o755)
+    try:
+        encryption = _certify(folder) if has_tls else []
+        if os.geteuid() == 0:
+            for path in (folder, *folder.iterdir()):
+                shutil.chown(path, "mysql")
+        _install(folder)
+        with _running(folder, encryption) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _install(folder: Path) -> None:
+    """Makes the server's own tables."""
+    command = ["mariadb-install-db", "--no-defaults", f"--datadir={folder}/data", "--skip-test-db"]
+    options = ["--auth-root-authentication-method=normal", *SMALL, *_account()]
+    done = subprocess.run([*command, *options], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, f"mariadb-install-db failed: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+
+
+@contextmanager
+def _running(folder: Path, encryption: Sequence[str]) -> Iterator[MariadbServer]:
     daemon = _program("mariadbd")
     if daemon is None:
         pytest.skip("needs: mariadb")
-    folder = Path(mkdtemp(prefix="ponte-my-"))
-    folder.chmod(0o755)
-    encryption = _certify(folder) if has_tls else []
-    if os.geteuid() == 0:
-        for path in (folder, *folder.iterdir()):
-            shutil.chown(path, "mysql")
-    data = f"--datadir={folder}/data"
-    install = ["mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal"]
-    subprocess.run([*install, "--skip-test-db", *_account()], check=True, stdout=subprocess.DEVNULL)
     server = MariadbServer(folder, _free_port())
     listening = [f"--socket={server.socket}", "--bind-address=127.0.0.1", f"--port={server.port}"]
+    command = [daemon, "--no-defaults", f"--datadir={folder}/data", *listening, *SETTINGS, *encryption, *_account()]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [daemon, "--no-defaults", data, *listening, *SETTINGS, *encryption, *_account()], stdout=log, stderr=log
-        )
+        process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         _wait(server, process)
         if getpass.getuser() != "root":
@@ -121,7 +136,6 @@ def started(*, has_tls: bool = False) -> Iterator[MariadbServer]:
     finally:
         process.kill()
         process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _certify(folder: Path) -> list[str]:
