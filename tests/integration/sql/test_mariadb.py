@@ -139,12 +139,12 @@ async def test_each_value_arrives_as_it_is_however_it_is_staged(
     url_by_staging: str, execute: Execute, make_system: Make
 ) -> None:
     execute(
-        """CREATE TABLE t (id int PRIMARY KEY, txt text, n decimal(38,10), big bigint unsigned, ok bool, flag bit(1),
-           d date, at datetime(6), ts timestamp(6) NULL, raw blob, doc json, f double, id2 uuid)"""
+        """CREATE TABLE t (id int PRIMARY KEY, txt longtext, n decimal(38,10), big bigint unsigned, ok bool,
+           flag bit(1), d date, at datetime(6), ts timestamp(6) NULL, raw blob, doc json, f double, id2 uuid)"""
     )
     system = make_system(url_by_staging, {"name": "t", "table": "t", "key": ["id"]})
     moment = datetime.fromisoformat("2026-11-23T10:15:00.123456+02:00")
-    odd = ["", "\\N", "NULL", "a\tb\nc\rd\\e\\", "'\"`%s", "漢字 😀\x1a\x08", " x "]
+    odd = ["x" * 70_000, "\\N", "NULL", "a\tb\nc\rd\\e\\", "'\"`%s", "漢字 😀\x1a\x08", " x "]
     frame = pl.DataFrame(
         {
             "id": range(8),

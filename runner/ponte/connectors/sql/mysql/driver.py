@@ -19,10 +19,34 @@ from ponte.connectors.sql.mysql.address import Address
 
 CONNECT_TIMEOUT_S = 10
 _PIECE = 1 << 18
+_NULL, _WIDTHS = 251, {252: 2, 253: 3, 254: 8}  # length-encoded integers of the protocol
 
 
 class _Result(MySQLResult):  # type: ignore[misc]  # the driver has no types
     """An answer of the server; where it asks for a file, it gets what is to be uploaded."""
+
+    def _read_row_from_packet(self, packet: Any) -> tuple[Any, ...]:
+        """A row of texts, of bytes where the column is binary: as the driver does it, in less time."""
+        data = packet.get_all_data()
+        text = data.decode("latin-1")  # a character for each byte: what is ASCII needs no other decoding
+        row: list[Any] = []
+        at = 0
+        for encoding, _ in self.converters:
+            size, start = data[at], at + 1
+            if size == _NULL:
+                row.append(None)
+                at = start
+                continue
+            if size > _NULL:
+                start += _WIDTHS[size]
+                size = int.from_bytes(data[at + 1 : start], "little")
+            at = start + size
+            if encoding is None:
+                row.append(data[start:at])
+                continue
+            value = text[start:at]
+            row.append(value if value.isascii() else data[start:at].decode(encoding))
+        return tuple(row)
 
     def _read_load_local_packet(self, first_packet: Any) -> None:  # noqa: ARG002 - the name that it asks for
         connection = self.connection
