@@ -253,6 +253,39 @@ async def test_each_broken_constraint_names_its_reason(mariadb_url: str, execute
     assert execute("SELECT id FROM t ORDER BY id") == [(1,), (100,)]
 
 
+@pytest.fixture
+def odd_mode(mariadb_server: MariadbServer) -> Iterator[None]:
+    """A server whose sessions begin with modes that change how statements and names are read."""
+    ((before,),) = mariadb_server.run("SELECT @@GLOBAL.sql_mode")
+    mariadb_server.run(
+        "SET GLOBAL sql_mode = 'PAD_CHAR_TO_FULL_LENGTH,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,ANSI_QUOTES'"
+    )
+    yield
+    mariadb_server.run(f"SET GLOBAL sql_mode = '{before}'")
+
+
+@pytest.mark.parametrize("url_by_staging", ["LOAD DATA", "INSERT"], indirect=True)
+async def test_the_modes_of_a_server_change_nothing(
+    odd_mode: None, url_by_staging: str, execute: Execute, make_system: Make
+) -> None:
+    execute(
+        """CREATE TABLE t (sku char(9) PRIMARY KEY, txt varchar(9), doc json, n tinyint,
+           CONSTRAINT positive CHECK (n > 0))"""
+    )
+    system = make_system(url_by_staging, {"name": "t", "table": "t", "key": ["sku"]})
+    frame = pl.DataFrame(
+        {"sku": ["a", "b'\\", "c", "d"], "txt": ["\\'\t\n", "", None, ""], "doc": [{"x": 1}] * 4, "n": [1, 1, 0, 1000]}
+    )
+
+    answers = await system.target("t").deliver(deliver("create", frame, ("sku",)))
+    (batch,) = await read(system, "t")
+
+    assert answers["reason"].to_list() == [None, None, "CheckFailed", "OutOfRange"]
+    assert "positive" in answers["message"][2]
+    assert answers["field"][3] == "n"
+    assert batch.frame.rows() == [("a", "\\'\t\n", '{"x":1}', 1), ("b'\\", "", '{"x":1}', 1)]
+
+
 @pytest.mark.parametrize("operation", ["create", "update"])
 async def test_a_record_that_clashes_on_another_unique_index_never_overwrites_the_one_it_clashes_with(
     mariadb_url: str, execute: Execute, make_system: Make, operation: str

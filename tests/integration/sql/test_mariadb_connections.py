@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,14 @@ async def test_a_server_without_tls_gets_no_word_where_tls_is_asked_for(make_sys
         url = f"mariadb://127.0.0.1:{server.port}/mysql?ssl-mode=REQUIRED"
         with pytest.raises(ConfigurationError, match="offers no TLS"):
             await read(make_system(url, {"name": "t", "table": "t"}), "t")
+
+
+async def test_a_driver_that_is_not_installed_is_named(make_system: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+
+    with pytest.raises(ConfigurationError, match=r"pip install 'ponte-sync\[mysql\]'") as failure:
+        await read(make_system("mariadb://127.0.0.1/erp", {"name": "t", "table": "t"}), "t")
+    assert failure.value.reason == "ExtraMissing"
 
 
 def test_options_of_the_url_that_nobody_knows_are_refused(make_system: Make) -> None:

@@ -27,7 +27,7 @@ WHERE TABLE_SCHEMA = @ponte_p1 AND TABLE_NAME = @ponte_p2 AND NON_UNIQUE = 0
 """
 JSON_CHECKS = """
 SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
-WHERE CONSTRAINT_SCHEMA = @ponte_p1 AND TABLE_NAME = @ponte_p2 AND CHECK_CLAUSE LIKE 'json\\_valid(%'
+WHERE CONSTRAINT_SCHEMA = @ponte_p1 AND TABLE_NAME = @ponte_p2 AND CHECK_CLAUSE LIKE 'json_valid(%'
 """
 TRANSACTIONAL = "SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES'"
 
@@ -43,7 +43,7 @@ _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"), "string"),
     **dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), "binary"),
 }
-_JSON_CHECK = re.compile(r"^json_valid\(`((?:[^`]|``)*)`\)$")
+_JSON_CHECK = re.compile(r"""^json_valid\([`"](.*)[`"]\)$""")
 _WIDE = frozenset({"ucs2", "utf16", "utf16le", "utf32"})
 _BINARY_CHARSET = 63
 _UNSIGNED = 32
@@ -70,7 +70,7 @@ _CODES = {
 def json_columns(clauses: Iterable[str]) -> frozenset[str]:
     """Columns that MariaDB calls LONGTEXT and that hold JSON: those that it checks to be so."""
     found = (_JSON_CHECK.match(clause) for clause in clauses)
-    return frozenset(match.group(1).replace("``", "`") for match in found if match)
+    return frozenset(match.group(1).replace("``", "`").replace('""', '"') for match in found if match)
 
 
 def unique_keys(rows: Iterable[tuple[str | None, ...]]) -> tuple[frozenset[str], ...]:

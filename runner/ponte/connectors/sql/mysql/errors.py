@@ -54,12 +54,12 @@ _CONFIGURATION = {
     1836: "PermissionDenied",
 }
 _NAMES = (
-    re.compile(r"CONSTRAINT [`']([^`']+)[`']"),
+    re.compile(r"""CONSTRAINT [`'"]([^`'"]+)[`'"]"""),  # as the session's mode quotes
     re.compile(r"constraint '([^']+)' is violated"),
     re.compile(r"for key '([^']+)'$"),
 )
 _COLUMNS = (
-    re.compile(r"for column (?:`[^`]*`\.`[^`]*`\.)?[`']([^`']+)[`'] at row \d+$"),
+    re.compile(r"""for column (?:[`"][^`"]*[`"]\.){0,2}[`'"]([^`'"]+)[`'"] at row \d+$"""),
     re.compile(r"^Column '([^']+)' cannot be null$"),
     re.compile(r"^Field '([^']+)' doesn't have a default value$"),
 )
