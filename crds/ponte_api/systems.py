@@ -267,7 +267,7 @@ class SqlSystem(Model):
     )
 
     url: Setting
-    """Address: sqlite:///PATH or postgresql://HOST:PORT/DATABASE. No user name or password in it."""
+    """Address: sqlite:///PATH, postgresql://HOST:PORT/DATABASE or mariadb://HOST:PORT/DATABASE; without credentials."""
     username: Setting | None = None
     """User name."""
     password: Secret | None = None

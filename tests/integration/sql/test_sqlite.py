@@ -291,3 +291,20 @@ async def test_the_nearest_table_is_named(database: Path, make_system: Make) -> 
 
     with pytest.raises(ConfigurationError, match="Did you mean 'articoli'"):
         await read(make_system(f"sqlite:///{database}", {"name": "t", "table": "ARTICOL"}))
+
+
+async def test_parts_with_the_very_columns_of_their_record_are_kept_apart(tmp_path: Path, make_system: Make) -> None:
+    path = tmp_path / "erp.db"
+    execute(
+        path,
+        "CREATE TABLE groups (id INTEGER, name TEXT, UNIQUE (id))",
+        "CREATE TABLE members (id INTEGER, name TEXT, UNIQUE (id, name))",
+    )
+    parts = [{"name": "members", "table": "members", "join": [{"part": "id", "record": "id"}], "key": ["name"]}]
+    system = make_system(f"sqlite:///{path}", {"name": "g", "table": "groups", "key": ["id"], "parts": parts})
+    frame = pl.DataFrame({"id": [1], "name": ["all"], "members": [[{"name": "a"}, {"name": "b"}]]})
+
+    await system.target("g").deliver(deliver("create", frame, ("id",)))
+
+    assert execute(path, "SELECT * FROM groups") == [(1, "all")]
+    assert execute(path, "SELECT * FROM members ORDER BY name") == [(1, "a"), (1, "b")]

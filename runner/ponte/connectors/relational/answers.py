@@ -34,7 +34,7 @@ class Answers:
 
     def open_rows(self) -> pl.Series:
         """Numbers of the records that are not rejected."""
-        rows = pl.Series("row_number", range(self.height), dtype=pl.Int32)
+        rows = pl.Series("ponte_row", range(self.height), dtype=pl.Int32)
         return rows.filter(~rows.is_in(list(self._rejected))) if self._rejected else rows
 
     def done(self) -> pl.DataFrame:

@@ -15,6 +15,7 @@ from typing import ParamSpec, Protocol, TypeVar
 import polars as pl
 
 from ponte.connectors.relational.catalogue import Column, Relation
+from ponte.connectors.relational.dialect import Dialect, Stage
 from ponte.errors import ConfigurationError
 
 P = ParamSpec("P")
@@ -32,53 +33,6 @@ class Rows:
 
     frame: pl.DataFrame
     faults: pl.DataFrame | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A temporary table that carries a chunk to the database: `row_number` and some columns of a table.
-
-    Attributes:
-        sql: its quoted name.
-        columns: the columns of the table that it carries; decimals and what is no plain type travel as text.
-    """
-
-    sql: str
-    columns: tuple[Column, ...]
-
-
-class Dialect(Protocol):
-    """How a database writes what every statement needs. Pure text."""
-
-    name: str
-
-    def quote(self, identifier: str) -> str:
-        """The identifier, quoted."""
-        ...
-
-    def read(self, column: Column, of: str) -> str:
-        """The expression that reads a column of an aliased relation."""
-        ...
-
-    def comparable(self, column: Column, of: str) -> str:
-        """The expression by which a column is compared and ordered."""
-        ...
-
-    def parameter(self, number: int, column: Column) -> str:
-        """A bound parameter, from 1, to be compared with `comparable(column)`."""
-        ...
-
-    def bound(self, column: Column) -> str:
-        """The expression for the greatest value of a column of `t`, as the canonical text of a bound."""
-        ...
-
-    def key_rows(self, number: int, columns: Sequence[Column]) -> str:
-        """A relation of rows out of a bound JSON array of [row, key ...]: row_number, k0, k1 ..."""
-        ...
-
-    def staged(self, column: Column, of: str) -> str:
-        """The expression that takes a column out of a stage, of the column's type."""
-        ...
 
 
 class Session(Protocol):
@@ -125,8 +79,15 @@ class Session(Protocol):
         """The one value of a query, as text."""
         ...
 
-    def stage(self, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
-        """Carries a frame (row_number and the columns, as `encode` gives them) to the database."""
+    def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame, key: Sequence[str]) -> Stage:
+        """Carries a frame (ponte_row and the columns, as `encode` gives them) to the database.
+
+        Args:
+            name: tells stages of one transaction apart.
+            columns: of the table that it is meant for.
+            frame: the rows.
+            key: names of the columns by which they are looked up, for an index.
+        """
         ...
 
     def close(self) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from ponte.connectors.relational.catalogue import Column, Relation
-from ponte.connectors.relational.client import Session, Stage
+from ponte.connectors.relational.client import Session
+from ponte.connectors.relational.dialect import Deletion, Dialect, Merge, Span, Stage, matches
 from ponte.connectors.relational.encoding import encode
-from ponte.connectors.relational.reading import key_rows, match_keys
-from ponte.connectors.relational.statements import Merge, rows_between
+from ponte.connectors.relational.reading import key_rows
+from ponte.connectors.relational.statements import SelectByKey
 from ponte.connectors.relational.values import join_faults
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import Part
 
-_NUMBER = Column("row_number", "integer", "integer", bits=32)
+_NUMBER = Column("ponte_row", "integer", "integer", bits=32)
 _ALL_ROWS = 2**31 - 1
 
 
@@ -46,13 +47,8 @@ class PartTable:
         keys = records.select(pl.col(pair.record).alias(pair.part) for pair in self.part.on)
         fields = self.relation.columns
         order = [self.relation.column(name) for name in self.part.order or self.part.key]
-        dialect = session.dialect
-        selected = ", ".join(f"{dialect.read(c, 't')} AS {dialect.quote(c.name)}" for c in fields)
-        ordered = ", ".join(["k.row_number", *(dialect.comparable(c, "t") for c in order)])
-        statement = (
-            f"SELECT CAST(k.row_number AS integer) AS row_number, {selected} FROM {self.relation.sql} AS t"
-            f" JOIN {dialect.key_rows(1, self.ties)} AS k ON {match_keys(dialect, self.ties)} ORDER BY {ordered}"
-        )
+        ordered = tuple(session.dialect.comparable(c, "t") for c in order)
+        statement = SelectByKey(self.relation, self.ties, fields, ordered).text(session.dialect)
         found = list(session.stream(statement, [key_rows(keys, self.ties)], (_NUMBER, *fields), _ALL_ROWS))
         frame = found[0].frame if found else _empty((_NUMBER, *fields))
         faults = found[0].faults if found else None
@@ -73,7 +69,7 @@ class PartTable:
         return joined.zip_with(joined.is_not_null(), empty).alias(self.part.name)
 
     def explode(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-        """The parts of records as rows with `row_number` of their record, and faults of the records.
+        """The parts of records as rows with `ponte_row` of their record, and faults of the records.
 
         Raises:
             ConfigurationError: fields of the parts that the table does not have, or ties that are not delivered.
@@ -84,34 +80,31 @@ class PartTable:
                 f"{self.relation.label}: the record's {missing[0]!r} ties its {self.part.name} to it: map it."
             )
         ties = [pl.col(pair.record).alias(pair.part) for pair in self.part.on]
-        numbered = frame.select(pl.col(self.part.name).alias(""), *ties).with_row_index("row_number")
+        numbered = frame.select(pl.col(self.part.name).alias(""), *ties).with_row_index("ponte_row")
         rows = numbered.explode("").filter(pl.col("").is_not_null())
         values = rows.get_column("").struct.unnest()
         values = values.drop([name for name in values.columns if name in rows.columns])
         whole = rows.drop("").hstack(values)
         columns = self.relation.select(whole.columns[1:])
         encoded, faulty = encode(whole, columns)
-        staged = whole.select(pl.col("row_number").cast(pl.Int32)).hstack(encoded)
+        staged = whole.select(pl.col("ponte_row").cast(pl.Int32)).hstack(encoded)
         return staged, _of_records(faulty, staged, self.part.name)
 
-    def write(self, session: Session, header: Merge, staged: Stage, first: int, end: int) -> None:
-        """Brings the parts of the records numbered first to end - 1 into line with those that are staged."""
-        session.execute(self.delete(header, staged, first, end))
-        session.execute(Merge(session.dialect, self.relation, staged, self.key).insert(first, end))
+    def write(self, dialect: Dialect, header: Merge, staged: Stage, span: Span) -> tuple[str, ...]:
+        """Statements that bring the parts of staged records into line with those that are staged."""
+        merge = Merge(self.relation, staged, self.key)
+        kept = (staged, matches(dialect, merge, "t", "k"))
+        return (dialect.delete(replace(self._deletion(dialect, header, span), kept=kept)), *dialect.upsert(merge, span))
 
-    def delete(self, header: Merge, staged: Stage | None, first: int, end: int) -> str:
-        """Deletes the parts of the staged records, but for those that are staged themselves."""
-        quote = header.dialect.quote
+    def delete(self, dialect: Dialect, header: Merge, span: Span) -> str:
+        """Deletes the parts of the staged records."""
+        return dialect.delete(self._deletion(dialect, header, span))
+
+    def _deletion(self, dialect: Dialect, header: Merge, span: Span) -> Deletion:
+        quote = dialect.quote
         tied = " AND ".join(f"t.{quote(pair.part)} = h.{quote(pair.record)}" for pair in self.part.on)
-        of_records = (
-            f"SELECT 1 FROM {header.stage.sql} AS s JOIN {header.table.sql} AS h ON {header.matches('h')}"
-            f" WHERE {rows_between(first, end)} AND {tied}"
-        )
-        kept = ""
-        if staged is not None:
-            same = Merge(header.dialect, self.relation, staged, self.key).matches("t")
-            kept = f" AND NOT EXISTS (SELECT 1 FROM {staged.sql} AS s WHERE {rows_between(first, end)} AND {same})"
-        return f"DELETE FROM {self.relation.sql} AS t WHERE EXISTS ({of_records}){kept}"
+        found = f"{header.stage.sql} s JOIN {header.table.sql} h ON {matches(dialect, header, 'h')}"
+        return Deletion(self.relation, found, tied, span)
 
 
 def read_parts(

@@ -10,9 +10,9 @@ from datetime import date
 import polars as pl
 
 from ponte.connectors.relational.catalogue import Column, Relation
-from ponte.connectors.relational.client import Dialect
+from ponte.connectors.relational.dialect import Dialect
 from ponte.connectors.relational.encoding import encode
-from ponte.connectors.relational.statements import Select
+from ponte.connectors.relational.statements import Select, join_keys
 from ponte.engine.ports import Read
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import ObjectSpec
@@ -107,21 +107,25 @@ class Reading:
             yield self._joined(rows)
 
     def _joined(self, rows: str) -> Statement:
-        join = f" JOIN {self.dialect.key_rows(1, self._key)} AS k ON {match_keys(self.dialect, self._key)}"
-        return Select(self.relation, self.columns, join).text(self.dialect), (rows,)
+        return Select(self.relation, self.columns, join_keys(self.dialect, self._key)).text(self.dialect), (rows,)
 
     def _select(self, where: tuple[str, ...], order: tuple[str, ...], parameters: tuple[str, ...]) -> Statement:
         return Select(self.relation, self.columns, "", where, order).text(self.dialect), parameters
 
     def _after(self, columns: tuple[Column, ...], first: int) -> str:
         """What stands behind a position; a record without a key stands behind every position of its cursor."""
-        left = ", ".join(self._comparable(column) for column in columns)
-        right = ", ".join(self.dialect.parameter(first + n, column) for n, column in enumerate(columns))
+        values = [self._exact(column, self.dialect.parameter(first + n, column)) for n, column in enumerate(columns)]
+        behind = self.dialect.after([self._comparable(column) for column in columns], values)
         unset = [f"{self._comparable(column)} IS NULL" for column in columns if column.is_nullable]
-        return f"(({left}) > ({right}){''.join(f' OR {condition}' for condition in unset)})"
+        return f"({behind}{''.join(f' OR {condition}' for condition in unset)})"
 
     def _comparable(self, column: Column) -> str:
-        return self.dialect.comparable(column, "t")
+        """Of a key that no index keeps unique, values that the database takes for the same would hide each other."""
+        return self._exact(column, self.dialect.comparable(column, "t"))
+
+    def _exact(self, column: Column, expression: str) -> str:
+        is_loose = column in self._key and not self._is_ordered(self._key)
+        return self.dialect.exact(column, expression) if is_loose else expression
 
     def _is_ordered(self, key: tuple[Column, ...]) -> bool:
         return frozenset(column.name for column in key) in self.relation.unique_keys
@@ -157,11 +161,6 @@ def key_rows(keys: pl.DataFrame, columns: Sequence[Column], numbers: pl.Series |
         numbered = numbered.filter(pl.Series([index not in bad for index in range(keys.height)]))
     rows = numbered.drop_nulls().select("", *texts.columns).rows()
     return json.dumps(rows, ensure_ascii=False)
-
-
-def match_keys(dialect: Dialect, columns: Sequence[Column]) -> str:
-    """The condition that a row of `t` has the key of the row `k`."""
-    return " AND ".join(f"{dialect.comparable(column, 't')} = k.k{n}" for n, column in enumerate(columns))
 
 
 def column_of(column: Column) -> Column:

@@ -59,7 +59,7 @@ def _greatest(session: Session, spec: ObjectSpec, field: str) -> str | None:
     session.begin(is_snapshot=True)
     relation = _relation(session, spec)
     column = relation.column(field)
-    return session.scalar(f"SELECT {session.dialect.bound(column)} FROM {relation.sql} AS t")
+    return session.scalar(f"SELECT {session.dialect.bound(column)} FROM {relation.sql} t")
 
 
 def _relation(session: Session, spec: ObjectSpec) -> Relation:
@@ -96,7 +96,7 @@ def _check_range(session: Session, relation: Relation, cursor: Column, read: Rea
     elif cursor.holds_times:
         check_bounds(read, lambda text: is_time(text) or is_number(text), TIME_EXAMPLE, label)
     elif cursor.kind == "string":
-        greatest = session.scalar(f"SELECT {session.dialect.bound(cursor)} FROM {relation.sql} AS t")
+        greatest = session.scalar(f"SELECT {session.dialect.bound(cursor)} FROM {relation.sql} t")
         if greatest is not None and is_time(greatest):
             check_bounds(read, is_time, TIME_EXAMPLE, label)
 

@@ -51,7 +51,7 @@ class DatabaseSystem:
         """Connects and asks for one value."""
         try:
             async with self.session() as (session, worker):
-                await worker.run(session.scalar, "SELECT CAST(1 AS TEXT)")
+                await worker.run(session.scalar, session.dialect.probe)
         except CredentialsRefused as error:
             return Probe(ok=False, reason=error.reason, message=error.message)
         except PonteError as error:

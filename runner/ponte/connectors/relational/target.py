@@ -12,8 +12,9 @@ import polars as pl
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import Session, Worker, refused_as_configuration
 from ponte.connectors.relational.parts import PartTable, read_parts
-from ponte.connectors.relational.reading import key_rows, match_keys
+from ponte.connectors.relational.reading import key_rows
 from ponte.connectors.relational.source import OpenSession
+from ponte.connectors.relational.statements import SelectByKey
 from ponte.connectors.relational.writing import Writer
 from ponte.engine.ports import FOUND_SCHEMA, Delivery, TargetCapabilities
 from ponte.errors import ConfigurationError, TransientError
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 CHUNK = 25_000
 TIMEOUT_S = 120.0
-_NUMBER = Column("row_number", "integer", "integer", bits=32)
+_NUMBER = Column("ponte_row", "integer", "integer", bits=32)
 
 
 class TableTarget:
@@ -89,6 +90,13 @@ def _prepare(session: Session, spec: ObjectSpec) -> Writer:
     table = session.relation(spec.table, None)
     parts = tuple(PartTable(part, session.relation(part.table, None)) for part in spec.parts)
     session.rollback()
+    for relation in (table, *(part.relation for part in parts)):
+        if not relation.is_transactional:
+            raise ConfigurationError(
+                f"{relation.label}: its storage engine has no transactions: half a delivery could stay behind."
+                " Next: move the table to one that has them (ALTER TABLE ... ENGINE=InnoDB).",
+                reason="NotTransactional",
+            )
     return Writer(session, table, parts)
 
 
@@ -111,12 +119,7 @@ def _fetch(writer: Writer, keys: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_key(session: Session, table: Relation, keys: pl.DataFrame, columns: tuple[Column, ...]) -> list[pl.DataFrame]:
-    dialect = session.dialect
-    key = [table.column(name) for name in keys.columns]
-    fields = "".join(f", {dialect.read(c, 't')} AS {dialect.quote(c.name)}" for c in columns)
-    statement = (
-        f"SELECT CAST(k.row_number AS integer) AS row_number{fields} FROM {table.sql} AS t"
-        f" JOIN {dialect.key_rows(1, key)} AS k ON {match_keys(dialect, key)} ORDER BY k.row_number"
-    )
+    key = tuple(table.column(name) for name in keys.columns)
+    statement = SelectByKey(table, key, columns).text(session.dialect)
     rows = session.stream(statement, [key_rows(keys, key)], (_NUMBER, *columns), max(keys.height, 1))
     return [page.frame.rename({page.frame.columns[0]: "row"}) for page in rows]

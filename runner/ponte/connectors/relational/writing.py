@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from ponte.connectors.relational.answers import Answers
 from ponte.connectors.relational.catalogue import Column, Relation
-from ponte.connectors.relational.client import CommitLostError, RefusedError, Session, Stage
+from ponte.connectors.relational.client import CommitLostError, RefusedError, Session
+from ponte.connectors.relational.dialect import Merge, Span, Stage
 from ponte.connectors.relational.encoding import encode
 from ponte.connectors.relational.parts import PartTable
-from ponte.connectors.relational.statements import Merge
+from ponte.connectors.relational.statements import delete_keys, missing_keys
 from ponte.engine.ports import Delivery
 from ponte.errors import ConfigurationError
 
-_NUMBER = (Column("row_number", "integer", "integer", bits=32),)
+_NUMBER = (Column("ponte_row", "integer", "integer", bits=32),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class Writer:
         check_unique(self.session, self.table, delivery.key)
         answers = Answers(delivery.frame.height)
         parts = self._delivered_parts(delivery)
+        for part in parts:
+            check_unique(self.session, part.relation, part.key)
         records = delivery.frame.drop([table.part.name for table in parts])
         columns = self.table.select(records.columns)
         if delivery.operation == "create":
@@ -44,9 +47,9 @@ class Writer:
         staged, rows = _stageable(records, columns, parts, delivery.frame, answers)
         try:
             self.session.begin(is_snapshot=False)
-            stage = self.session.stage(columns, staged)
-            merge = Merge(self.session.dialect, self.table, stage, delivery.key, delivery.omit_null)
-            stages = [self.session.stage(*part) if part else None for part in rows]
+            stage = self.session.stage("", columns, staged, delivery.key)
+            merge = Merge(self.table, stage, delivery.key, delivery.omit_null)
+            stages = [self.session.stage(of.part.name, *part, of.key) for of, part in zip(parts, rows, strict=True)]
             if delivery.operation == "update":
                 self._reject_missing(merge, answers)
             self._apply(delivery, merge, list(zip(parts, stages, strict=True)), answers)
@@ -74,40 +77,40 @@ class Writer:
             )
 
     def _reject_missing(self, merge: Merge, answers: Answers) -> None:
-        for rows in self.session.stream(merge.missing(), (), _NUMBER, answers.height):
+        for rows in self.session.stream(missing_keys(self.session.dialect, merge), (), _NUMBER, answers.height):
             for number in rows.frame.to_series(0):
                 answers.reject(number, "NotFound", "the target has no record with this key")
 
-    def _apply(
-        self, delivery: Delivery, merge: Merge, parts: list[tuple[PartTable, Stage | None]], answers: Answers
-    ) -> None:
+    def _apply(self, delivery: Delivery, merge: Merge, parts: list[tuple[PartTable, Stage]], answers: Answers) -> None:
+        savepoint = self.session.dialect.savepoint
         spans = [(0, delivery.frame.height)]
         while spans:
             first, end = spans.pop()
-            self.session.execute("SAVEPOINT ponte")
+            self.session.execute(savepoint.set)
             try:
-                self._write(delivery, merge, parts, first, end)
+                for statement in self._statements(delivery, merge, parts, Span(first, end)):
+                    self.session.execute(statement)
             except RefusedError as refused:
-                self.session.execute("ROLLBACK TO SAVEPOINT ponte")
+                self.session.execute(savepoint.undo)
                 if end - first == 1:
                     answers.refuse(first, refused)
                 else:
                     middle = (first + end) // 2
                     spans += [(middle, end), (first, middle)]
-            self.session.execute("RELEASE SAVEPOINT ponte")
+            if savepoint.release is not None:
+                self.session.execute(savepoint.release)
 
-    def _write(
-        self, delivery: Delivery, merge: Merge, parts: list[tuple[PartTable, Stage | None]], first: int, end: int
-    ) -> None:
+    def _statements(
+        self, delivery: Delivery, merge: Merge, parts: list[tuple[PartTable, Stage]], span: Span
+    ) -> Iterator[str]:
+        dialect = self.session.dialect
         if delivery.operation == "delete":
-            for table in self.parts:
-                self.session.execute(table.delete(merge, None, first, end))
-            self.session.execute(merge.delete(first, end))
+            yield from (table.delete(dialect, merge, span) for table in self.parts)
+            yield delete_keys(dialect, merge, span)
             return
-        self.session.execute(merge.insert(first, end) if delivery.operation == "create" else merge.update(first, end))
+        yield from dialect.upsert(merge, span) if delivery.operation == "create" else dialect.update(merge, span)
         for table, stage in parts:
-            if stage is not None:
-                table.write(self.session, merge, stage, first, end)
+            yield from table.write(dialect, merge, stage, span)
 
 
 def check_unique(session: Session, table: Relation, key: Sequence[str]) -> None:
@@ -115,20 +118,16 @@ def check_unique(session: Session, table: Relation, key: Sequence[str]) -> None:
     names = [table.column(name).name for name in key]
     if frozenset(names) in table.unique_keys:
         return
-    quote = session.dialect.quote
-    name = table.label.rpartition(": ")[2]
-    index = quote("_".join([name, *names, "ponte"]))  # SQLite knows no index without a name
-    on = f"{table.sql.removeprefix('main.')} ({', '.join(quote(column) for column in names)})"  # nor one `ON main.t`
     raise ConfigurationError(
         f"{table.label}: no unique index holds exactly the natural key ({', '.join(names)})."
-        f" Ponte cannot update without one. Next: CREATE UNIQUE INDEX {index} ON {on}",
+        f" Ponte cannot update without one. Next: {session.dialect.unique_index(table, names)}",
         reason="UniqueIndexMissing",
     )
 
 
 def _stageable(
     records: pl.DataFrame, columns: Sequence[Column], parts: list[PartTable], frame: pl.DataFrame, answers: Answers
-) -> tuple[pl.DataFrame, list[tuple[tuple[Column, ...], pl.DataFrame] | None]]:
+) -> tuple[pl.DataFrame, list[tuple[tuple[Column, ...], pl.DataFrame]]]:
     """What can be staged of a delivery: records without fault, and the rows of their parts."""
     encoded, faulty = encode(records, columns)
     answers.reject_all(faulty)
@@ -139,4 +138,4 @@ def _stageable(
         exploded.append((table.relation.select(rows.columns[1:]), rows))
     good = answers.open_rows()
     staged = good.to_frame().hstack(encoded[good] if good.len() < encoded.height else encoded)
-    return staged, [(fields, rows.filter(pl.col("row_number").is_in(good.implode()))) for fields, rows in exploded]
+    return staged, [(fields, rows.filter(pl.col("ponte_row").is_in(good.implode()))) for fields, rows in exploded]

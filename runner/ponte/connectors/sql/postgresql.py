@@ -14,7 +14,8 @@ import polars as pl
 
 from ponte.arrow_stream import stream_frames
 from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.relational.client import CommitLostError, Dialect, Rows, Stage
+from ponte.connectors.relational.client import CommitLostError, Rows
+from ponte.connectors.relational.dialect import Dialect, OnConflict, Stage, Standard
 from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals
 from ponte.connectors.sql.errors import LOST, translate, translate_broken_stream
 from ponte.errors import ConfigurationError, PonteError, TransientError
@@ -76,7 +77,7 @@ WHERE i.indrelid = CAST(current_setting('ponte.p1') AS oid)
 """
 
 
-class PostgresqlDialect:
+class PostgresqlDialect(Standard, OnConflict):
     """How PostgreSQL writes things."""
 
     name = "postgresql"
@@ -87,10 +88,6 @@ class PostgresqlDialect:
         " WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname NOT IN ('pg_catalog', 'information_schema')"
     )
     """Lists tables and views as one JSON array; optional for a dialect."""
-
-    def quote(self, identifier: str) -> str:
-        """The identifier, quoted."""
-        return '"' + identifier.replace('"', '""') + '"'
 
     def read(self, column: Column, of: str) -> str:
         """Natively where the driver gives it exactly; as text otherwise. Blanks that fill up CHAR are no content."""
@@ -120,7 +117,7 @@ class PostgresqlDialect:
         """Rows out of a JSON array of arrays of text."""
         keys = "".join(f", {_key(f'e ->> {i + 1}', column)} AS k{i}" for i, column in enumerate(columns))
         source = f"json_array_elements(CAST(current_setting('ponte.p{number}') AS json))"
-        return f"(SELECT CAST(e ->> 0 AS integer) AS row_number{keys} FROM {source} AS e)"
+        return f"(SELECT CAST(e ->> 0 AS integer) AS ponte_row{keys} FROM {source} AS e)"
 
     def staged(self, column: Column, of: str) -> str:
         """The staged value; text becomes the column's type."""
@@ -145,7 +142,7 @@ class PostgresqlSession:
     def __init__(self, uri: str, label: str) -> None:
         self._label = label
         self._manager, driver = _load_driver(label)
-        self._staged: dict[tuple[Column, ...], Stage] = {}
+        self._staged: dict[tuple[str, tuple[Column, ...]], Stage] = {}
         with self._translated():
             self._database = self._manager.AdbcDatabase(driver=driver, uri=uri)
             try:
@@ -211,9 +208,15 @@ class PostgresqlSession:
         value = self._all(statement, parameters).to_series(0)
         return None if value.is_empty() or value[0] is None else str(value[0])
 
-    def stage(self, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
+    def stage(
+        self,
+        name: str,
+        columns: Sequence[Column],
+        frame: pl.DataFrame,
+        key: Sequence[str],  # noqa: ARG002 - it hashes what it looks up
+    ) -> Stage:
         """Copies a frame into a temporary table that empties itself at the end of the transaction."""
-        stage = self._staged.get(tuple(columns)) or self._create_stage(tuple(columns))
+        stage = self._staged.get((name, tuple(columns))) or self._create_stage(name, tuple(columns))
         with self._statement() as prepared:
             prepared.set_options(
                 **{
@@ -234,12 +237,12 @@ class PostgresqlSession:
             except self._manager.Error:
                 continue
 
-    def _create_stage(self, columns: tuple[Column, ...]) -> Stage:
-        name = self.dialect.quote(f"ponte_stage_{len(self._staged)}")
+    def _create_stage(self, name: str, columns: tuple[Column, ...]) -> Stage:
+        sql = self.dialect.quote(f"ponte_stage_{len(self._staged)}")
         fields = "".join(f", {self.dialect.quote(c.name)} {_stage_type(c)}" for c in columns)
-        self.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {name} (row_number integer{fields}) ON COMMIT DELETE ROWS")
-        stage = Stage(name, columns)
-        self._staged[columns] = stage
+        self.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {sql} (ponte_row integer{fields}) ON COMMIT DELETE ROWS")
+        stage = Stage(sql, columns)
+        self._staged[name, columns] = stage
         return stage
 
     def _bind(self, parameters: Sequence[str]) -> None:

@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ import polars as pl
 import polars.selectors as cs
 
 from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.relational.client import Dialect, RefusedError, Rows, Stage
+from ponte.connectors.relational.client import RefusedError, Rows
+from ponte.connectors.relational.dialect import Dialect, OnConflict, Stage, Standard
 from ponte.connectors.relational.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError, TransientError
 
@@ -36,7 +38,7 @@ _ISO = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 _ZONED = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
 
 
-class SqliteDialect:
+class SqliteDialect(Standard, OnConflict):
     """How SQLite writes things."""
 
     name = "sqlite"
@@ -45,10 +47,6 @@ class SqliteDialect:
         " AND name NOT LIKE 'sqlite#_%' ESCAPE '#'"
     )
     """Lists tables and views as one JSON array; optional for a dialect."""
-
-    def quote(self, identifier: str) -> str:
-        """The identifier, quoted."""
-        return '"' + identifier.replace('"', '""') + '"'
 
     def read(self, column: Column, of: str) -> str:
         """The value as it is stored."""
@@ -75,11 +73,15 @@ class SqliteDialect:
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
         """Rows out of a JSON array of arrays of text."""
         keys = "".join(f", value ->> {i + 1} AS k{i}" for i in range(len(columns)))
-        return f"(SELECT value ->> 0 AS row_number{keys} FROM json_each(?{number}))"
+        return f"(SELECT value ->> 0 AS ponte_row{keys} FROM json_each(?{number}))"
 
     def staged(self, column: Column, of: str) -> str:
         """The staged value."""
         return f"{of}.{self.quote(column.name)}"
+
+    def unique_index(self, table: Relation, columns: Sequence[str]) -> str:
+        """The table goes without its schema, which SQLite does not take there."""
+        return super().unique_index(replace(table, sql=table.sql.removeprefix("main.")), columns)
 
 
 class SqliteSession:
@@ -89,7 +91,7 @@ class SqliteSession:
 
     def __init__(self, path: Path, label: str) -> None:
         self._label = label
-        self._staged: dict[tuple[Column, ...], Stage] = {}
+        self._staged: dict[tuple[str, tuple[Column, ...]], Stage] = {}
         if not path.is_file():
             raise ConfigurationError(f"{label}: there is no file {path}.", reason="DatabaseMissing")
         with self._translated():
@@ -153,9 +155,9 @@ class SqliteSession:
             )
         return value
 
-    def stage(self, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
+    def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame, key: Sequence[str]) -> Stage:
         """Fills a temporary table, which has the affinity of the target's columns."""
-        stage = self._staged.get(tuple(columns)) or self._create_stage(tuple(columns))
+        stage = self._staged.get((name, tuple(columns))) or self._create_stage(name, tuple(columns), key)
         marks = ", ".join("?" * frame.width)
         with self._translated():
             self._connection.execute(f"DELETE FROM {stage.sql}")
@@ -166,11 +168,13 @@ class SqliteSession:
         """Closes the connection."""
         self._connection.close()
 
-    def _create_stage(self, columns: tuple[Column, ...]) -> Stage:
+    def _create_stage(self, name: str, columns: tuple[Column, ...], key: Sequence[str]) -> Stage:
         stage = Stage(f"temp.{self.dialect.quote(f'ponte_stage_{len(self._staged)}')}", columns)
         fields = "".join(f", {self.dialect.quote(c.name)} {_affinity(c)}" for c in columns)
-        self.execute(f"CREATE TEMPORARY TABLE {stage.sql.removeprefix('temp.')} (row_number INTEGER{fields})")
-        self._staged[columns] = stage
+        self.execute(f"CREATE TEMPORARY TABLE {stage.sql.removeprefix('temp.')} (ponte_row INTEGER{fields})")
+        index = f"{self.dialect.quote(f'ponte_stage_{len(self._staged)}_key')} ON {stage.sql.removeprefix('temp.')}"
+        self.execute(f"CREATE INDEX temp.{index} ({', '.join(map(self.dialect.quote, key))})")
+        self._staged[name, columns] = stage
         return stage
 
     def _table_relation(self, name: str) -> Relation:
