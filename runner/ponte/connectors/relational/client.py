@@ -79,10 +79,14 @@ class Session(Protocol):
         """The one value of a query, as text."""
         ...
 
-    def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
+    def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame, key: Sequence[str]) -> Stage:
         """Carries a frame (ponte_row and the columns, as `encode` gives them) to the database.
 
-        What was staged under another name in this transaction stays.
+        Args:
+            name: tells stages of one transaction apart.
+            columns: of the table that it is meant for.
+            frame: the rows.
+            key: names of the columns by which they are looked up, for an index.
         """
         ...
 

@@ -64,6 +64,24 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Deletion:
+    """Rows of a table (`t`) that go because a staged row (`s`) asks for it.
+
+    Attributes:
+        found: what stands behind FROM: the stage as `s`, and what is joined to it.
+        tied: the condition that a row `t` belongs to a row of it.
+        span: which staged rows.
+        kept: a stage (`k`) whose rows stay, and the condition that a row `t` is one of them; None where none stays.
+    """
+
+    table: Relation
+    found: str
+    tied: str
+    span: Span
+    kept: tuple[Stage, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Savepoint:
     """Statements around what may have to be undone inside a transaction.
 
@@ -148,8 +166,8 @@ class Dialect(Protocol):
         """Updates the rows that have the staged keys; none where there is nothing but a key."""
         ...
 
-    def delete(self, table: Relation, condition: str) -> str:
-        """Deletes the rows of a table, which the condition calls `t`."""
+    def delete(self, deletion: Deletion) -> str:
+        """Deletes rows."""
         ...
 
     def unique_index(self, table: Relation, columns: Sequence[str]) -> str:
@@ -179,9 +197,14 @@ class Standard:
         """Rows are compared as wholes."""
         return f"({', '.join(columns)}) > ({', '.join(values)})"
 
-    def delete(self, table: Relation, condition: str) -> str:
-        """One table, aliased."""
-        return f"DELETE FROM {table.sql} AS t WHERE {condition}"
+    def delete(self, deletion: Deletion) -> str:
+        """By subqueries."""
+        goes = f"EXISTS (SELECT 1 FROM {deletion.found} WHERE {deletion.span.condition} AND {deletion.tied})"
+        stays = ""
+        if deletion.kept is not None:
+            stage, same = deletion.kept
+            stays = f" AND NOT EXISTS (SELECT 1 FROM {stage.sql} k WHERE {same})"
+        return f"DELETE FROM {deletion.table.sql} AS t WHERE {goes}{stays}"
 
     def unique_index(self: Dialect, table: Relation, columns: Sequence[str]) -> str:
         """An index with a name of its own."""
@@ -232,9 +255,10 @@ class UpdateThenInsert:
         return (*self.update(merge, span), insert)
 
 
-def matches(dialect: Dialect, merge: Merge, of: str) -> str:
-    """The condition that a row of the table, by its alias, has the key of the staged row `s`."""
-    return " AND ".join(dialect.same(c, f"{of}.{dialect.quote(c.name)}", dialect.staged(c, "s")) for c in merge.keys)
+def matches(dialect: Dialect, merge: Merge, of: str, staged: str = "s") -> str:
+    """The condition that a row of the table has the key of a staged row, both by their alias."""
+    same = (dialect.same(c, f"{of}.{dialect.quote(c.name)}", dialect.staged(c, staged)) for c in merge.keys)
+    return " AND ".join(same)
 
 
 def assign(dialect: Dialect, merge: Merge, column: Column, value: str) -> str:

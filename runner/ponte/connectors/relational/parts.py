@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import Session
-from ponte.connectors.relational.dialect import Dialect, Merge, Span, Stage, matches
+from ponte.connectors.relational.dialect import Deletion, Dialect, Merge, Span, Stage, matches
 from ponte.connectors.relational.encoding import encode
 from ponte.connectors.relational.reading import key_rows
 from ponte.connectors.relational.statements import SelectByKey
@@ -93,21 +93,18 @@ class PartTable:
     def write(self, dialect: Dialect, header: Merge, staged: Stage, span: Span) -> tuple[str, ...]:
         """Statements that bring the parts of staged records into line with those that are staged."""
         merge = Merge(self.relation, staged, self.key)
-        kept = f"SELECT 1 FROM {staged.sql} s WHERE {span.condition} AND {matches(dialect, merge, 't')}"
-        gone = f"EXISTS ({self._of_records(dialect, header, span)}) AND NOT EXISTS ({kept})"
-        return (dialect.delete(self.relation, gone), *dialect.upsert(merge, span))
+        kept = (staged, matches(dialect, merge, "t", "k"))
+        return (dialect.delete(replace(self._deletion(dialect, header, span), kept=kept)), *dialect.upsert(merge, span))
 
     def delete(self, dialect: Dialect, header: Merge, span: Span) -> str:
         """Deletes the parts of the staged records."""
-        return dialect.delete(self.relation, f"EXISTS ({self._of_records(dialect, header, span)})")
+        return dialect.delete(self._deletion(dialect, header, span))
 
-    def _of_records(self, dialect: Dialect, header: Merge, span: Span) -> str:
+    def _deletion(self, dialect: Dialect, header: Merge, span: Span) -> Deletion:
         quote = dialect.quote
         tied = " AND ".join(f"t.{quote(pair.part)} = h.{quote(pair.record)}" for pair in self.part.on)
-        return (
-            f"SELECT 1 FROM {header.stage.sql} s JOIN {header.table.sql} h ON {matches(dialect, header, 'h')}"
-            f" WHERE {span.condition} AND {tied}"
-        )
+        found = f"{header.stage.sql} s JOIN {header.table.sql} h ON {matches(dialect, header, 'h')}"
+        return Deletion(self.relation, found, tied, span)
 
 
 def read_parts(

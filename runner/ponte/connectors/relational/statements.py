@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ponte.connectors.relational.catalogue import Column, Relation
-from ponte.connectors.relational.dialect import Dialect, Merge, Span, matches
+from ponte.connectors.relational.dialect import Deletion, Dialect, Merge, Span, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,7 @@ def join_keys(dialect: Dialect, key: tuple[Column, ...]) -> str:
 
 def delete_keys(dialect: Dialect, merge: Merge, span: Span) -> str:
     """Deletes the rows that have the staged keys."""
-    found = f"SELECT 1 FROM {merge.stage.sql} s WHERE {span.condition} AND {matches(dialect, merge, 't')}"
-    return dialect.delete(merge.table, f"EXISTS ({found})")
+    return dialect.delete(Deletion(merge.table, f"{merge.stage.sql} s", matches(dialect, merge, "t"), span))
 
 
 def missing_keys(dialect: Dialect, merge: Merge) -> str:

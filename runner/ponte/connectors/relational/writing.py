@@ -45,9 +45,9 @@ class Writer:
         staged, rows = _stageable(records, columns, parts, delivery.frame, answers)
         try:
             self.session.begin(is_snapshot=False)
-            stage = self.session.stage("", columns, staged)
+            stage = self.session.stage("", columns, staged, delivery.key)
             merge = Merge(self.table, stage, delivery.key, delivery.omit_null)
-            stages = [self.session.stage(of.part.name, *part) for of, part in zip(parts, rows, strict=True)]
+            stages = [self.session.stage(of.part.name, *part, of.key) for of, part in zip(parts, rows, strict=True)]
             if delivery.operation == "update":
                 self._reject_missing(merge, answers)
             self._apply(delivery, merge, list(zip(parts, stages, strict=True)), answers)

@@ -105,7 +105,13 @@ class PostgresqlSession:
         value = self._all(statement, parameters).to_series(0)
         return None if value.is_empty() or value[0] is None else str(value[0])
 
-    def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
+    def stage(
+        self,
+        name: str,
+        columns: Sequence[Column],
+        frame: pl.DataFrame,
+        key: Sequence[str],  # noqa: ARG002 - it hashes what it looks up
+    ) -> Stage:
         """Copies a frame into a temporary table that empties itself at the end of the transaction."""
         stage = self._staged.get((name, tuple(columns))) or self._create_stage(name, tuple(columns))
         with self._statement() as prepared:

@@ -105,9 +105,9 @@ class SqliteSession:
             )
         return value
 
-    def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame) -> Stage:
+    def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame, key: Sequence[str]) -> Stage:
         """Fills a temporary table, which has the affinity of the target's columns."""
-        stage = self._staged.get((name, tuple(columns))) or self._create_stage(name, tuple(columns))
+        stage = self._staged.get((name, tuple(columns))) or self._create_stage(name, tuple(columns), key)
         marks = ", ".join("?" * frame.width)
         with self._translated():
             self._connection.execute(f"DELETE FROM {stage.sql}")
@@ -118,10 +118,12 @@ class SqliteSession:
         """Closes the connection."""
         self._connection.close()
 
-    def _create_stage(self, name: str, columns: tuple[Column, ...]) -> Stage:
+    def _create_stage(self, name: str, columns: tuple[Column, ...], key: Sequence[str]) -> Stage:
         stage = Stage(f"temp.{self.dialect.quote(f'ponte_stage_{len(self._staged)}')}", columns)
         fields = "".join(f", {self.dialect.quote(c.name)} {affinity(c)}" for c in columns)
         self.execute(f"CREATE TEMPORARY TABLE {stage.sql.removeprefix('temp.')} (ponte_row INTEGER{fields})")
+        index = f"{self.dialect.quote(f'ponte_stage_{len(self._staged)}_key')} ON {stage.sql.removeprefix('temp.')}"
+        self.execute(f"CREATE INDEX temp.{index} ({', '.join(map(self.dialect.quote, key))})")
         self._staged[name, columns] = stage
         return stage
 
