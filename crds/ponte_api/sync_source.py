@@ -16,6 +16,8 @@ from ponte_api.systems import (
     LinkPagination,
     Memory,
     OAuth2ClientCredentials,
+    Odbc,
+    OdbcOption,
     OffsetPagination,
     PagePagination,
     Pagination,
@@ -56,6 +58,7 @@ class Fit(NamedTuple):
 FITS = (
     Fit("rest", (("path",),), ("table", "query", "parts", "csv", "jsonLines"), "path"),
     Fit("sql", (("table", "query"),), ("path", "csv", "jsonLines", "list"), "either table or query"),
+    Fit("odbc", (("table", "query"),), ("path", "csv", "jsonLines", "list"), "either table or query"),
     Fit("files", (("path",), ("csv", "jsonLines")), ("table", "query", "parts", "list"), "path, and csv or jsonLines"),
     Fit("memory", (), ("path", "table", "query", "parts", "csv", "jsonLines", "list"), "name"),
 )
@@ -93,7 +96,7 @@ class SyncSourceSpec(Model):
     """How a system is reached and what it holds."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        exactly_one("rest", "sql", "files", "memory"),
+        exactly_one("rest", "sql", "odbc", "files", "memory"),
         *(_fit_rule(fit) for fit in FITS),
         Rule(
             message=f"only an object of a rest system has {', '.join(_REST_WRITES)} in write",
@@ -119,6 +122,8 @@ class SyncSourceSpec(Model):
     """A system with a JSON web API."""
     sql: SqlSystem | None = None
     """A SQL database."""
+    odbc: Odbc | None = None
+    """A database that has an ODBC driver."""
     files: Files | None = None
     """A folder of files."""
     memory: Memory | None = None
@@ -163,6 +168,8 @@ __all__ = [
     "Memory",
     "OAuth2ClientCredentials",
     "ObjectSpec",
+    "Odbc",
+    "OdbcOption",
     "OffsetPagination",
     "PagePagination",
     "Pagination",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -11,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -176,23 +178,77 @@ class TestPostgresqlSourceWithUniqueKey(SourceContract):
         return open_
 
 
+def _postgresql_hands(url: str) -> tuple[Any, Any]:
+    """What the table holds, and a check that refuses some of it."""
+
+    async def held() -> list[Record]:
+        with psycopg.connect(url) as connection:
+            rows = connection.execute("SELECT * FROM records").fetchall()
+        return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+    async def refuse() -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)")
+
+    return held, refuse
+
+
 @pytest.mark.needs("postgresql")
 class TestPostgresqlTarget(TargetContract):
     @pytest.fixture
     def open_target(self, postgres_url: str, make_system: Make) -> OpenTarget:
-        async def held() -> list[Record]:
-            with psycopg.connect(postgres_url) as connection:
-                rows = connection.execute("SELECT * FROM records").fetchall()
-            return [dict(zip(FIELDS, row, strict=True)) for row in rows]
-
-        async def refuse() -> None:
-            with psycopg.connect(postgres_url) as connection:
-                connection.execute("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)")
-
         async def open_(records: list[Record]) -> Opened:
             _make_postgresql(postgres_url, records, UNIQUE)
             system = make_system("sql", {"url": {"value": postgres_url}}, table="records")
-            return Opened(system.target("records"), held, refuse)
+            return Opened(system.target("records"), *_postgresql_hands(postgres_url))
+
+        return open_
+
+
+# ODBC to PostgreSQL, its real driver
+
+
+def _psqlodbc(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    place = {"Servername": parse_qs(parts.query)["host"][0], "Database": parts.path[1:]}
+    options = [{"name": name, "value": value} for name, value in place.items()]
+    return {"driver": "PostgreSQL Unicode", "options": options, "username": {"value": getpass.getuser()}}
+
+
+@pytest.mark.needs("psqlodbc")
+class TestPostgresqlOverOdbcSource(SourceContract):
+    @pytest.fixture
+    def open_source(self, postgres_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_postgresql(postgres_url, records)
+            fields = {"table": "records", "cursor": {"field": "changed"}}
+            return make_system("odbc", _psqlodbc(postgres_url), **fields).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("psqlodbc")
+class TestPostgresqlOverOdbcSourceWithUniqueKey(SourceContract):
+    traits = Traits(allows_repeated_keys=False)
+
+    @pytest.fixture
+    def open_source(self, postgres_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_postgresql(postgres_url, records, UNIQUE)
+            fields = {"table": "records", "cursor": {"field": "changed"}}
+            return make_system("odbc", _psqlodbc(postgres_url), **fields).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("psqlodbc")
+class TestPostgresqlOverOdbcTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, postgres_url: str, make_system: Make) -> OpenTarget:
+        async def open_(records: list[Record]) -> Opened:
+            _make_postgresql(postgres_url, records, UNIQUE)
+            system = make_system("odbc", _psqlodbc(postgres_url), table="records")
+            return Opened(system.target("records"), *_postgresql_hands(postgres_url))
 
         return open_
 

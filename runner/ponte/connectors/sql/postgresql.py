@@ -17,7 +17,7 @@ from ponte.connectors.relational.client import CommitLostError, Rows
 from ponte.connectors.relational.dialect import Stage
 from ponte.connectors.relational.postgresql import PostgresqlDialect, query_relation, stage_type, table_relation
 from ponte.connectors.relational.sqlstates import LOST, translate, translate_broken_stream
-from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals
+from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals, resize
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
 STATEMENT_TIMEOUT_MS = 100_000  # shorter than what the target says one delivery may take
@@ -80,7 +80,7 @@ class PostgresqlSession:
     ) -> Iterator[Rows]:
         """Streams by COPY; the driver's batches are cut to size."""
         self._bind(parameters)
-        for frame in _resize(self._frames(statement), batch_size):
+        for frame in resize(self._frames(statement), batch_size):
             yield _decode(frame, columns)
 
     def pages(
@@ -256,22 +256,6 @@ def _decode(frame: pl.DataFrame, columns: Sequence[Column]) -> Rows:
         else:
             series.append(values)
     return Rows(pl.DataFrame(series), join_faults(found))
-
-
-def _resize(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
-    held: list[pl.DataFrame] = []
-    for frame in frames:
-        held.append(frame)
-        height = sum(part.height for part in held)
-        if height < size:
-            continue
-        whole = pl.concat(held, rechunk=False)
-        cut = height - height % size
-        yield from (whole.slice(start, size) for start in range(0, cut, size))
-        held = [whole.slice(cut)]
-    rest = [part for part in held if part.height]
-    if rest:
-        yield pl.concat(rest, rechunk=False)
 
 
 def _plain(text: bytes | str) -> str:

@@ -1,0 +1,8 @@
+"""The databases that Ponte knows over ODBC."""
+
+from __future__ import annotations
+
+from ponte.connectors.odbc.postgresql import POSTGRESQL
+from ponte.connectors.odbc.profiles import Profile
+
+PROFILES: dict[str, Profile] = {profile.dbms: profile for profile in (POSTGRESQL,)}
