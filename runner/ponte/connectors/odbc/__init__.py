@@ -1,11 +1,16 @@
-"""Connector `odbc`: any database that has an ODBC driver, through pyodbc and arrow-odbc in a process of its own."""
+"""Connector `odbc`: any database that has an ODBC driver, through pyodbc and arrow-odbc in a process of its own.
+
+That process imports this package too: nothing heavy is imported before it is used.
+"""
 
 from __future__ import annotations
 
-from ponte.connectors.registry import References
-from ponte.engine.ports import Clock, System
-from ponte.errors import ConfigurationError
-from ponte_api.sync_source import SyncSource
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ponte.connectors.registry import References
+    from ponte.engine.ports import Clock, System
+    from ponte_api.sync_source import SyncSource
 
 
 def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature
@@ -14,10 +19,11 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     Raises:
         ConfigurationError: a setting or credential that is not there or stands for no value.
     """
-    from ponte.connectors.odbc.databases import PROFILES  # noqa: PLC0415 - the driver's process wants none of this
-    from ponte.connectors.odbc.session import OdbcSession  # noqa: PLC0415 - as above
-    from ponte.connectors.odbc.settings import address  # noqa: PLC0415 - as above
-    from ponte.connectors.relational.system import DatabaseSystem  # noqa: PLC0415 - as above
+    from ponte.connectors.odbc.databases import PROFILES  # noqa: PLC0415 - see above
+    from ponte.connectors.odbc.session import OdbcSession  # noqa: PLC0415 - see above
+    from ponte.connectors.odbc.settings import address  # noqa: PLC0415 - see above
+    from ponte.connectors.relational.system import DatabaseSystem  # noqa: PLC0415 - see above
+    from ponte.errors import ConfigurationError  # noqa: PLC0415 - see above
 
     if source.spec.odbc is None:
         raise ConfigurationError(f"SyncSource {source.metadata.name} is no ODBC database.")
