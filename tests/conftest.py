@@ -24,7 +24,7 @@ MISLEADING_PREFIXES = ("PONTE_", "PG", "OTEL_", "FORCE_COLOR", "NO_COLOR", "COLU
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 TIERS = ("faults", "bench")
 
-pytest_plugins = ["pytester", "postgres"]
+pytest_plugins = ["pytester", "postgres", "mariadb"]
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
@@ -44,12 +44,17 @@ def _has_odbc_driver(name: str) -> bool:
     return file.is_file() and f"[{name}]" in file.read_text(encoding="utf-8").splitlines()
 
 
+def _has_mariadb() -> bool:
+    return shutil.which("mariadb-install-db") is not None and importlib.util.find_spec("pymysql") is not None
+
+
 PROBES: dict[str, Callable[[], bool]] = {
+    "mariadb": _has_mariadb,
     "northwind": _has_northwind,
     "postgresql": _has_postgresql,
     "psqlodbc": lambda: _has_postgresql() and _has_odbc_driver("PostgreSQL Unicode"),
     "sqliteodbc": lambda: _has_odbc_driver("SQLite3"),
-    "mariadb-odbc": lambda: shutil.which("mariadbd") is not None and _has_odbc_driver("MariaDB Unicode"),
+    "maodbc": lambda: _has_mariadb() and _has_odbc_driver("MariaDB Unicode"),
 }
 
 

@@ -114,6 +114,7 @@ PROBLEM_REASONS = {
     "TargetNotReadable": "The target cannot be listed, so it cannot be verified.",
     "TargetUnreadable": "A part of the target's file cannot be read, so the file is left as it is.",
     "NotWritable": "The object has no way to be written.",
+    "NotTransactional": "The target's table is of a storage engine without transactions.",
     "UniqueIndexMissing": "The target's table has no unique index over the natural key.",
     "TableMissing": "There is no such table.",
     "SchemaMissing": "There is no such schema.",

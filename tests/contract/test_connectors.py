@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
+from mariadb import MariadbServer
 from ponte.connectors import memory
 from ponte.connectors.registry import connect
 from ponte.engine.ports import System
@@ -34,6 +35,10 @@ SQLITE_TABLE = (
 POSTGRESQL_TABLE = (
     "CREATE TABLE records (code text, name text, price numeric(12,2), stock bigint, active boolean,"
     " day date, changed timestamp{0})"
+)
+MARIADB_TABLE = (
+    "CREATE TABLE records (code varchar(1000) CHARACTER SET utf8mb3, name text, price decimal(12,2), stock bigint,"
+    " active boolean, day date, changed datetime(6){0})"
 )
 UNIQUE = ", UNIQUE (code)"
 
@@ -249,6 +254,67 @@ class TestPostgresqlOverOdbcTarget(TargetContract):
             _make_postgresql(postgres_url, records, UNIQUE)
             system = make_system("odbc", _psqlodbc(postgres_url), table="records")
             return Opened(system.target("records"), *_postgresql_hands(postgres_url))
+
+        return open_
+
+
+# MariaDB
+
+
+def _make_mariadb(server: MariadbServer, url: str, records: list[Record], constraint: str = "") -> None:
+    database = _database(url)
+    marks = ", ".join(["%s"] * len(FIELDS))
+    server.run("DROP TABLE IF EXISTS records", MARIADB_TABLE.format(constraint), database=database)
+    server.insert(f"INSERT INTO records VALUES ({marks})", map(_values, records), database)
+
+
+def _database(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")
+
+
+@pytest.mark.needs("mariadb")
+class TestMariadbSource(SourceContract):
+    @pytest.fixture
+    def open_source(self, mariadb_server: MariadbServer, mariadb_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_mariadb(mariadb_server, mariadb_url, records)
+            settings = {"url": {"value": mariadb_url}}
+            return make_system("sql", settings, table="records", cursor={"field": "changed"}).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("mariadb")
+class TestMariadbSourceWithUniqueKey(SourceContract):
+    traits = Traits(allows_repeated_keys=False)
+
+    @pytest.fixture
+    def open_source(self, mariadb_server: MariadbServer, mariadb_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
+            settings = {"url": {"value": mariadb_url}}
+            return make_system("sql", settings, table="records", cursor={"field": "changed"}).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("mariadb")
+class TestMariadbTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, mariadb_server: MariadbServer, mariadb_url: str, make_system: Make) -> OpenTarget:
+        database = _database(mariadb_url)
+
+        async def held() -> list[Record]:
+            rows = mariadb_server.run("SELECT * FROM records", database=database)
+            return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+        async def refuse() -> None:
+            mariadb_server.run("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)", database=database)
+
+        async def open_(records: list[Record]) -> Opened:
+            _make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
+            system = make_system("sql", {"url": {"value": mariadb_url}}, table="records")
+            return Opened(system.target("records"), held, refuse)
 
         return open_
 

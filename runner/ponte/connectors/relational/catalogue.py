@@ -28,9 +28,13 @@ class Column:
         kind: what its values are.
         declared: its type as the database writes it, without length and precision; what text is cast to.
         bits: of an integer.
-        precision, scale: of a decimal; None where it has none.
+        precision, scale: of a decimal; None where it has none. The scale of a time is how many digits of a second's
+            fraction it keeps; None for all of a microsecond.
         digits: most significant digits of a fraction that it keeps; None for any.
         length: most characters of a string; None for any.
+        size: most bytes, in UTF-8 where it is a text; None for any, or where the database itself refuses more.
+        collation: by which its texts are compared, where the database may take different ones for the same.
+        is_padded: whether blanks at the end of its texts are lost.
         is_nullable: whether it may be empty.
         is_filled: whether the database fills it when it is left out (default, identity, generated).
         is_writable: False for generated columns.
@@ -44,6 +48,9 @@ class Column:
     scale: int | None = None
     digits: int | None = None
     length: int | None = None
+    size: int | None = None
+    collation: str | None = None
+    is_padded: bool = False
     is_nullable: bool = True
     is_filled: bool = False
     is_writable: bool = True
@@ -90,12 +97,14 @@ class Relation:
         label: how messages call it.
         columns: in the catalogue's order.
         unique_keys: column sets that hold each combination once.
+        is_transactional: whether what is written to it can be undone.
     """
 
     sql: str
     label: str
     columns: tuple[Column, ...]
     unique_keys: tuple[frozenset[str], ...] = ()
+    is_transactional: bool = True
 
     @property
     def name(self) -> str:

@@ -130,8 +130,12 @@ class Dialect(Protocol):
         """The expression by which a column is compared and ordered."""
         ...
 
+    def exact(self, column: Column, expression: str) -> str:
+        """An expression of a column's type, so that values that differ never count as equal, whatever that costs."""
+        ...
+
     def same(self, column: Column, left: str, right: str) -> str:
-        """The condition that two expressions of a column's type are one and the same key, to the letter."""
+        """The condition that a column's value and another expression of its type are the same key, to the letter."""
         ...
 
     def after(self, columns: Sequence[str], values: Sequence[str]) -> str:
@@ -188,6 +192,10 @@ class Standard:
     def row_number(self, of: str) -> str:
         """The number, cast."""
         return f"CAST({of}.ponte_row AS integer)"
+
+    def exact(self, column: Column, expression: str) -> str:  # noqa: ARG002 - some go by the column's type
+        """As it is."""
+        return expression
 
     def same(self, column: Column, left: str, right: str) -> str:  # noqa: ARG002 - some compare by the column's type
         """Equal."""

@@ -13,6 +13,7 @@ from ponte.mapping.json_rows import render_rows
 
 _PLAIN_INTEGER = r"^[+-]?[0-9]+$"
 _UUID = r"(?i)^(([0-9a-f]{4}-?){7}[0-9a-f]{4}|\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\})$"  # the forms that PostgreSQL takes
+_PADDED = "the key ends in blanks, which a column of fixed length does not keep: trim it in the Mapping"
 _TRUE, _FALSE = ["true", "t", "1"], ["false", "f", "0"]
 
 
@@ -34,6 +35,10 @@ def encode(frame: pl.DataFrame, columns: Sequence[Column]) -> tuple[pl.DataFrame
         if column.length is not None:
             long = values.str.len_chars().fill_null(0) > column.length
             found.append(faults(long, column.name, "TooLong", f"the text is longer than {column.length} characters"))
+        if column.size is not None:
+            found.append(faults(_is_larger(values, column.size), column.name, "TooLong", _says_larger(column.size)))
+        if column.is_padded:
+            found.append(faults(_ends_in_blanks(values), column.name, "NotConvertible", _PADDED))
         if values.dtype == pl.String:
             found.append(faults(_has_nul(values), column.name, "InvalidText", "the text holds a NUL character"))
         if not column.is_nullable and not column.is_filled:
@@ -136,8 +141,30 @@ def _times(values: pl.Series, column: Column) -> pl.Series:
     return values.cast(dtype, strict=False)
 
 
+def _whole(values: pl.Series, column: Column) -> pl.Series:
+    """Times without a finer fraction of a second than the column keeps."""
+    times = _times(values, column)
+    if column.scale is None:
+        return times
+    fits = times.dt.microsecond() % 10 ** (6 - column.scale) == 0
+    return times.zip_with(fits.fill_null(value=True), pl.Series([None], dtype=times.dtype))
+
+
 def _has_nul(values: pl.Series) -> pl.Series:
     return values.str.contains("\0", literal=True).fill_null(value=False)
+
+
+def _is_larger(values: pl.Series, size: int) -> pl.Series:
+    count = values.bin.size() if values.dtype == pl.Binary else values.cast(pl.String).str.len_bytes()
+    return (count > size).fill_null(value=False)
+
+
+def _says_larger(size: int) -> str:
+    return f"the value is longer than {size} bytes"
+
+
+def _ends_in_blanks(values: pl.Series) -> pl.Series:
+    return values.str.ends_with(" ").fill_null(value=False)
 
 
 _ENCODERS: dict[str, Callable[[pl.Series, Column], pl.Series]] = {
@@ -147,12 +174,14 @@ _ENCODERS: dict[str, Callable[[pl.Series, Column], pl.Series]] = {
     "integer": _integers,
     "boolean": _booleans,
     "date": _times,
-    "datetime": _times,
-    "datetimetz": _times,
+    "datetime": _whole,
+    "datetimetz": _whole,
 }
 
 
 def _says(column: Column) -> str:
     if column.kind == "decimal" and column.precision is not None:
         return f"decimal({column.precision},{column.scale})"
+    if column.scale is not None:
+        return f"{column.declared}, which keeps {column.scale} digits of a second's fraction"
     return column.declared.lower() or column.kind

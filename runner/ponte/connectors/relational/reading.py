@@ -114,13 +114,18 @@ class Reading:
 
     def _after(self, columns: tuple[Column, ...], first: int) -> str:
         """What stands behind a position; a record without a key stands behind every position of its cursor."""
-        values = [self.dialect.parameter(first + n, column) for n, column in enumerate(columns)]
+        values = [self._exact(column, self.dialect.parameter(first + n, column)) for n, column in enumerate(columns)]
         behind = self.dialect.after([self._comparable(column) for column in columns], values)
         unset = [f"{self._comparable(column)} IS NULL" for column in columns if column.is_nullable]
         return f"({behind}{''.join(f' OR {condition}' for condition in unset)})"
 
     def _comparable(self, column: Column) -> str:
-        return self.dialect.comparable(column, "t")
+        """Of a key that no index keeps unique, values that the database takes for the same would hide each other."""
+        return self._exact(column, self.dialect.comparable(column, "t"))
+
+    def _exact(self, column: Column, expression: str) -> str:
+        is_loose = column in self._key and not self._is_ordered(self._key)
+        return self.dialect.exact(column, expression) if is_loose else expression
 
     def _is_ordered(self, key: tuple[Column, ...]) -> bool:
         return frozenset(column.name for column in key) in self.relation.unique_keys

@@ -90,6 +90,13 @@ def _prepare(session: Session, spec: ObjectSpec) -> Writer:
     table = session.relation(spec.table, None)
     parts = tuple(PartTable(part, session.relation(part.table, None)) for part in spec.parts)
     session.rollback()
+    for relation in (table, *(part.relation for part in parts)):
+        if not relation.is_transactional:
+            raise ConfigurationError(
+                f"{relation.label}: its storage engine has no transactions: half a delivery could stay behind."
+                " Next: move the table to one that has them (ALTER TABLE ... ENGINE=InnoDB).",
+                reason="NotTransactional",
+            )
     return Writer(session, table, parts)
 
 

@@ -38,6 +38,8 @@ class Writer:
         check_unique(self.session, self.table, delivery.key)
         answers = Answers(delivery.frame.height)
         parts = self._delivered_parts(delivery)
+        for part in parts:
+            check_unique(self.session, part.relation, part.key)
         records = delivery.frame.drop([table.part.name for table in parts])
         columns = self.table.select(records.columns)
         if delivery.operation == "create":

@@ -1,4 +1,4 @@
-"""Connector `sql`: SQLite by the standard library, PostgreSQL by ADBC. No ORM on the way."""
+"""Connector `sql`: SQLite by the standard library, PostgreSQL by ADBC, MariaDB by PyMySQL. No ORM on the way."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 from ponte.connectors.registry import References
 from ponte.connectors.relational.client import Session
 from ponte.connectors.relational.system import DatabaseSystem
+from ponte.connectors.sql.mysql.address import SCHEMES, Address, parse_address
 from ponte.engine.ports import Clock, System
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import SqlSystem, SyncSource
@@ -33,8 +34,13 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     if scheme in {"postgresql", "postgres"}:
         uri = _postgresql_uri(url, spec, references, label)
         return DatabaseSystem(source, lambda: _open_postgresql(uri, label))
+    if scheme in SCHEMES:
+        user, password = _login(url, spec, references, label)
+        address = parse_address(url, user, password or "", label)
+        return DatabaseSystem(source, lambda: _open_mysql(address, label))
     raise ConfigurationError(
-        f"{label}: sql.url starts with {scheme!r}. Known are sqlite:///PATH and postgresql://HOST:PORT/DATABASE."
+        f"{label}: sql.url starts with {scheme!r}. Known are sqlite:///PATH, postgresql://HOST:PORT/DATABASE"
+        " and mariadb://HOST:PORT/DATABASE."
     )
 
 
@@ -46,16 +52,23 @@ def _sqlite_path(url: str, label: str) -> Path:
 
 def _postgresql_uri(url: str, spec: SqlSystem, references: References, label: str) -> str:
     parts = urlsplit(url)
+    user, secret = _login(url, spec, references, label)
+    login = quote(user, safe="") + (f":{quote(secret, safe='')}" if secret is not None else "")
+    host = parts.netloc.rpartition("@")[2]
+    query = f"?{parts.query}" if parts.query else ""
+    return f"postgresql://{login}{'@' if login else ''}{host}{parts.path}{query}"
+
+
+def _login(url: str, spec: SqlSystem, references: References, label: str) -> tuple[str, str | None]:
+    """User name and password, which are given by reference."""
+    parts = urlsplit(url)
     if parts.password or "password=" in (parts.query or ""):
         raise ConfigurationError(
             f"{label}: sql.url holds a password. Take it out and name it by sql.password.secretRef."
         )
     user = references.setting(spec.username, f"{label}: sql.username") if spec.username else parts.username or ""
     secret = references.secret(spec.password, f"{label}: sql.password").reveal() if spec.password else None
-    login = quote(user, safe="") + (f":{quote(secret, safe='')}" if secret is not None else "")
-    host = parts.netloc.rpartition("@")[2]
-    query = f"?{parts.query}" if parts.query else ""
-    return f"postgresql://{login}{'@' if login else ''}{host}{parts.path}{query}"
+    return user, secret
 
 
 def _open_sqlite(path: Path, label: str) -> Session:
@@ -68,3 +81,9 @@ def _open_postgresql(uri: str, label: str) -> Session:
     from ponte.connectors.sql.postgresql import PostgresqlSession  # noqa: PLC0415 - only the driver that is needed
 
     return PostgresqlSession(uri, label)
+
+
+def _open_mysql(address: Address, label: str) -> Session:
+    from ponte.connectors.sql.mysql.session import MysqlSession  # noqa: PLC0415 - only the driver that is needed
+
+    return MysqlSession(address, label)
