@@ -122,26 +122,32 @@ class TestSqliteSourceWithUniqueKey(SourceContract):
         return open_
 
 
+def _sqlite_hands(path: Path) -> tuple[Any, Any]:
+    """What the table holds, and a trigger that refuses some of it."""
+
+    async def held() -> list[Record]:
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute("SELECT * FROM records").fetchall()
+        return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+    async def refuse() -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(
+                "CREATE TRIGGER t BEFORE INSERT ON records WHEN new.stock = -1 BEGIN SELECT RAISE(ABORT, 'no'); END"
+            )
+
+    return held, refuse
+
+
 class TestSqliteTarget(TargetContract):
     @pytest.fixture
     def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
         path = tmp_path / "shop.db"
 
-        async def held() -> list[Record]:
-            with closing(sqlite3.connect(path)) as connection:
-                rows = connection.execute("SELECT * FROM records").fetchall()
-            return [dict(zip(FIELDS, row, strict=True)) for row in rows]
-
-        async def refuse() -> None:
-            with closing(sqlite3.connect(path)) as connection, connection:
-                connection.execute(
-                    "CREATE TRIGGER t BEFORE INSERT ON records WHEN new.stock = -1 BEGIN SELECT RAISE(ABORT, 'no'); END"
-                )
-
         async def open_(records: list[Record]) -> Opened:
             _make_sqlite(path, records, UNIQUE)
             system = make_system("sql", {"url": {"value": f"sqlite:///{path}"}}, table="records")
-            return Opened(system.target("records"), held, refuse)
+            return Opened(system.target("records"), *_sqlite_hands(path))
 
         return open_
 
@@ -315,6 +321,41 @@ class TestMariadbTarget(TargetContract):
             _make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
             system = make_system("sql", {"url": {"value": mariadb_url}}, table="records")
             return Opened(system.target("records"), held, refuse)
+
+        return open_
+
+
+# ODBC to SQLite, its real driver
+
+
+def _sqliteodbc(path: Path) -> dict[str, Any]:
+    return {"driver": "SQLite3", "options": [{"name": "Database", "value": str(path)}]}
+
+
+@pytest.mark.needs("sqliteodbc")
+class TestSqliteOverOdbcSourceWithUniqueKey(SourceContract):
+    traits = Traits(allows_repeated_keys=False)
+
+    @pytest.fixture
+    def open_source(self, tmp_path: Path, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_sqlite(tmp_path / "erp.db", records, UNIQUE)
+            settings, fields = _sqliteodbc(tmp_path / "erp.db"), {"table": "records", "cursor": {"field": "changed"}}
+            return make_system("odbc", settings, **fields).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("sqliteodbc")
+class TestSqliteOverOdbcTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
+        path = tmp_path / "shop.db"
+
+        async def open_(records: list[Record]) -> Opened:
+            _make_sqlite(path, records, UNIQUE)
+            system = make_system("odbc", _sqliteodbc(path), table="records")
+            return Opened(system.target("records"), *_sqlite_hands(path))
 
         return open_
 

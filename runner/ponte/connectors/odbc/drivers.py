@@ -173,7 +173,7 @@ class PyodbcDriver:
         with _pyodbc_errors(self._pyodbc):
             cursor = self._connection.cursor()
             if asked["function"] == "describe":
-                cursor.execute(asked["statement"])
+                cursor.execute(asked["statement"])  # rows are not fetched
                 return {"rows": [_described(column) for column in cursor.description]}
             rows = getattr(cursor, asked["function"])(**asked["arguments"]).fetchall()
             names = [column[0].lower() for column in cursor.description]
@@ -240,7 +240,7 @@ def _columns(names: Sequence[str], rows: list[Any]) -> Any:
     import pyarrow as pa  # noqa: PLC0415 - belongs to the extra
 
     arrays = [_array(pa, values) for values in zip(*rows, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, names=[f"c{index}" for index in range(len(names))])
+    return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
 def _array(pa: Any, values: tuple[Any, ...]) -> Any:

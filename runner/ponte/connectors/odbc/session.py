@@ -51,7 +51,8 @@ class OdbcSession:
             self.product = f"{facts['dbms']} {facts['version']}"
             for statement in self._profile.opened:
                 self.execute(statement)
-            self._end("commit", 0)
+            if not self._profile.is_autocommit:
+                self._end("commit", 0)
         except BaseException:
             self._process.kill()
             raise
