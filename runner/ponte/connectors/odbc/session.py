@@ -160,10 +160,9 @@ class OdbcSession:
         return names
 
     def catalogue(self, function: str, **arguments: str | None) -> list[dict[str, Any]]:
-        """Rows of a catalogue function of ODBC, with folded names."""
-        rows: list[dict[str, Any]] = self._call({"call": "catalogue", "function": function, "arguments": arguments})[
-            "rows"
-        ]
+        """Rows of a catalogue function of ODBC, with folded names; or the columns of a statement, by `describe`."""
+        asked = {"call": "catalogue", "function": function, "arguments": arguments, **arguments}
+        rows: list[dict[str, Any]] = self._call(asked)["rows"]
         return rows
 
     def close(self) -> None:
