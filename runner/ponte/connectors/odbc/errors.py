@@ -61,7 +61,8 @@ def _not_installed(facts: dict[str, Any], address: Address) -> PonteError:
     installed = ", ".join(facts.get("installed", ())) or "none"
     return ConfigurationError(
         f'{address.label}: the driver {address.driver} is not installed. Ponte looked for "{address.driver}" in'
-        f" odbcinst.ini, which has: {installed}. Next: install it, or write odbc.driver as it is called there; {_INSTALL}.",
+        f" odbcinst.ini, which has: {installed}."
+        f" Next: install it, or write odbc.driver as it is called there; {_INSTALL}.",
         reason="DriverMissing",
     )
 
@@ -78,9 +79,10 @@ def _no_source(facts: dict[str, Any], address: Address) -> PonteError:  # noqa: 
 
 def _unloadable(facts: dict[str, Any], address: Address) -> PonteError:  # noqa: ARG001 - as the others
     return ConfigurationError(
-        f"{address.label}: unixODBC cannot load the library of the driver {address.driver}: it is missing, lacks another"
-        " library, or was built for another kind of processor (32 instead of 64 bits). Next: run `ldd` on the file that"
-        f" odbcinst.ini names; {_INSTALL}.",
+        f"{address.label}: unixODBC cannot load the library of the driver {address.driver}: it is missing, lacks"
+        " another library, or was built for another kind of processor (32 instead of 64 bits)."
+        " Next: run `ldd` on the file"
+        f" that odbcinst.ini names; {_INSTALL}.",
         reason="DriverMissing",
     )
 

@@ -1,4 +1,4 @@
-"""Bound parameters over ODBC, which knows only `?`: statements are written with numbered marks, and put in order here."""
+"""Bound parameters over ODBC, which knows only `?`: numbered marks, put in order here."""
 
 from __future__ import annotations
 

@@ -210,7 +210,8 @@ class OdbcSession:
             try:
                 body = next(bodies)
             except StopIteration as stop:
-                return stop.value
+                end: dict[str, Any] = stop.value
+                return end
             try:
                 yield pl.read_ipc_stream(io.BytesIO(body))
             except GeneratorExit:

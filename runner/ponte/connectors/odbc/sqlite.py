@@ -102,9 +102,13 @@ def _stage(stage: Stage, key: Sequence[str]) -> Staging:
         f"DELETE FROM temp.{stage.sql}",
         f"CREATE INDEX IF NOT EXISTS temp.{_DIALECT.quote(stage.sql[1:-1] + '_key')} ON {stage.sql} ({names})",
     )
-    values = "".join(f", {_staged(f'value ->> {chr(39)}$.c{n}{chr(39)}', c)}" for n, c in enumerate(stage.columns))
+    values = "".join(f", {_staged(_path(n), c)}" for n, c in enumerate(stage.columns))
     rows = f"SELECT value ->> '$.ponte_row'{values} FROM json_each({_DIALECT.text(1)})"
     return Staging(statements, f"INSERT INTO temp.{stage.sql} {rows}")
+
+
+def _path(number: int) -> str:
+    return f"json_extract(value, '$.c{number:d}')"
 
 
 def _staged(text: str, column: Column) -> str:

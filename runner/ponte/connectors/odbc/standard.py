@@ -75,22 +75,23 @@ class StandardOverOdbc(Standard, UpdateThenInsert):
         """The greatest value; the driver makes text of it."""
         return f"MAX({self.comparable(column, 't')})"
 
-    def key_rows(self, number: int, columns: Sequence[Column]) -> str:
+    def key_rows(self, number: int, columns: Sequence[Column]) -> str:  # noqa: ARG002 - as the others
         """No standard database takes keys apart."""
         raise _unsupported("read single records by key")
 
-    def staged(self, column: Column, of: str) -> str:
+    def staged(self, column: Column, of: str) -> str:  # noqa: ARG002 - as the others
         """Nothing is staged."""
         raise _unsupported("write")
 
-    def update(self, merge: object, span: object) -> tuple[str, ...]:
+    def update(self, merge: object, span: object) -> tuple[str, ...]:  # noqa: ARG002 - as the others
         """Nothing is written."""
         raise _unsupported("write")
 
 
 def _unsupported(what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"Ponte does not {what} over ODBC with a database that it does not know. Next: read all, or changes by a cursor.",
+        f"Ponte does not {what} over ODBC with a database that it does not know."
+        " Next: read all, or changes by a cursor.",
         reason="Unsupported",
     )
 
