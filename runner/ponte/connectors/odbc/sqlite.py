@@ -103,7 +103,7 @@ def _stage(stage: Stage, key: Sequence[str]) -> Staging:
         f"CREATE INDEX IF NOT EXISTS temp.{_DIALECT.quote(stage.sql[1:-1] + '_key')} ON {stage.sql} ({names})",
     )
     values = "".join(f", {_staged(_path(n), c)}" for n, c in enumerate(stage.columns))
-    rows = f"SELECT value ->> '$.ponte_row'{values} FROM json_each({_DIALECT.text(1)})"
+    rows = f"SELECT value ->> '$.ponte_row' AS ponte_row{values} FROM json_each({_DIALECT.text(1)})"
     return Staging(statements, f"INSERT INTO temp.{stage.sql} {rows}")
 
 
