@@ -20,7 +20,9 @@ from psutil import NoSuchProcess, Process
 from ponte.connectors.odbc.databases import PROFILES
 from ponte.connectors.odbc.session import OdbcSession
 from ponte.connectors.odbc.settings import Address, escaped
+from ponte.connectors.relational.catalogue import Column
 from ponte.connectors.relational.client import CommitLostError
+from ponte.connectors.relational.dialect import Stage
 from ponte.errors import ConfigurationError, TransientError
 
 Open = Callable[..., OdbcSession]
@@ -160,3 +162,10 @@ def test_a_database_that_ponte_does_not_know_is_read_and_not_written(postgres_ur
             session.begin(is_snapshot=False)
     finally:
         session.close()
+
+
+def test_bytes_are_not_written_to_sqlite_as_something_else() -> None:
+    stage = PROFILES["SQLITE"].stage
+    assert stage is not None
+    with pytest.raises(ConfigurationError, match="does not write bytes to SQLite over ODBC"):
+        stage(Stage('"s"', (Column("photo", "binary", "BLOB"),)), ["code"])

@@ -95,6 +95,12 @@ def _columns(rows: Sequence[tuple[str | None, ...]], primary: frozenset[str]) ->
 
 
 def _stage(stage: Stage, key: Sequence[str]) -> Staging:
+    if raw := [column.name for column in stage.columns if column.kind == "binary"]:
+        raise ConfigurationError(
+            f"Ponte does not write bytes to SQLite over ODBC ({', '.join(raw)}). Next: leave them out of the Mapping,"
+            " or use the connector sql.",
+            reason="Unsupported",
+        )
     fields = "".join(f", {_DIALECT.quote(c.name)} {affinity(c)}" for c in stage.columns)
     names = ", ".join(map(_DIALECT.quote, key))
     statements = (
