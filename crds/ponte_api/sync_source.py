@@ -17,6 +17,8 @@ from ponte_api.systems import (
     LinkPagination,
     Memory,
     OAuth2ClientCredentials,
+    Odbc,
+    OdbcOption,
     OffsetPagination,
     PagePagination,
     Pagination,
@@ -61,6 +63,7 @@ _FILES = f"path, and {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 FITS = (
     Fit("rest", (("path",),), ("table", "query", "parts", *FORMATS, "incoming"), "path"),
     Fit("sql", (("table", "query"),), ("path", *FORMATS, "incoming", "list"), "either table or query"),
+    Fit("odbc", (("table", "query"),), ("path", *FORMATS, "incoming", "list"), "either table or query"),
     Fit("files", (("path",), FORMATS), ("table", "query", "parts", "list"), _FILES),
     Fit("memory", (), ("path", "table", "query", "parts", *FORMATS, "incoming", "list"), "name"),
 )
@@ -106,7 +109,7 @@ class SyncSourceSpec(Model):
     """How a system is reached and what it holds."""
 
     rules: ClassVar[tuple[Rule, ...]] = (
-        exactly_one("rest", "sql", "files", "memory"),
+        exactly_one("rest", "sql", "odbc", "files", "memory"),
         *(_fit_rule(fit) for fit in FITS),
         Rule(
             message=f"only an object of a rest system has {', '.join(_REST_WRITES)} in write",
@@ -156,6 +159,8 @@ class SyncSourceSpec(Model):
     """A system with a JSON web API."""
     sql: SqlSystem | None = None
     """A SQL database."""
+    odbc: Odbc | None = None
+    """A database that has an ODBC driver."""
     files: Files | None = None
     """A folder of files."""
     memory: Memory | None = None
@@ -205,6 +210,8 @@ __all__ = [
     "Memory",
     "OAuth2ClientCredentials",
     "ObjectSpec",
+    "Odbc",
+    "OdbcOption",
     "OffsetPagination",
     "PagePagination",
     "Pagination",

@@ -10,6 +10,7 @@ from ponte_api.calls import ErrorReading
 from ponte_api.common import (
     CREDENTIALS_IN_URL,
     PATTERN_MEANINGS,
+    UNIQUE_NAMES,
     Column,
     Duration,
     FieldPath,
@@ -20,7 +21,9 @@ from ponte_api.common import (
     Setting,
     Text,
     Union,
+    ValueFrom,
     duration_seconds,
+    exactly_one,
     has_credentials,
 )
 
@@ -272,6 +275,72 @@ class SqlSystem(Model):
     """User name."""
     password: Secret | None = None
     """Password."""
+
+
+OPTION_PATTERN = r"^[A-Za-z][A-Za-z0-9_ -]{0,62}$"
+DRIVER_PATTERN = r"^[^{}\[\];=\x00-\x1f]+$"
+_LOGIN_OPTIONS = ("uid", "user", "username", "user id", "pwd", "password", "pass", "token", "accesstoken")
+_ADDRESS_OPTIONS = ("driver", "dsn", "filedsn", "savefile")
+PATTERN_MEANINGS.update(
+    {
+        OPTION_PATTERN: "the name of an ODBC attribute, such as Servername",
+        DRIVER_PATTERN: "a name as odbcinst.ini or odbc.ini has it, or the path of a library",
+    }
+)
+
+
+class OdbcOption(Model):
+    """An attribute of the connection string."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        exactly_one("value", "valueFrom"),
+        Rule(
+            message="an option holds no login: give it as odbc.username and odbc.password",
+            cel=f"!(self.name.lowerAscii() in {list(_LOGIN_OPTIONS)})",
+            holds=lambda option: option.name.lower() not in _LOGIN_OPTIONS,
+        ),
+        Rule(
+            message="an option names no driver or data source: give it as odbc.driver or odbc.dsn",
+            cel=f"!(self.name.lowerAscii() in {list(_ADDRESS_OPTIONS)})",
+            holds=lambda option: option.name.lower() not in _ADDRESS_OPTIONS,
+        ),
+    )
+
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=OPTION_PATTERN)]
+    """Its name, as the driver's manual has it, such as Servername, Database or SYSTEM."""
+    value: Annotated[str, Field(max_length=2048)] | None = None
+    """The value itself; Ponte escapes it. Never a secret."""
+    value_from: ValueFrom | None = None
+    """Where the value is read from."""
+
+    @property
+    def setting(self) -> Setting:
+        """The value, as other settings are."""
+        return Setting(value=self.value) if self.value is not None else Setting(value_from=self.value_from)
+
+
+class Odbc(Model):
+    """A database that has an ODBC driver."""
+
+    rules: ClassVar[tuple[Rule, ...]] = (
+        exactly_one("dsn", "driver"),
+        Rule(
+            message="password needs username",
+            cel="!has(self.password) || has(self.username)",
+            holds=lambda model: model.password is None or model.username is not None,
+        ),
+    )
+
+    dsn: Annotated[str, Field(min_length=1, max_length=128, pattern=DRIVER_PATTERN)] | None = None
+    """Name of a data source in odbc.ini."""
+    driver: Annotated[str, Field(min_length=1, max_length=256, pattern=DRIVER_PATTERN)] | None = None
+    """Name of a driver in odbcinst.ini, such as PostgreSQL Unicode, or the path of its library."""
+    options: Annotated[list[OdbcOption], Field(max_length=64, json_schema_extra=UNIQUE_NAMES)] = []
+    """Further attributes of the connection string."""
+    username: Setting | None = None
+    """User name (UID)."""
+    password: Secret | None = None
+    """Password (PWD)."""
 
 
 class Files(Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
@@ -124,26 +125,32 @@ class TestSqliteSourceWithUniqueKey(SourceContract):
         return open_
 
 
+def _sqlite_hands(path: Path) -> tuple[Any, Any]:
+    """What the table holds, and a trigger that refuses some of it."""
+
+    async def held() -> list[Record]:
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute("SELECT * FROM records").fetchall()
+        return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+    async def refuse() -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(
+                "CREATE TRIGGER t BEFORE INSERT ON records WHEN new.stock = -1 BEGIN SELECT RAISE(ABORT, 'no'); END"
+            )
+
+    return held, refuse
+
+
 class TestSqliteTarget(TargetContract):
     @pytest.fixture
     def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
         path = tmp_path / "shop.db"
 
-        async def held() -> list[Record]:
-            with closing(sqlite3.connect(path)) as connection:
-                rows = connection.execute("SELECT * FROM records").fetchall()
-            return [dict(zip(FIELDS, row, strict=True)) for row in rows]
-
-        async def refuse() -> None:
-            with closing(sqlite3.connect(path)) as connection, connection:
-                connection.execute(
-                    "CREATE TRIGGER t BEFORE INSERT ON records WHEN new.stock = -1 BEGIN SELECT RAISE(ABORT, 'no'); END"
-                )
-
         async def open_(records: list[Record]) -> Opened:
             _make_sqlite(path, records, UNIQUE)
             system = make_system("sql", {"url": {"value": f"sqlite:///{path}"}}, table="records")
-            return Opened(system.target("records"), held, refuse)
+            return Opened(system.target("records"), *_sqlite_hands(path))
 
         return open_
 
@@ -185,23 +192,77 @@ class TestPostgresqlSourceWithUniqueKey(SourceContract):
         return open_
 
 
+def _postgresql_hands(url: str) -> tuple[Any, Any]:
+    """What the table holds, and a check that refuses some of it."""
+
+    async def held() -> list[Record]:
+        with psycopg.connect(url) as connection:
+            rows = connection.execute("SELECT * FROM records").fetchall()
+        return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+    async def refuse() -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)")
+
+    return held, refuse
+
+
 @pytest.mark.needs("postgresql")
 class TestPostgresqlTarget(TargetContract):
     @pytest.fixture
     def open_target(self, postgres_url: str, make_system: Make) -> OpenTarget:
-        async def held() -> list[Record]:
-            with psycopg.connect(postgres_url) as connection:
-                rows = connection.execute("SELECT * FROM records").fetchall()
-            return [dict(zip(FIELDS, row, strict=True)) for row in rows]
-
-        async def refuse() -> None:
-            with psycopg.connect(postgres_url) as connection:
-                connection.execute("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)")
-
         async def open_(records: list[Record]) -> Opened:
             _make_postgresql(postgres_url, records, UNIQUE)
             system = make_system("sql", {"url": {"value": postgres_url}}, table="records")
-            return Opened(system.target("records"), held, refuse)
+            return Opened(system.target("records"), *_postgresql_hands(postgres_url))
+
+        return open_
+
+
+# ODBC to PostgreSQL, its real driver
+
+
+def _psqlodbc(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    place = {"Servername": parse_qs(parts.query)["host"][0], "Database": parts.path[1:]}
+    options = [{"name": name, "value": value} for name, value in place.items()]
+    return {"driver": "PostgreSQL Unicode", "options": options, "username": {"value": getpass.getuser()}}
+
+
+@pytest.mark.needs("psqlodbc")
+class TestPostgresqlOverOdbcSource(SourceContract):
+    @pytest.fixture
+    def open_source(self, postgres_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_postgresql(postgres_url, records)
+            fields = {"table": "records", "cursor": {"field": "changed"}}
+            return make_system("odbc", _psqlodbc(postgres_url), **fields).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("psqlodbc")
+class TestPostgresqlOverOdbcSourceWithUniqueKey(SourceContract):
+    traits = Traits(allows_repeated_keys=False)
+
+    @pytest.fixture
+    def open_source(self, postgres_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_postgresql(postgres_url, records, UNIQUE)
+            fields = {"table": "records", "cursor": {"field": "changed"}}
+            return make_system("odbc", _psqlodbc(postgres_url), **fields).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("psqlodbc")
+class TestPostgresqlOverOdbcTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, postgres_url: str, make_system: Make) -> OpenTarget:
+        async def open_(records: list[Record]) -> Opened:
+            _make_postgresql(postgres_url, records, UNIQUE)
+            system = make_system("odbc", _psqlodbc(postgres_url), table="records")
+            return Opened(system.target("records"), *_postgresql_hands(postgres_url))
 
         return open_
 
@@ -263,6 +324,41 @@ class TestMariadbTarget(TargetContract):
             _make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
             system = make_system("sql", {"url": {"value": mariadb_url}}, table="records")
             return Opened(system.target("records"), held, refuse)
+
+        return open_
+
+
+# ODBC to SQLite, its real driver
+
+
+def _sqliteodbc(path: Path) -> dict[str, Any]:
+    return {"driver": "SQLite3", "options": [{"name": "Database", "value": str(path)}]}
+
+
+@pytest.mark.needs("sqliteodbc")
+class TestSqliteOverOdbcSourceWithUniqueKey(SourceContract):
+    traits = Traits(allows_repeated_keys=False)
+
+    @pytest.fixture
+    def open_source(self, tmp_path: Path, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            _make_sqlite(tmp_path / "erp.db", records, UNIQUE)
+            settings, fields = _sqliteodbc(tmp_path / "erp.db"), {"table": "records", "cursor": {"field": "changed"}}
+            return make_system("odbc", settings, **fields).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("sqliteodbc")
+class TestSqliteOverOdbcTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, tmp_path: Path, make_system: Make) -> OpenTarget:
+        path = tmp_path / "shop.db"
+
+        async def open_(records: list[Record]) -> Opened:
+            _make_sqlite(path, records, UNIQUE)
+            system = make_system("odbc", _sqliteodbc(path), table="records")
+            return Opened(system.target("records"), *_sqlite_hands(path))
 
         return open_
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
@@ -58,3 +58,20 @@ def beyond_calendar(values: pl.Series) -> pl.Series:
     """Mask of dates and times that are outside the years 1 to 9999: infinities, years before Christ."""
     bounds = _DAYS if values.dtype == pl.Date else _MICROSECONDS
     return ~values.to_physical().is_between(bounds["0001"], bounds["9999"]).fill_null(value=True)
+
+
+def resize(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
+    """Frames of exactly this height, but for the last one."""
+    held: list[pl.DataFrame] = []
+    for frame in frames:
+        held.append(frame)
+        height = sum(part.height for part in held)
+        if height < size:
+            continue
+        whole = pl.concat(held, rechunk=False)
+        cut = height - height % size
+        yield from (whole.slice(start, size) for start in range(0, cut, size))
+        held = [whole.slice(cut)]
+    rest = [part for part in held if part.height]
+    if rest:
+        yield pl.concat(rest, rechunk=False)

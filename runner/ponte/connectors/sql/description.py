@@ -8,11 +8,12 @@ from ponte.connectors.description import Description, Driver, example_of
 def describe() -> Description:
     """For `ponte connectors`."""
     return Description(
-        summary="a SQL database: SQLite, PostgreSQL",
+        summary="a SQL database: SQLite, PostgreSQL, MariaDB, MySQL",
         reads=("all", "changes", "keys", "range"),
         operations=("create", "update", "delete"),
         drivers=(
             Driver("SQLite"),
+            Driver("MariaDB, MySQL", ("pymysql",), "pip install 'ponte-sync[mysql]'"),
             Driver("PostgreSQL", ("adbc_driver_postgresql", "nanoarrow"), "pip install 'ponte-sync[postgresql]'"),
         ),
         example=example_of(__package__),

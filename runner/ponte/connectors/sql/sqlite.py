@@ -10,7 +10,6 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -18,76 +17,27 @@ from pathlib import Path
 import polars as pl
 import polars.selectors as cs
 
-from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.relational.client import RefusedError, Rows
-from ponte.connectors.relational.dialect import Dialect, OnConflict, Stage, Standard
+from ponte.connectors.relational.catalogue import Column, Relation, did_you_mean
+from ponte.connectors.relational.client import Rows
+from ponte.connectors.relational.dialect import Dialect, Stage
+from ponte.connectors.relational.sqlite import SqliteDialect, affinity, column_of_row, refused
 from ponte.connectors.relational.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError, TransientError
 
-_NUMBERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _BUSY_S = 10.0
-_CONSTRAINTS = {
-    "UNIQUE": "DuplicateAtTarget",
-    "PRIMARY KEY": "DuplicateAtTarget",
-    "NOT NULL": "RequiredFieldMissing",
-    "FOREIGN KEY": "ReferenceMissing",
-    "CHECK": "CheckFailed",
-}
 _KEEPING_BYTES = partial(str, encoding="utf-8", errors="surrogateescape")  # what is no UTF-8 is seen in `_strings`
-_ISO = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 _ZONED = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
 
 
-class SqliteDialect(Standard, OnConflict):
-    """How SQLite writes things."""
-
-    name = "sqlite"
-    tables = (
-        "SELECT json_group_array(name) FROM sqlite_schema WHERE type IN ('table', 'view')"
-        " AND name NOT LIKE 'sqlite#_%' ESCAPE '#'"
-    )
-    """Lists tables and views as one JSON array; optional for a dialect."""
-
-    def read(self, column: Column, of: str) -> str:
-        """The value as it is stored."""
-        return f"{of}.{self.quote(column.name)}"
-
-    def comparable(self, column: Column, of: str) -> str:
-        """The column itself; times in one form; what declares no type as text, so that 5 is '5'."""
-        path = f"{of}.{self.quote(column.name)}"
-        if not column.declared:
-            return f"CAST({path} AS TEXT)"
-        return _in_one_form(path, path) if column.holds_times else path
-
-    def parameter(self, number: int, column: Column) -> str:
-        """The bound text, which takes the type of the column that it is compared with."""
-        if not column.holds_times:
-            return f"?{number}"
-        is_number = f"?{number} NOT GLOB '*[^0-9.-]*'"
-        return _in_one_form(f"?{number}", f"CASE WHEN {is_number} THEN CAST(?{number} AS NUMERIC) ELSE ?{number} END")
-
-    def bound(self, column: Column) -> str:
-        """The greatest value of a column, as it is stored."""
-        return f"max({self.comparable(column, 't')})"
-
-    def key_rows(self, number: int, columns: Sequence[Column]) -> str:
-        """Rows out of a JSON array of arrays of text."""
-        keys = "".join(f", value ->> {i + 1} AS k{i}" for i in range(len(columns)))
-        return f"(SELECT value ->> 0 AS ponte_row{keys} FROM json_each(?{number}))"
-
-    def staged(self, column: Column, of: str) -> str:
-        """The staged value."""
-        return f"{of}.{self.quote(column.name)}"
-
-    def unique_index(self, table: Relation, columns: Sequence[str]) -> str:
-        """The table goes without its schema, which SQLite does not take there."""
-        return super().unique_index(replace(table, sql=table.sql.removeprefix("main.")), columns)
+class _Numbered(SqliteDialect):
+    def text(self, number: int) -> str:
+        return f"?{number}"
 
 
 class SqliteSession:
     """One connection to a SQLite file."""
 
-    dialect: Dialect = SqliteDialect()
+    dialect: Dialect = _Numbered()
 
     def __init__(self, path: Path, label: str) -> None:
         self._label = label
@@ -170,7 +120,7 @@ class SqliteSession:
 
     def _create_stage(self, name: str, columns: tuple[Column, ...], key: Sequence[str]) -> Stage:
         stage = Stage(f"temp.{self.dialect.quote(f'ponte_stage_{len(self._staged)}')}", columns)
-        fields = "".join(f", {self.dialect.quote(c.name)} {_affinity(c)}" for c in columns)
+        fields = "".join(f", {self.dialect.quote(c.name)} {affinity(c)}" for c in columns)
         self.execute(f"CREATE TEMPORARY TABLE {stage.sql.removeprefix('temp.')} (ponte_row INTEGER{fields})")
         index = f"{self.dialect.quote(f'ponte_stage_{len(self._staged)}_key')} ON {stage.sql.removeprefix('temp.')}"
         self.execute(f"CREATE INDEX temp.{index} ({', '.join(map(self.dialect.quote, key))})")
@@ -204,7 +154,7 @@ class SqliteSession:
     def _columns(self, table: str) -> tuple[Column, ...]:
         rows = self._connection.execute("SELECT * FROM pragma_table_xinfo(?1)", (table,)).fetchall()
         keys = [row for row in rows if row[5]]
-        return tuple(_column(row, is_rowid=len(keys) == 1 and bool(row[5])) for row in rows)
+        return tuple(column_of_row(row, is_rowid=len(keys) == 1 and bool(row[5])) for row in rows)
 
     def _unique(self, table: str) -> tuple[frozenset[str], ...]:
         primary = self._connection.execute("SELECT name FROM pragma_table_info(?1) WHERE pk > 0", (table,)).fetchall()
@@ -226,17 +176,10 @@ class SqliteSession:
             raise ConfigurationError(f"{self._label}: a name of a table or column is not UTF-8.") from error
 
 
-def _in_one_form(text: str, otherwise: str) -> str:
-    """Times as `2026-11-23 10:15:00.5`, whatever separator, zone letter and zeros they were written with."""
-    plain = f"replace(replace(replace({text}, 'T', ' '), 'Z', ''), '+00:00', '')"
-    short = f"CASE WHEN instr({plain}, '.') > 0 THEN rtrim(rtrim({plain}, '0'), '.') ELSE {plain} END"
-    return f"(CASE WHEN {text} GLOB '{_ISO}' THEN {short} ELSE {otherwise} END)"
-
-
 def _translate(error: sqlite3.Error, label: str) -> Exception:
     text = str(error)
     if isinstance(error, sqlite3.IntegrityError):
-        return _refused(text)
+        return refused(text)
     if isinstance(error, sqlite3.OperationalError) and ("locked" in text or "busy" in text):
         return TransientError(f"{label}: another program holds the database ({text}).", reason="DatabaseLocked")
     if "not a database" in text or "malformed" in text:
@@ -246,53 +189,6 @@ def _translate(error: sqlite3.Error, label: str) -> Exception:
             f"{label}: the database cannot be written or read ({text}).", reason="PermissionDenied"
         )
     return ConfigurationError(f"{label}: the database refused a statement: {text}.")
-
-
-def _refused(text: str) -> RefusedError:
-    kind, _, rest = text.partition(" constraint failed")
-    reason = _CONSTRAINTS.get(kind, "RefusedByTarget")
-    named = rest.removeprefix(": ")
-    field = named.rpartition(".")[2] if kind == "NOT NULL" else None
-    return RefusedError(reason, f"the target's {kind} constraint failed" + (f" ({named})" if named else ""), field)
-
-
-def _column(row: Sequence[object], *, is_rowid: bool) -> Column:
-    declared = str(row[2] or "").upper()
-    kind, sized = _kind(declared), _NUMBERS.search(declared)
-    first, second = (sized.group(1), sized.group(2)) if sized else (None, None)
-    is_number = kind == "decimal" and first is not None
-    return Column(
-        name=str(row[1]),
-        kind=kind,
-        declared=declared,
-        precision=int(first) if is_number and first else None,
-        scale=int(second or 0) if is_number else None,
-        digits=15 if kind == "decimal" else None,
-        is_nullable=not row[3] or (is_rowid and declared == "INTEGER"),
-        is_filled=row[4] is not None or (is_rowid and declared == "INTEGER"),
-        is_writable=row[6] == 0,
-    )
-
-
-def _kind(declared: str) -> Kind:
-    """What a declared type holds. Source: "Datatypes In SQLite", 3.1, with dates and booleans kept apart."""
-    kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-        ("integer", ("INT", "NUM", "INTEGER64")),
-        ("string", ("CHAR", "CLOB", "TEXT")),
-        ("binary", ("BLOB",)),
-        ("float", ("REAL", "FLOA", "DOUB")),
-        ("boolean", ("BOOL",)),
-        ("decimal", ("DEC", "NUMERIC", "MONEY")),
-    )
-    if "NUMERIC" in declared or declared == "NUM":
-        return "decimal"
-    return next((kind for kind, marks in kinds if any(mark in declared for mark in marks)), "string")
-
-
-def _affinity(column: Column) -> str:
-    return {"integer": "INTEGER", "decimal": "NUMERIC", "boolean": "INTEGER", "float": "REAL", "binary": "BLOB"}.get(
-        column.kind, "TEXT"
-    )
 
 
 def _storable(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What a PostgreSQL error means for the run, by SQLSTATE. Values of records and credentials never get into a message.
+"""What an error of a database means, by SQLSTATE. Values of records and credentials never get into a message.
 
 Source: PostgreSQL documentation, appendix A (error codes).
 """

@@ -1,0 +1,39 @@
+"""Connector `odbc`: any database that has an ODBC driver, through pyodbc and arrow-odbc in a process of its own.
+
+That process imports this package too: nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ponte.connectors.description import Description
+    from ponte.connectors.registry import References
+    from ponte.engine.ports import Clock, System
+    from ponte_api.sync_source import SyncSource
+
+
+def describe() -> Description:
+    """For `ponte connectors`."""
+    from ponte.connectors.odbc import description  # noqa: PLC0415 - see above
+
+    return description.describe()
+
+
+def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature
+    """The database of a SyncSource. Nothing is reached yet.
+
+    Raises:
+        ConfigurationError: a setting or credential that is not there or stands for no value.
+    """
+    from ponte.connectors.odbc.databases import PROFILES  # noqa: PLC0415 - see above
+    from ponte.connectors.odbc.session import OdbcSession  # noqa: PLC0415 - see above
+    from ponte.connectors.odbc.settings import address  # noqa: PLC0415 - see above
+    from ponte.connectors.relational.system import DatabaseSystem  # noqa: PLC0415 - see above
+    from ponte.errors import ConfigurationError  # noqa: PLC0415 - see above
+
+    if source.spec.odbc is None:
+        raise ConfigurationError(f"SyncSource {source.metadata.name} is no ODBC database.")
+    reached = address(source, source.spec.odbc, references)
+    return DatabaseSystem(source, lambda: OdbcSession(reached, PROFILES))

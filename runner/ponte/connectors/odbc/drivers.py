@@ -1,0 +1,276 @@
+"""The two ways to a driver, inside its own process: arrow-odbc, which fetches columns, and pyodbc, which fetches rows.
+
+Rows travel as Arrow IPC streams. By pyodbc all values but binary ones travel as exact text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date, time
+from decimal import Decimal
+from typing import Any, Protocol
+
+ARROW, PYODBC = "arrow", "pyodbc"
+FETCH_BYTES = 32 * 1024 * 1024
+_ARROW_ERROR = re.compile(r"State: (\w{5}), Native error: (-?\d+), Message: (.*)", re.DOTALL)
+_PYODBC_NATIVE = re.compile(r"\((-?\d+)\) \(SQL\w+\)|\((-?\d+)\)(?: \(\w+\))?$")
+
+
+class DriverError(Exception):
+    """What a driver or the driver manager said.
+
+    Args:
+        facts: `state` (SQLSTATE or a word of ours), `native` and `message`.
+    """
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(facts.get("message"))
+        self.facts = facts
+
+
+class Driver(Protocol):
+    """One connection."""
+
+    def execute(self, statement: str, parameters: Sequence[str]) -> None:
+        """Runs a statement."""
+        ...
+
+    def rows(self, asked: dict[str, Any]) -> Iterator[memoryview]:
+        """Rows of a statement as Arrow IPC streams."""
+        ...
+
+    def catalogue(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Rows of a catalogue function of ODBC, as text, under `rows`."""
+        ...
+
+    def commit(self) -> None:
+        """Commits."""
+        ...
+
+    def rollback(self) -> None:
+        """Rolls back."""
+        ...
+
+
+def open_driver(asked: dict[str, Any]) -> tuple[Driver, dict[str, Any]]:
+    """Connects once to see what database it is, then as it is best for it.
+
+    Args:
+        asked: `connection` (string), `driver` (its name or None), `profiles` (by name of the DBMS: `by`, `options`,
+            `autocommit`; the last one, "", for any other), `loginTimeout` and `timeout` in seconds.
+    """
+    pyodbc = _import_pyodbc()
+    _check_installed(pyodbc, asked["driver"])
+    with _pyodbc_errors(pyodbc):
+        first = pyodbc.connect(asked["connection"], autocommit=True, timeout=asked["loginTimeout"])
+        facts = {"dbms": first.getinfo(pyodbc.SQL_DBMS_NAME), "version": first.getinfo(pyodbc.SQL_DBMS_VER)}
+        facts["driver"] = first.getinfo(pyodbc.SQL_DRIVER_NAME)
+        with suppress(pyodbc.Error):
+            facts["quote"] = first.getinfo(pyodbc.SQL_IDENTIFIER_QUOTE_CHAR)
+        first.close()
+    name = next((name for name in asked["profiles"] if name and facts["dbms"].upper().startswith(name)), "")
+    profile = asked["profiles"][name]
+    given = asked["given"]
+    extra = "".join(f";{key}={value}" for key, value in profile["options"].items() if key.casefold() not in given)
+    connection = asked["connection"] + extra
+    if profile["by"] == ARROW:
+        driver: Driver = ArrowDriver(connection, asked)
+    else:
+        driver = PyodbcDriver(pyodbc, connection, asked, is_autocommit=profile["autocommit"])
+    return driver, {**facts, "profile": name}
+
+
+class ArrowDriver:
+    """A connection of arrow-odbc. Its transactions are begun by the driver manager."""
+
+    def __init__(self, connection: str, asked: dict[str, Any]) -> None:
+        try:
+            import arrow_odbc  # noqa: PLC0415 - belongs to the extra
+        except ImportError as error:
+            raise _missing(error) from error
+        self._error = arrow_odbc.Error
+        with self._translated():
+            self._connection = arrow_odbc.connect(connection, login_timeout_sec=asked["loginTimeout"], autocommit=False)
+
+    def execute(self, statement: str, parameters: Sequence[str]) -> None:
+        """Runs a statement."""
+        with self._translated():
+            self._connection.execute(statement, parameters=list(parameters))
+
+    def rows(self, asked: dict[str, Any]) -> Iterator[memoryview]:
+        """By bulk fetches into buffers of a fixed size; `textBytes` is the widest text without a declared width."""
+        with self._translated():
+            reader = self._connection.read_arrow_batches(
+                asked["statement"],
+                parameters=asked["parameters"],
+                batch_size=min(asked["batchSize"], 65535),
+                max_bytes_per_batch=FETCH_BYTES,
+                max_text_size=asked["textBytes"],
+                max_binary_size=asked["textBytes"],
+                falliable_allocations=True,
+                fetch_concurrently=asked["ahead"],
+            )
+            for batch in reader:
+                yield _stream(batch)
+
+    def catalogue(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """The columns of a query; catalogue functions are for databases that have no catalogue in SQL."""
+        if asked["function"] == "describe":
+            with self._translated():
+                reader = self._connection.read_arrow_batches(asked["statement"], batch_size=1, max_text_size=64)
+                return {"rows": [{"column_name": name} for name in reader.schema.names]}
+        raise DriverError(state="HYC00", native=0, message=f"no catalogue function {asked['function']}")
+
+    def commit(self) -> None:
+        """Commits."""
+        with self._translated():
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        """Rolls back."""
+        with self._translated():
+            self._connection.rollback()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except self._error as error:
+            found = _ARROW_ERROR.search(str(error))
+            if found is None:
+                raise DriverError(state="", native=0, message=str(error)) from error
+            raise DriverError(state=found.group(1), native=int(found.group(2)), message=found.group(3)) from error
+
+
+class PyodbcDriver:
+    """A connection of pyodbc."""
+
+    def __init__(self, pyodbc: Any, connection: str, asked: dict[str, Any], *, is_autocommit: bool) -> None:
+        self._pyodbc = pyodbc
+        with _pyodbc_errors(pyodbc):
+            self._connection = pyodbc.connect(connection, autocommit=is_autocommit, timeout=asked["loginTimeout"])
+            with suppress(pyodbc.Error):  # not every driver has such a timeout
+                self._connection.timeout = asked["timeout"]
+
+    def execute(self, statement: str, parameters: Sequence[str]) -> None:
+        """Runs a statement."""
+        with _pyodbc_errors(self._pyodbc):
+            self._connection.execute(statement, *parameters).close()
+
+    def rows(self, asked: dict[str, Any]) -> Iterator[memoryview]:
+        """By rows; a value of any length is fetched in pieces."""
+        with _pyodbc_errors(self._pyodbc):
+            cursor = self._connection.execute(asked["statement"], *asked["parameters"])
+            names = [column[0] for column in cursor.description]
+            while rows := cursor.fetchmany(min(asked["batchSize"], asked["fetch"])):
+                yield _stream(_columns(names, rows))
+            cursor.close()
+
+    def catalogue(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Rows of SQLTables, SQLColumns, SQLPrimaryKeys or SQLStatistics; or the columns of a query."""
+        with _pyodbc_errors(self._pyodbc):
+            cursor = self._connection.cursor()
+            if asked["function"] == "describe":
+                cursor.execute(asked["statement"])  # rows are not fetched
+                return {"rows": [_described(column) for column in cursor.description]}
+            rows = getattr(cursor, asked["function"])(**asked["arguments"]).fetchall()
+            names = [column[0].lower() for column in cursor.description]
+            return {"rows": [dict(zip(names, map(_plain, row), strict=True)) for row in rows]}
+
+    def commit(self) -> None:
+        """Commits."""
+        with _pyodbc_errors(self._pyodbc):
+            self._connection.commit()
+
+    def rollback(self) -> None:
+        """Rolls back."""
+        with _pyodbc_errors(self._pyodbc):
+            self._connection.rollback()
+
+
+def _import_pyodbc() -> Any:
+    try:
+        import pyodbc  # noqa: PLC0415 - belongs to the extra
+    except ImportError as error:
+        raise _missing(error) from error
+    pyodbc.pooling = False
+    pyodbc.native_uuid = True
+    return pyodbc
+
+
+def _missing(error: ImportError) -> DriverError:
+    state = "library-missing" if "libodbc" in str(error) else "extra-missing"
+    return DriverError(state=state, native=0, message=error.name or str(error))
+
+
+def _check_installed(pyodbc: Any, driver: str | None) -> None:
+    if driver is None or driver.startswith("/"):
+        return
+    installed = pyodbc.drivers()
+    if driver.casefold() not in {name.casefold() for name in installed}:
+        raise DriverError(state="driver-missing", native=0, message=driver, installed=installed)
+
+
+@contextmanager
+def _pyodbc_errors(pyodbc: Any) -> Iterator[None]:
+    try:
+        yield
+    except pyodbc.Error as error:
+        state = str(error.args[0]) if error.args else ""
+        message = str(error.args[1]) if len(error.args) > 1 else ""
+        native = _PYODBC_NATIVE.search(message)
+        number = int(native.group(1) or native.group(2)) if native else 0
+        raise DriverError(state=state if len(state) == 5 else "", native=number, message=message) from error
+    except UnicodeError as error:
+        raise DriverError(state="22021", native=0, message="a text cannot be decoded") from error
+
+
+def _stream(batch: Any) -> memoryview:
+    import pyarrow as pa  # noqa: PLC0415 - belongs to the extra
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return memoryview(sink.getvalue())
+
+
+def _columns(names: Sequence[str], rows: list[Any]) -> Any:
+    import pyarrow as pa  # noqa: PLC0415 - belongs to the extra
+
+    arrays = [_array(pa, values) for values in zip(*rows, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def _array(pa: Any, values: tuple[Any, ...]) -> Any:
+    kinds = {type(value) for value in values} - {type(None)}
+    if kinds <= {str}:
+        return pa.array(values, type=pa.large_string())
+    if kinds <= {bytes, bytearray}:
+        return pa.array(values, type=pa.large_binary())
+    return pa.array([_plain(value) for value in values], type=pa.large_string())
+
+
+def _plain(value: Any) -> str | None:
+    """The exact text of a value: decimals without exponent, times by ISO 8601, floats by their shortest form."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, (date, time)):
+        return value.isoformat()
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _described(column: Any) -> dict[str, str | None]:
+    name, kind, _, size, precision, scale, nullable = column
+    return {
+        "column_name": name,
+        "python": kind.__name__,
+        "column_size": _plain(precision if precision is not None else size),
+        "decimal_digits": _plain(scale),
+        "nullable": "1" if nullable or nullable is None else "0",
+    }

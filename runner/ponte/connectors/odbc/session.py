@@ -1,0 +1,266 @@
+"""One connection over ODBC, whose driver runs in a process of its own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
+from tempfile import TemporaryFile
+from typing import Any
+
+import polars as pl
+
+from ponte.connectors.odbc.errors import translated
+from ponte.connectors.odbc.marks import in_order
+from ponte.connectors.odbc.process import CRASHED, HUNG, DriverProcess
+from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, Place, Profile
+from ponte.connectors.odbc.settings import Address
+from ponte.connectors.relational.catalogue import Column, Relation
+from ponte.connectors.relational.client import CommitLostError, RefusedError, Rows
+from ponte.connectors.relational.dialect import Dialect, Stage
+from ponte.connectors.relational.sqlstates import LOST
+from ponte.connectors.relational.values import resize
+from ponte.errors import ConfigurationError, PonteError, TransientError
+
+DEADLINE_S = STATEMENT_TIMEOUT_S + 10.0
+LOGIN_TIMEOUT_S = 15
+ROWS_AT_ONCE = 5_000  # of pyodbc
+STAGED_AT_ONCE = 10_000
+LEAST_TEXT_BYTES = 64
+MOST_TEXT_BYTES = 256 * 1024 * 1024
+_MEASURED = frozenset({"string", "other", "json", "binary"})
+_BROKEN = frozenset({LOST, CRASHED, HUNG})
+
+
+class OdbcSession:
+    """One connection.
+
+    Args:
+        address: where to.
+        profiles: databases by the name of their DBMS; the one for all others under "".
+        deadline_s: how long the driver may take for one answer.
+    """
+
+    def __init__(self, address: Address, profiles: dict[str, Profile], deadline_s: float = DEADLINE_S) -> None:
+        self._address = address
+        self._staged: dict[tuple[str, tuple[Column, ...]], Stage] = {}
+        self._process = DriverProcess(address.label, address.driver, deadline_s)
+        try:
+            facts = self._call(_connecting(address, profiles))
+            self._profile = profiles[facts["profile"]]
+            self.product = f"{facts['dbms']} {facts['version']}"
+            for statement in self._profile.opened:
+                self.execute(statement)
+            if not self._profile.is_autocommit:
+                self._end("commit", 0)
+        except BaseException:
+            self._process.kill()
+            raise
+
+    @property
+    def dialect(self) -> Dialect:
+        """How statements are written for it."""
+        return self._profile.dialect
+
+    @property
+    def pid(self) -> int:
+        """Of the driver's process."""
+        return self._process.pid
+
+    def begin(self, *, is_snapshot: bool) -> None:
+        """Begins what was not begun before. Raises ConfigurationError for writing where Ponte does not write."""
+        if not is_snapshot and not self._profile.can_write:
+            raise ConfigurationError(
+                f"{self._address.label}: Ponte reads {self.product} by standard SQL and does not write to it: it does"
+                " not know how this database updates what is there. Next: write by another connector, such as files.",
+                reason="Unsupported",
+            )
+        if not self._profile.is_autocommit:
+            self.rollback()
+        for statement in self._profile.snapshot if is_snapshot else self._profile.write:
+            self.execute(statement)
+
+    def commit(self) -> None:
+        """Commits. Raises CommitLostError when the driver or the connection broke meanwhile."""
+        try:
+            self._end("commit", 0)
+        except TransientError as error:
+            if error.reason in _BROKEN:
+                raise CommitLostError from error
+            raise
+
+    def rollback(self) -> None:
+        """Rolls back; on a broken connection the server does."""
+        with suppress(PonteError, RefusedError):
+            self._end("rollback", 1)
+
+    def relation(self, table: str | None, query: str | None) -> Relation:
+        """A table or view by its name, with its schema where needed, or a query."""
+        return self._profile.find(self, Place(self._address.label, table, query))
+
+    def stream(
+        self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
+    ) -> Iterator[Rows]:
+        """Rows as the driver fetches them."""
+        for frame in resize(self._frames(statement, parameters, columns, batch_size), batch_size):
+            yield self._profile.decode(frame, columns)
+
+    def pages(
+        self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
+    ) -> Iterator[Rows]:
+        """By way of a file: few drivers run other statements while rows are open."""
+        with TemporaryFile(prefix="ponte-odbc-") as file:
+            sizes = []
+            for frame in resize(self._frames(statement, parameters, columns, batch_size), batch_size):
+                frame.write_ipc_stream(piece := io.BytesIO())
+                sizes.append(file.write(piece.getvalue()))
+            file.seek(0)
+            for size in sizes:
+                yield self._profile.decode(pl.read_ipc_stream(io.BytesIO(file.read(size))), columns)
+
+    def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
+        """Runs a statement."""
+        text, values = in_order(statement, parameters)
+        self._call({"call": "execute", "statement": text, "parameters": values})
+
+    def scalar(self, statement: str, parameters: Sequence[str] = ()) -> str | None:
+        """The one value, which the statement casts to text."""
+        value = self.ask(statement, parameters).to_series(0)
+        return None if value.is_empty() or value[0] is None else str(value[0])
+
+    def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame, key: Sequence[str]) -> Stage:
+        """Carries a frame as JSON text, which the database takes apart: no driver binds faster, or more exactly."""
+        make = self._profile.stage
+        assert make is not None  # noqa: S101 - `begin` refused it
+        stage = Stage(self.dialect.quote(f"ponte_stage_{len(self._staged)}"), tuple(columns))
+        stage = self._staged.setdefault((name, tuple(columns)), stage)
+        staging = make(stage, key)
+        for statement in staging.statements:
+            self.execute(statement)
+        for piece in _texts(frame).iter_slices(STAGED_AT_ONCE):
+            self.execute(staging.insert, [piece.write_json()])
+        return stage
+
+    def ask(self, statement: str, parameters: Sequence[str] = ()) -> pl.DataFrame:
+        """All rows of a small query, of columns that tell their width or are at most 64 KiB wide."""
+        found = [frame for frame in self._fetch(statement, parameters, 10_000, 65_536) if frame.height]
+        if found:
+            return pl.concat(found)
+        return pl.DataFrame(schema=dict.fromkeys(self.names(statement.replace("\x01", "")), pl.String))
+
+    def names(self, statement: str) -> list[str]:
+        """Names of the columns of a query. Raises ConfigurationError where two are the same."""
+        rows = self._call({"call": "catalogue", "function": "describe", "statement": statement})["rows"]
+        names = [row["column_name"] for row in rows]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigurationError(
+                f"{self._address.label}: the query gives {', '.join(twice)} more than once. Name each apart."
+            )
+        return names
+
+    def catalogue(self, function: str, **arguments: str | None) -> list[dict[str, Any]]:
+        """Rows of a catalogue function of ODBC, with folded names; or the columns of a statement, by `describe`."""
+        asked = {"call": "catalogue", "function": function, "arguments": arguments, **arguments}
+        rows: list[dict[str, Any]] = self._call(asked)["rows"]
+        return rows
+
+    def close(self) -> None:
+        """Ends the driver's process."""
+        self._process.close()
+
+    def _end(self, call: str, index: int) -> None:
+        if self._profile.ends is not None:
+            self.execute(self._profile.ends[index])
+        elif not self._profile.is_autocommit:
+            self._call({"call": call})
+
+    def _frames(
+        self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
+    ) -> Iterator[pl.DataFrame]:
+        width = self._measured(statement, parameters, columns)
+        return self._fetch(statement, parameters, batch_size, width)
+
+    def _measured(self, statement: str, parameters: Sequence[str], columns: Sequence[Column]) -> int:
+        """The octets of the widest text that the statement gives now; buffers of that size cut nothing."""
+        wide = [c for c in columns if c.kind in _MEASURED or (c.kind == "decimal" and c.precision is None)]
+        if self._profile.measure is None or not wide:
+            return LEAST_TEXT_BYTES
+        widths = (self._profile.measure.format(f"q.{self.dialect.quote(column.name)}") for column in wide)
+        most = ", ".join(f"COALESCE(MAX({width}), 0)" for width in widths)
+        greatest = f"GREATEST({most}, 0)"
+        found = int(self.scalar(f"SELECT {greatest} AS width FROM ({statement}) q", parameters) or 0)
+        if found > MOST_TEXT_BYTES:
+            raise ConfigurationError(
+                f"{self._address.label}: a value of {found} bytes is more than Ponte carries ({MOST_TEXT_BYTES})."
+                " Next: leave its column out by a query.",
+                reason="TooLong",
+            )
+        return max(found, LEAST_TEXT_BYTES)
+
+    def _fetch(self, statement: str, parameters: Sequence[str], batch_size: int, width: int) -> Iterator[pl.DataFrame]:
+        text, values = in_order(statement, parameters)
+        asked = {"call": "rows", "statement": text, "parameters": values, "batchSize": batch_size}
+        end = yield from self._bodies({**asked, "textBytes": width, "fetch": ROWS_AT_ONCE, "ahead": batch_size > 1})
+        self._check(end)
+
+    def _bodies(self, asked: dict[str, Any]) -> Generator[pl.DataFrame, None, dict[str, Any]]:
+        bodies = self._process.stream(asked)
+        while True:
+            try:
+                body = next(bodies)
+            except StopIteration as stop:
+                end: dict[str, Any] = stop.value
+                return end
+            try:
+                yield pl.read_ipc_stream(io.BytesIO(body))
+            except GeneratorExit:
+                bodies.close()
+                raise
+
+    def _call(self, head: dict[str, Any]) -> dict[str, Any]:
+        return self._check(self._process.call(head))
+
+    def _check(self, head: dict[str, Any]) -> dict[str, Any]:
+        if "error" not in head:
+            return head
+        facts = dict(head["error"])
+        profile = getattr(self, "_profile", None)
+        if profile is not None:
+            told = profile.translate(facts["native"], facts["state"], facts["message"])
+            if isinstance(told, Exception):
+                raise told
+            facts["state"] = told
+        raise translated(facts, self._address)
+
+
+def _connecting(address: Address, profiles: dict[str, Profile]) -> dict[str, Any]:
+    ways = {
+        name: {"by": profile.by, "options": profile.options, "autocommit": profile.is_autocommit}
+        for name, profile in profiles.items()
+    }
+    return {
+        "call": "connect",
+        "connection": address.login,
+        "driver": None if address.is_dsn else address.driver,
+        "given": address.given,
+        "profiles": ways,
+        "loginTimeout": LOGIN_TIMEOUT_S,
+        "timeout": STATEMENT_TIMEOUT_S,
+    }
+
+
+def _texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """A staged frame as ponte_row, c0, c1 ... of text; bytes as hexadecimal digits."""
+    number, *values = frame.iter_columns()
+    named = [_staged_text(series).alias(f"c{index}") for index, series in enumerate(values)]
+    return pl.DataFrame([number.alias("ponte_row"), *named])
+
+
+def _staged_text(values: pl.Series) -> pl.Series:
+    if values.dtype == pl.Binary:
+        return "\\x" + values.bin.encode("hex")
+    if isinstance(values.dtype, pl.Datetime):
+        zone = "+00:00" if values.dtype.time_zone else ""
+        return values.dt.replace_time_zone(None).dt.strftime(f"%Y-%m-%d %H:%M:%S%.6f{zone}")
+    return values.cast(pl.String)

@@ -1,0 +1,171 @@
+"""Drivers that are not there, crash or hang; passwords that try to be more than that; what only ODBC gets wrong."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import polars as pl
+import psycopg
+import pytest
+from psutil import NoSuchProcess, Process
+
+from ponte.connectors.odbc.databases import PROFILES
+from ponte.connectors.odbc.session import OdbcSession
+from ponte.connectors.odbc.settings import Address, escaped
+from ponte.connectors.relational.catalogue import Column
+from ponte.connectors.relational.client import CommitLostError
+from ponte.connectors.relational.dialect import Stage
+from ponte.errors import ConfigurationError, TransientError
+
+Open = Callable[..., OdbcSession]
+pytestmark = pytest.mark.needs("psqlodbc")
+
+
+def _address(url: str) -> Address:
+    parts = urlsplit(url)
+    place = f"Servername={parse_qs(parts.query)['host'][0]};Database={parts.path[1:]};UID={getpass.getuser()}"
+    login = f"DRIVER={{PostgreSQL Unicode}};{place}"
+    return Address("SyncSource erp", "PostgreSQL Unicode", is_dsn=False, login=login, given=())
+
+
+@pytest.fixture
+def open_session(postgres_url: str) -> Iterator[Open]:
+    opened: list[OdbcSession] = []
+
+    def open_(deadline_s: float = 60.0) -> OdbcSession:
+        opened.append(OdbcSession(_address(postgres_url), PROFILES, deadline_s))
+        return opened[-1]
+
+    yield open_
+    for session in opened:
+        session.close()
+
+
+def _rows(session: OdbcSession, url: str, table: str) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    session.begin(is_snapshot=True)
+    relation = session.relation(table, None)
+    fields = ", ".join(f"{session.dialect.read(column, 't')}" for column in relation.columns)
+    (rows,) = session.stream(f"SELECT {fields} FROM {relation.sql} t", (), relation.columns, 100)
+    return rows.frame, rows.faults
+
+
+def test_a_driver_that_crashes_while_it_reads_ends_as_an_error_that_may_pass(open_session: Open) -> None:
+    session = open_session()
+    session.begin(is_snapshot=True)
+    os.kill(session.pid, signal.SIGSEGV)
+    with pytest.raises(TransientError, match=r"PostgreSQL Unicode crashed.*SIGSEGV"):
+        session.scalar("SELECT '1'")
+
+
+def test_a_driver_that_crashes_while_it_commits_leaves_the_outcome_unknown(open_session: Open) -> None:
+    session = open_session()
+    session.begin(is_snapshot=False)
+    os.kill(session.pid, signal.SIGSEGV)
+    with pytest.raises(CommitLostError):
+        session.commit()
+
+
+def test_a_driver_that_hangs_is_ended_after_its_time(open_session: Open) -> None:
+    session = open_session(deadline_s=2.0)
+    session.begin(is_snapshot=True)
+    with pytest.raises(TransientError, match=r"PostgreSQL Unicode did not answer within 2 s"):
+        session.scalar("SELECT CAST(pg_sleep(60) AS text)")
+    with pytest.raises(NoSuchProcess):
+        Process(session.pid)
+
+
+def test_the_process_of_a_driver_ends_with_its_parent(postgres_url: str) -> None:
+    code = (
+        "import os, sys; from ponte.connectors.odbc.process import DriverProcess;"
+        "p = DriverProcess('S', 'D', 5.0); print(p.pid, flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = Process(int(parent.stdout.readline()))
+        parent.kill()
+        child.wait(timeout=20)
+    assert not child.is_running()
+
+
+def test_an_unknown_driver_is_named_beside_those_that_are_installed() -> None:
+    address = Address("SyncSource as400", "IBM i Access ODBC Driver", is_dsn=False, login="DRIVER={x}", given=())
+    with pytest.raises(ConfigurationError) as caught:
+        OdbcSession(address, PROFILES)
+    assert caught.value.reason == "DriverMissing"
+    assert 'Ponte looked for "IBM i Access ODBC Driver" in odbcinst.ini, which has:' in caught.value.message
+    assert "PostgreSQL Unicode" in caught.value.message
+
+
+def test_an_unknown_data_source_is_named() -> None:
+    address = Address("SyncSource erp", "nowhere", is_dsn=True, login="DSN=nowhere", given=())
+    with pytest.raises(ConfigurationError, match="no ODBC data source 'nowhere'"):
+        OdbcSession(address, PROFILES)
+
+
+def test_a_library_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
+    library = tmp_path / "libdriver.so"
+    library.write_bytes(b"no library")
+    address = Address("SyncSource erp", str(library), is_dsn=False, login=f"DRIVER={library}", given=())
+    with pytest.raises(ConfigurationError, match="cannot load the library of the driver"):
+        OdbcSession(address, PROFILES)
+
+
+@pytest.mark.parametrize("password", ["a;Database=other", "a}b", "a};UID=x;{", "{a}", " a ", "a=b"])
+def test_a_password_is_one_value_of_the_connection_string(password: str) -> None:
+    assert escaped(password) == "{" + password.replace("}", "}}") + "}"
+
+
+def test_numbers_times_and_long_texts_are_exact(open_session: Open, postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(
+            "CREATE TABLE odd (id int, free numeric, tidy numeric(12,2), at timestamptz, long text, padded char(9),"
+            " flag boolean, raw bytea, day date)"
+        )
+        connection.execute(
+            "INSERT INTO odd VALUES (1, 1.123456789012, 'NaN', '2026-01-01 10:00+02', repeat('ż', 100000), 'ab', true,"
+            " '\\x0001', '2026-11-25'), (2, -3, 0.10, NULL, '', '', NULL, NULL, 'infinity')"
+        )
+    frame, faults = _rows(open_session(), postgres_url, "odd")
+    assert [str(value) for value in frame["free"]] == ["1.123456789012", "-3.000000000000"]
+    assert [str(value) for value in frame["tidy"]] == ["None", "0.10"]
+    assert frame["at"].cast(pl.String).to_list() == ["2026-01-01 08:00:00.000000+00:00", None]
+    assert frame["long"].to_list() == ["ż" * 100_000, ""]
+    assert frame["padded"].to_list() == ["ab", ""]
+    assert frame["flag"].to_list() == [True, None]
+    assert frame["raw"].to_list() == [b"\x00\x01", None]
+    assert frame["day"].cast(pl.String).to_list() == ["2026-11-25", None]
+    assert faults is not None
+    assert sorted(faults.select("row", "field").rows()) == [(0, "tidy"), (1, "day")]
+
+
+def test_a_database_that_ponte_does_not_know_is_read_and_not_written(postgres_url: str) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE article (code char(6), price numeric(12,2), stock int)")
+        connection.execute("INSERT INTO article VALUES ('A', 12.50, 3)")
+    unknown = {"": replace(PROFILES[""], dialect=PROFILES[""].dialect)}
+    session = OdbcSession(_address(postgres_url), unknown)
+    try:
+        frame, faults = _rows(session, postgres_url, "article")
+        assert [(code, str(price), stock) for code, price, stock in frame.rows()] == [("A", "12.50", 3)]
+        assert faults is None
+        with pytest.raises(ConfigurationError, match=r"Ponte reads PostgreSQL .* and does not write to it"):
+            session.begin(is_snapshot=False)
+    finally:
+        session.close()
+
+
+def test_bytes_are_not_written_to_sqlite_as_something_else() -> None:
+    stage = PROFILES["SQLITE"].stage
+    assert stage is not None
+    with pytest.raises(ConfigurationError, match="does not write bytes to SQLite over ODBC"):
+        stage(Stage('"s"', (Column("photo", "binary", "BLOB"),)), ["code"])
