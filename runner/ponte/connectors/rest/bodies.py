@@ -37,6 +37,11 @@ class Bodies:
             and (delivery.operation == "update" or (delivery.operation == "create" and writing.upserts))
         )
 
+    @property
+    def needs_reading(self) -> bool:
+        """Whether the target's record is read for each body."""
+        return self._is_merging
+
     async def body(self, row: int, values: Values, key: Values) -> str | None:
         """JSON text of a row; None where JSON cannot express it (NaN, infinity).
 
