@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 
@@ -61,14 +62,13 @@ class AiohttpTransport:
     async def send(self, request: Request, timeout_s: float) -> Response:
         """See `Transport`."""
         self._guard.check_url(request.url)
-        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
         try:
             async with self._opened().request(
                 request.method,
                 URL(request.url, encoded=True),
                 headers=request.headers,
                 data=request.body,
-                timeout=timeout,
+                timeout=_timeout(timeout_s),
                 allow_redirects=False,
             ) as answer:
                 body = await self._read(answer)
@@ -107,6 +107,12 @@ class AiohttpTransport:
                 )
             chunks.append(chunk)
         return b"".join(chunks)
+
+
+@functools.cache
+def _timeout(timeout_s: float) -> aiohttp.ClientTimeout:
+    """The same for all requests of a system."""
+    return aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
 
 
 def _translate(error: Exception) -> TransportError:
