@@ -28,7 +28,7 @@ def has_excel() -> bool:
 def run_text(place: Place) -> None:
     """The race from a CSV file."""
     records = place.records(50_000)
-    results = place.results("csv", "Articles, CSV file -> PostgreSQL", records, CSV_STEPS, [Aim("first", 0.9, "sling")])
+    results = place.results("csv", records, CSV_STEPS, [Aim("first", 0.9, "sling")])
     path = place.folder / "articles.csv"
     _write_text(path, records)
     world = _world(place, records)
@@ -46,7 +46,7 @@ def run_workbook(place: Place) -> None:
     """The race from an .xlsx file."""
     records = place.records(50_000)
     aims = [Aim("first", 0.2, "sling")]
-    results = place.results("xlsx", "Articles, XLSX file -> PostgreSQL", records, CSV_STEPS, aims)
+    results = place.results("xlsx", records, CSV_STEPS, aims)
     path = place.folder / "articles.xlsx"
     _write_workbook(path, records)
     world = _world(place, records)

@@ -15,7 +15,7 @@ READS = {"first": "all", "again": "all"}
 def run(place: Place, size: int) -> None:
     """The work at one size, once."""
     records = place.records(size)
-    results = place.results(f"memory-{size}", "Memory, PostgreSQL -> PostgreSQL", records, STEPS, [])
+    results = place.results(f"memory-{size}", records, STEPS, [])
     source, ledger = place.database("source"), place.database("ledger")
     orders_work.fill(source, records)
     world = TableWorld(place, source, orders_work.TABLE, orders_work.COLUMNS, lambda: source.run(orders_work.CHANGE))

@@ -51,7 +51,7 @@ def integration(source: Database, to: Database) -> ponte.Integration:
 def run(place: Place) -> None:
     """The whole race."""
     records = place.records(1_000_000)
-    results = place.results("orders", "Orders, PostgreSQL -> PostgreSQL", records, STEPS, AIMS)
+    results = place.results("orders", records, STEPS, AIMS)
     source, ledger = place.database("source"), place.database("ledger")
     fill(source, records)
     world = TableWorld(place, source, TABLE, COLUMNS, lambda: source.run(CHANGE))

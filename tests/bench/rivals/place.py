@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.rivals import environments, machine
 from bench.rivals.databases import Database
 from bench.rivals.race import Race
-from bench.rivals.results import Aim, Results
+from bench.rivals.results import TITLES, Aim, Results
 from postgres import PostgresServer
 
 RESULTS = Path(__file__).parents[3] / "bench-results"
@@ -50,13 +50,15 @@ class Place:
         for name in self._made:
             Database(self.server, name).drop()
 
-    def results(self, work: str, title: str, records: int, steps: dict[str, str], aims: list[Aim]) -> Results:
+    def results(self, work: str, records: int, steps: dict[str, str], aims: list[Aim]) -> Results:
         """The figures of a work, those of an earlier time among them where the bench goes on."""
         rivals = {name: environments.versions(name) for name in environments.NAMES}
         version = self.server_version()
         surroundings = {**machine.surroundings(), "PostgreSQL": version, **rivals}
         folder = RESULTS if self.scale == 1 else RESULTS / "scaled"
-        results = Results(work, title, records, steps, aims, surroundings, path=folder / f"{work}.json")
+        results = Results(
+            work, TITLES[work.partition("-")[0]], records, steps, aims, surroundings, path=folder / f"{work}.json"
+        )
         if self.resumes:
             results.resume()
         return results

@@ -12,10 +12,10 @@ from pathlib import Path
 from bench.bench_measuring import STAGES
 from bench.rivals import memory_work
 from bench.rivals.figures import Line, Run, lines, verdicts
-from bench.rivals.results import Results, read_all
+from bench.rivals.results import TITLES, Results, read_all
 
 ROOT = Path(__file__).parents[3]
-WORKS = ("rest", "orders", "csv", "xlsx", "put", "bulk")
+WORKS = ("rest", "orders", "csv", "xlsx", "put", "bulk")  # in the page's order
 ODBC = "Reading and writing beside the raw drivers is measured by `make bench WORK=odbc`, which prints its own table."
 MISSING = {
     "xlsx": "Not measured: it needs the connector for workbooks.",
@@ -92,7 +92,7 @@ def _aims(found: dict[str, Results]) -> str:
 
 def _work(results: Results | None, work: str) -> str:
     if results is None:
-        return f"## {work}\n\n{MISSING.get(work, 'Not measured yet.')}\n"
+        return f"## {TITLES[work]}\n\n{MISSING.get(work, 'Not measured yet.')}\n"
     parts = [f"## {results.title}\n\n{results.records:,} records.\n"]
     for step, words in results.steps.items():
         there = lines(results, step)

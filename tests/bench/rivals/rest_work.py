@@ -22,7 +22,7 @@ DLT = "pages in sequence; rewrites all rows through a staging table; no rules, n
 def run(place: Place) -> None:
     """The whole race."""
     records = place.records(50_000)
-    results = place.results("rest", "Articles, JSON web API -> PostgreSQL", records, STEPS, AIMS)
+    results = place.results("rest", records, STEPS, AIMS)
     source, ledger = place.database("source"), place.database("ledger")
     expected = ExpectedArticles(source, records)
     with shop.started(records) as server:

@@ -8,6 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+TITLES = {
+    "rest": "Articles, JSON web API -> PostgreSQL",
+    "orders": "Orders, PostgreSQL -> PostgreSQL",
+    "csv": "Articles, CSV file -> PostgreSQL",
+    "xlsx": "Articles, XLSX file -> PostgreSQL",
+    "put": "Articles -> web API, one PUT each",
+    "bulk": "Articles -> web API, bulks of 500",
+    "memory": "Memory, PostgreSQL -> PostgreSQL",
+}
+
 
 class Named(Protocol):
     """What the results keep of an entrant."""

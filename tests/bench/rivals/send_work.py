@@ -79,20 +79,20 @@ def run_single(place: Place) -> None:
     """The race of single requests."""
     clients = {"pyreqwest": "pyreqwest (the best client found for it)", "httpx": "httpx"}
     upsert = {"upsert": "PUT /products/{sku}"}
-    _run(place, "put", "Articles -> web API, one PUT each", upsert, Aim("first", 0.125, "dlt"), clients)
+    _run(place, "put", upsert, Aim("first", 0.125, "dlt"), clients)
 
 
 def run_bulk(place: Place) -> None:
     """The race of bulk requests."""
     upsert = {"upsert": "PUT /products/{sku}", "bulk": {"request": "POST /bulk", "size": BULK}}
     clients = {"pyreqwest": "pyreqwest", "httpx": "httpx"}
-    _run(place, "bulk", f"Articles -> web API, bulks of {BULK}", upsert, Aim("first", 0.2, "dlt"), clients)
+    _run(place, "bulk", upsert, Aim("first", 0.2, "dlt"), clients)
 
 
-def _run(place: Place, work: str, title: str, write: dict[str, Any], aim: Aim, clients: dict[str, str]) -> None:
+def _run(place: Place, work: str, write: dict[str, Any], aim: Aim, clients: dict[str, str]) -> None:
     records = place.records(50_000)
     steps = {"first": "first load", "again": "1 % changed"}
-    results = place.results(work, title, records, steps, [aim])
+    results = place.results(work, records, steps, [aim])
     bulk = write.get("bulk", {}).get("size", 0)
     path, ledger = place.folder / FILE, place.database("ledger")
     with started(records) as server:
