@@ -46,8 +46,7 @@ faults: $(DEV) ## Hundreds of kills at seeded places; FAULT_SEED=LEDGER:TARGET:S
 
 .PHONY: bench
 bench: $(DEV) ## Speed and memory, beside dlt, sling and ingestr: all (an hour), or WORK=rest|orders|csv|xlsx|put|bulk|memory
-	@$(BIN)/python -m pytest tests/bench -q -s -k "$(WORK)"
-	@$(MAKE) bench-report
+	@code=0; $(BIN)/python -m pytest tests/bench -q -s -k "$(WORK)" || code=$$?; $(MAKE) bench-report; exit $$code
 
 .PHONY: bench-report
 bench-report: $(DEV) ## Write docs/performance.md from what was measured

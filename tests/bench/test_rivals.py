@@ -1,7 +1,9 @@
 """Ponte beside its rivals: the same work, in turns, checked each time. Fails for wrong results, never for being slow.
 
-One test is one work; `make bench WORK=rest` chooses. PONTE_BENCH_RUNS sets the rounds (5), PONTE_BENCH_RESUME=1 goes on
-where a bench was ended. Each work leaves bench-results/WORK.json, of which `make bench-report` writes the page.
+Runs unattended, with a line for each run: `nohup make bench > bench.log 2>&1 &`. One test is one work, chosen by
+`make bench WORK=rest`. PONTE_BENCH_RUNS sets the rounds (5; 1 for a quick look), PONTE_BENCH_RESUME=1 goes on where a
+bench was ended, PONTE_BENCH_SCALE=0.02 tries the bench itself on fewer records. Each work leaves
+bench-results/WORK.json, of which `make bench-report` writes the page.
 """
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,17 +49,28 @@ def measure(command: Sequence[str], variables: Mapping[str, str], folder: Path, 
             list(command), stdout=to_out, stderr=to_err, cwd=folder, env=_environment(variables), start_new_session=True
         )
         memory = _Memory(process.pid)
-        timer = threading.Timer(limit_s, process.kill)
+        timer = threading.Timer(limit_s, _end, [process.pid])
         timer.start()
         memory.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        wall_s = time.perf_counter() - begun
-    timer.cancel()
-    memory.stop()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:  # the bench is being ended: nothing goes on behind it
+            _end(process.pid)
+            raise
+        finally:
+            wall_s = time.perf_counter() - begun
+            timer.cancel()
+            memory.stop()
     process.returncode = os.waitstatus_to_exitcode(status)
     answer = out.read_text(errors="replace")
     told = (answer + err.read_text(errors="replace"))[-_SHOWN:]
     return Ended(wall_s, usage.ru_utime + usage.ru_stime, memory.peak_mb, process.returncode, told, answer)
+
+
+def _end(leader: int) -> None:
+    """Ends a process and all that it started: it leads a group of its own."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _environment(variables: Mapping[str, str]) -> dict[str, str]:
