@@ -125,6 +125,7 @@ class Race:
         seen = _judged(ended, entrant, look)
         figures = {"wall_s": ended.wall_s, "cpu_s": ended.cpu_s, "peak_mb": ended.peak_mb, "code": ended.code}
         report = entrant.report(ended) if ended.code == 0 else {}
+        seen = Seen(seen.differs or _untrue(report, seen.facts), seen.facts)
         results.add(entrant, step, {**figures, "differs": seen.differs, **seen.facts, **report})
         if seen.differs and (entrant.tool == "ponte" or ended.code != 0):
             results.faults.append(f"{entrant.label}, {step}: {seen.differs}\n{ended.output}")
@@ -132,6 +133,14 @@ class Race:
         shown = f"{ended.wall_s:7.2f} s, CPU {ended.cpu_s:6.2f} s, {ended.peak_mb:5.0f} MB"
         sys.stderr.write(f"{told}: {step:8} {shown}  {entrant.label}: {verdict}\n")
         sys.stderr.flush()
+
+
+def _untrue(report: Mapping[str, Any], facts: Mapping[str, Any]) -> str | None:
+    """Where an entrant's own account of what it wrote is not what was written: in words."""
+    if "account" not in report or "rows_written" not in facts:
+        return None
+    told = sum(report["account"].get(name, 0) for name in ("created", "updated"))
+    return None if told == facts["rows_written"] else f"{facts['rows_written']:,} rows written, {told:,} accounted for"
 
 
 def _judged(ended: Ended, entrant: Entrant, look: Callable[[], Seen]) -> Seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,10 @@ def test_a_tool_that_does_not_end_is_ended(tmp_path: Path) -> None:
 class World:
     """Tells all that happens; finds the target of those wrong whose tool is named."""
 
-    def __init__(self, wrong: str = "") -> None:
+    def __init__(self, wrong: str = "", written: int = 0) -> None:
         self.told: list[str] = []
         self._wrong = wrong
+        self._written = written
 
     def renew(self, entrant: Entrant) -> None:
         self.told.append(f"renew {entrant.tool}")
@@ -57,7 +59,8 @@ class World:
 
     def watch(self, entrant: Entrant) -> Callable[[], Seen]:
         self.told.append(f"watch {entrant.tool}")
-        return lambda: Seen("other rows" if entrant.tool == self._wrong else None, {})
+        facts = {"rows_written": self._written}
+        return lambda: Seen("other rows" if entrant.tool == self._wrong else None, facts)
 
 
 def entrant(tool: str, *steps: str, code: int = 0) -> Entrant:
@@ -105,3 +108,13 @@ def test_a_rival_that_failed_fails_the_bench_when_all_is_kept(tmp_path: Path) ->
         race(World(wrong="dlt"), entrant("dlt", "first", code=3), tmp_path=tmp_path)
 
     assert (tmp_path / "work.json").is_file()
+
+
+def test_rows_that_ponte_wrote_and_did_not_account_for_fail_the_bench(tmp_path: Path) -> None:
+    told = replace(
+        entrant("ponte", "first"), report=lambda _: {"account": {"created": 2, "updated": 1, "unchanged": 7}}
+    )
+
+    race(World(written=3), told, tmp_path=tmp_path)
+    with pytest.raises(AssertionError, match="10 rows written, 3 accounted for"):
+        race(World(written=10), told, tmp_path=tmp_path)
