@@ -10,6 +10,7 @@ BIN := .venv/bin
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
 WORKERS ?= 2
+WORK ?=
 GENERATORS := crds/generate.py runner/ponte/ledger/schema/generate.py
 
 ##@ Use
@@ -44,8 +45,12 @@ faults: $(DEV) ## Hundreds of kills at seeded places; FAULT_SEED=LEDGER:TARGET:S
 	@$(BIN)/python -m pytest tests/faults -n $(WORKERS) --dist worksteal -q
 
 .PHONY: bench
-bench: $(DEV) ## Records per second, time by stage, memory
-	@$(BIN)/python -m pytest tests/bench -q -s
+bench: $(DEV) ## Speed and memory, beside dlt, sling and ingestr: all (an hour), or WORK=rest|orders|csv|xlsx|put|bulk|memory
+	@code=0; $(BIN)/python -m pytest tests/bench -q -s -k "$(WORK)" || code=$$?; $(MAKE) bench-report; exit $$code
+
+.PHONY: bench-report
+bench-report: $(DEV) ## Write docs/performance.md from what was measured
+	@PYTHONPATH=tests $(BIN)/python -m bench.rivals.report
 
 .PHONY: test-crds
 test-crds: export PATH := $(PATH):/usr/local/go/bin

@@ -19,7 +19,10 @@ import hypothesis
 import pytest
 
 SKIP_PREFIX = "needs: "
-KEPT_VARIABLES = {"PONTE_REQUIRE", "PONTE_NORTHWIND", "PONTE_CACHE", "PONTE_CLUSTER_CACHE"}
+KEPT_VARIABLES = {
+    "PONTE_REQUIRE", "PONTE_NORTHWIND", "PONTE_CACHE", "PONTE_CLUSTER_CACHE",
+    "PONTE_BENCH_RUNS", "PONTE_BENCH_SCALE", "PONTE_BENCH_RESUME",
+}  # fmt: skip
 MISLEADING_PREFIXES = ("PONTE_", "PG", "OTEL_", "FORCE_COLOR", "NO_COLOR", "COLUMNS", "LINES")
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 TIERS = ("faults", "bench")

@@ -85,10 +85,10 @@ def decode(text: bytes | str) -> Any:
         JsonError: EmptyText, InvalidText (not UTF-8), InvalidJson, TooDeep.
     """
     try:
-        plain = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
+        plain = (text.decode() if isinstance(text, bytes) else text).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise JsonError("InvalidText", f"byte {error.start} is not UTF-8") from error
-    if not plain.strip():
+    if not plain or plain.isspace():
         raise JsonError("EmptyText", "there is nothing where JSON should stand")
     try:
         return _decode_plain(plain)

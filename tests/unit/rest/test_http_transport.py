@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import ssl
 import subprocess
 import sys
@@ -182,25 +183,48 @@ async def test_a_body_that_is_cut_is_lost_and_asked_for_again(server, open_syste
     assert batch.frame["sku"].to_list() == ["a"]
 
 
-WITHOUT_AIOHTTP = """
-import sys
-sys.modules["aiohttp"] = None
+CONNECTED_WITHOUT = """
+import json, sys
+sys.modules[sys.argv[1]] = None
 from ponte.connectors.rest import connect
 from ponte.errors import ConfigurationError
 from ponte.manifests.references import References
 from ponte.runtime.clock import SystemClock
 from ponte_api.sync_source import SyncSource
-spec = {"rest": {"baseUrl": {"value": "https://example.com"}}, "objects": [{"name": "products", "path": "/"}]}
+rest = {"baseUrl": {"value": "https://example.com"}, **json.loads(sys.argv[2])}
+spec = {"rest": rest, "objects": [{"name": "products", "path": "/"}]}
 shop = {"apiVersion": "ponte.dev/v1alpha1", "kind": "SyncSource", "metadata": {"name": "shop"}, "spec": spec}
 try:
-    connect(SyncSource.model_validate(shop), References({}), SystemClock())
+    connect(SyncSource.model_validate(shop), References({"PONTE_SECRET_SHOP_SECRET": "x"}), SystemClock())
+    print("connected", "httpx" in sys.modules)
 except ConfigurationError as error:
     print(error.reason, error.message)
 """
+TOKENS = {
+    "auth": {
+        "oauth2": {
+            "tokenUrl": {"value": "https://example.com/token"},
+            "clientId": {"value": "ponte"},
+            "clientSecret": {"secretRef": {"name": "shop", "key": "secret"}},
+        }
+    }
+}
 
 
-def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it():
-    told = subprocess.run([sys.executable, "-c", WITHOUT_AIOHTTP], capture_output=True, text=True, check=True).stdout
+def connected_without(package: str, rest: dict) -> str:
+    command = [sys.executable, "-c", CONNECTED_WITHOUT, package, json.dumps(rest)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(("package", "rest"), [("aiohttp", {}), ("httpx", TOKENS)])
+def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(package, rest):
+    told = connected_without(package, rest)
 
     assert told.startswith("ExtraMissing ")
+    assert package in told
     assert "pip install 'ponte-sync[rest]'" in told
+
+
+def test_httpx_is_loaded_only_where_tokens_are_fetched():
+    assert connected_without("no_such_package", {}) == "connected False\n"
+    assert connected_without("no_such_package", TOKENS) == "connected True\n"

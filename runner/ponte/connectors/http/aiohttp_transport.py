@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import socket
 import ssl
 
@@ -85,14 +86,13 @@ class AiohttpTransport:
     async def send(self, request: Request, timeout_s: float) -> Response:
         """See `Transport`."""
         self._guard.check_url(request.url)
-        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
         try:
             async with self._opened().request(
                 request.method,
                 URL(request.url, encoded=True),
                 headers={**request.headers, **self._proxy_login(is_tunnel=False, url=request.url)},
                 data=request.body,
-                timeout=timeout,
+                timeout=_timeout(timeout_s),
                 allow_redirects=False,
                 proxy=self._proxy.url if self._proxy else None,
                 proxy_headers=self._proxy_login(is_tunnel=True, url=request.url),
@@ -159,6 +159,12 @@ def _unconnected(error: Exception) -> str | None:
         where = " to the proxy" if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
         return f"no connection{where}: {error.strerror or error.os_error}"
     return None
+
+
+@functools.cache
+def _timeout(timeout_s: float) -> aiohttp.ClientTimeout:
+    """The same for all requests of a system."""
+    return aiohttp.ClientTimeout(total=timeout_s, sock_connect=min(_CONNECT_S, timeout_s))
 
 
 def _translate(error: Exception) -> TransportError:

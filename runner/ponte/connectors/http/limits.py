@@ -7,8 +7,7 @@ of a verification, several runs.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
@@ -31,22 +30,45 @@ class Limits:
         self._interval = timedelta(seconds=1 / per_second) if per_second else timedelta()
         self._next = clock.now()
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """Waits for a connection and for its turn."""
-        async with self._slots:
-            await self._take_turn()
-            yield
+    def slot(self) -> Slot:
+        """Waits for a connection and for its turn, and gives the connection back."""
+        return Slot(self._slots, self._take_turn)
 
     def rest(self, seconds: float) -> None:
         """Nobody starts a request for so long: the system asked for it (Retry-After)."""
         self._next = max(self._next, self._clock.now() + timedelta(seconds=seconds))
 
     async def _take_turn(self) -> None:
-        while (wait := (self._next - self._clock.now()).total_seconds()) > 0:
-            await self._clock.sleep(wait)
+        while (now := self._clock.now()) < self._next:
+            await self._clock.sleep((self._next - now).total_seconds())
         if self._interval:
             self._next = self._clock.now() + self._interval
+
+
+class Slot:
+    """One request's place among those in flight; a class, because a generator costs more than the request's own code.
+
+    Args:
+        slots: the places.
+        take_turn: waits until the request may start.
+    """
+
+    __slots__ = ("_slots", "_take_turn")
+
+    def __init__(self, slots: asyncio.Semaphore, take_turn: Callable[[], Awaitable[None]]) -> None:
+        self._slots = slots
+        self._take_turn = take_turn
+
+    async def __aenter__(self) -> None:
+        await self._slots.acquire()
+        try:
+            await self._take_turn()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._slots.release()
 
 
 _Key = tuple[str, str, int, int | None, int, int]

@@ -10,7 +10,6 @@ from ponte.connectors.http.aiohttp_transport import AiohttpTransport
 from ponte.connectors.http.auth import Auth, HeaderAuth, NoAuth, QueryAuth, basic, bearer
 from ponte.connectors.http.client import Client, Ground
 from ponte.connectors.http.guard import Guard
-from ponte.connectors.http.httpx_transport import HttpxTransport
 from ponte.connectors.http.limits import shared_limits
 from ponte.connectors.http.masking import Mask
 from ponte.connectors.http.oauth2 import ClientCredentials, OAuth2Auth
@@ -111,6 +110,8 @@ class Opening:
         if auth.api_key:
             return self._api_key(auth.api_key)
         assert auth.oauth2 is not None  # noqa: S101 - a union has exactly one member
+        from ponte.connectors.http.httpx_transport import HttpxTransport  # noqa: PLC0415 - httpx is for tokens only
+
         credentials = self._client_credentials(auth.oauth2, guard)
         return OAuth2Auth(self._label, credentials, HttpxTransport(guard, context, proxy), self._clock, self._mask)
 

@@ -18,7 +18,9 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
         ConfigurationError: a setting is missing, malformed or not allowed, or the packages are not installed.
     """
     try:
-        from ponte.connectors.rest.system import open_system  # noqa: PLC0415 - loads httpx and aiohttp
+        from ponte.connectors.rest.system import open_system  # noqa: PLC0415 - loads aiohttp
+
+        return open_system(source, references, clock)  # loads httpx where tokens are fetched
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("ponte"):
             raise
@@ -26,4 +28,3 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
             f"SyncSource {source.metadata.name}: {error.name} is not installed. Next: pip install 'ponte-sync[rest]'",
             reason="ExtraMissing",
         ) from error
-    return open_system(source, references, clock)

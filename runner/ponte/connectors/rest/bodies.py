@@ -47,6 +47,11 @@ class Bodies:
         """JSON texts of the fields that a template places, in a row; None for one that is left out."""
         return {path: texts[row] for path, texts in self._fields.items()}
 
+    @property
+    def needs_reading(self) -> bool:
+        """Whether the target's record is read for each body."""
+        return self._is_merging
+
     async def body(self, row: int, values: Values, key: Values, current: dict[str, Any] | None = None) -> str | None:
         """JSON text of a row; None where JSON cannot express it (NaN, infinity).
 

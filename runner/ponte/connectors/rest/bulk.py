@@ -73,7 +73,7 @@ class BulkDelivery:
     async def _deliver(self, piece: Piece) -> Sequence[Outcome] | Split:
         if self._jobs is not None:
             self._jobs.check()
-        made = await gather(self._body(row) for row in piece)
+        made = await self._made(piece)
         if unfit := [row for row, body in zip(piece, made, strict=True) if isinstance(body, Outcome)]:
             if len(piece) == 1:
                 return [body for body in made if isinstance(body, Outcome)]
@@ -81,6 +81,12 @@ class BulkDelivery:
             return Split(((*fit,), *((row,) for row in unfit)) if fit else tuple((row,) for row in unfit))
         answer = await self._send(piece, [body for body in made if isinstance(body, str)])
         return await self._take(piece, answer)
+
+    async def _made(self, piece: Piece) -> list[str | Outcome]:
+        """Bodies of a piece. Side by side only where records are read for them: a task for each costs ten bodies."""
+        if self._bodies.needs_reading:
+            return await gather(self._body(row) for row in piece)
+        return [await self._body(row) for row in piece]
 
     async def _body(self, row: int) -> str | Outcome:
         key = {path: texts[row] or "" for path, texts in self._texts.items()}

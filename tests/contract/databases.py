@@ -1,0 +1,83 @@
+"""Tables of the contract's records, in the databases that hold them, and what a person does in these by hand."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from ponte.testing.contract.records import SCHEMA, Record
+
+FIELDS = tuple(SCHEMA)
+SQLITE_TABLE = (
+    "CREATE TABLE records (code VARCHAR(4096), name TEXT, price DECIMAL(12,2), stock INTEGER, active BOOLEAN,"
+    " day DATE, changed DATETIME{0})"
+)
+POSTGRESQL_TABLE = (
+    "CREATE TABLE records (code text, name text, price numeric(12,2), stock bigint, active boolean,"
+    " day date, changed timestamp{0})"
+)
+MARIADB_TABLE = (
+    "CREATE TABLE records (code varchar(1000) CHARACTER SET utf8mb3, name text, price decimal(12,2), stock bigint,"
+    " active boolean, day date, changed datetime(6){0})"
+)
+UNIQUE = ", UNIQUE (code)"
+
+
+def values_of(record: Record) -> list[Any]:
+    return [record[name] for name in FIELDS]
+
+
+def sqlite_values(record: Record) -> list[Any]:
+    stored = {"price": str, "active": int, "day": str, "changed": str}
+    return [v if v is None or n not in stored else stored[n](v) for n, v in record.items()]
+
+
+def make_sqlite(path: Path, records: list[Record], constraint: str = "") -> None:
+    path.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(SQLITE_TABLE.format(constraint))
+        connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)", map(sqlite_values, records))
+
+
+def sqlite_hands(path: Path) -> tuple[Any, Any]:
+    """What the table holds, and a trigger that refuses some of it."""
+
+    async def held() -> list[Record]:
+        with closing(sqlite3.connect(path)) as connection:
+            rows = connection.execute("SELECT * FROM records").fetchall()
+        return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+    async def refuse() -> None:
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute(
+                "CREATE TRIGGER t BEFORE INSERT ON records WHEN new.stock = -1 BEGIN SELECT RAISE(ABORT, 'no'); END"
+            )
+
+    return held, refuse
+
+
+def make_postgresql(url: str, records: list[Record], constraint: str = "") -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP TABLE IF EXISTS records")
+        connection.execute(POSTGRESQL_TABLE.format(constraint).encode())
+        with connection.cursor() as cursor:
+            cursor.executemany("INSERT INTO records VALUES (%s, %s, %s, %s, %s, %s, %s)", list(map(values_of, records)))
+
+
+def postgresql_hands(url: str) -> tuple[Any, Any]:
+    """What the table holds, and a check that refuses some of it."""
+
+    async def held() -> list[Record]:
+        with psycopg.connect(url) as connection:
+            rows = connection.execute("SELECT * FROM records").fetchall()
+        return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+    async def refuse() -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)")
+
+    return held, refuse
