@@ -24,10 +24,14 @@ class Database(Protocol):
         kind: sqlite or postgresql.
         for_update: ends a SELECT whose rows are to stay as they are until the transaction ends; empty where a write
             transaction is alone anyway.
+        by_natural_key: behind `ponte_records` and its alias: rows are found by the index of natural keys. SQLite, which
+            has no statistics, would meet each wanted key with each record; so are joins written in the order in which
+            they are to be done, by CROSS JOIN, which SQLite keeps.
     """
 
     kind: str
     for_update: str
+    by_natural_key: str
 
     def transaction(self) -> AbstractContextManager[None]:
         """A write transaction: commits at the end, rolls back on an exception.

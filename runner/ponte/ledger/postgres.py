@@ -58,6 +58,7 @@ class PostgresDatabase:
 
     kind = "postgresql"
     for_update = " FOR UPDATE"
+    by_natural_key = ""
 
     def __init__(self, url: str, shown: str) -> None:
         self._shown = shown

@@ -82,10 +82,10 @@ def holders(db: Database, scope: Scope, naturals: pl.Series) -> pl.DataFrame:
     """Which live record has each natural key: columns natural_key, key."""
     db.stage("ponte_wanted", naturals.to_frame("key"))
     return db.query(
-        "SELECT s.key AS natural_key, r.key FROM ponte_wanted s JOIN ponte_records r"
-        " ON r.scope = $1 AND r.natural_key = s.key WHERE r.deleted_at IS NULL"
-        " UNION ALL SELECT s.key, r.key FROM ponte_wanted s JOIN ponte_records r ON r.scope = $1 AND r.key = s.key"
-        " WHERE r.deleted_at IS NULL AND r.natural_key IS NULL",
+        f"SELECT s.key AS natural_key, r.key FROM ponte_wanted s CROSS JOIN ponte_records r{db.by_natural_key}"
+        " WHERE r.scope = $1 AND r.natural_key = s.key AND r.deleted_at IS NULL"
+        " UNION ALL SELECT s.key, r.key FROM ponte_wanted s CROSS JOIN ponte_records r"
+        " WHERE r.scope = $1 AND r.key = s.key AND r.deleted_at IS NULL AND r.natural_key IS NULL",
         (scope.id,),
         pl.Schema({"natural_key": pl.String, "key": pl.String}),
     )

@@ -32,6 +32,7 @@ class SqliteDatabase:
 
     kind = "sqlite"
     for_update = ""
+    by_natural_key = " INDEXED BY ponte_records_natural"
 
     def __init__(self, path: Path) -> None:
         refuse_network_file_system(path)

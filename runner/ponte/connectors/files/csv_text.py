@@ -27,6 +27,7 @@ from ponte_api.sync_source import Csv, ObjectSpec
 
 LONGEST_RECORD = 256 * 1024  # characters of a record that spans lines; beyond, its quote was never closed
 WORTH_IT = 256  # lines, below which Polars is not worth calling
+LIKELY_DELIMITERS = (";", "\t", "|", ",")
 SINGLY = 1024  # records made one by one before Polars is tried again
 
 
@@ -42,6 +43,7 @@ def read_csv(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterator[
     shape = Shape(options, tuple(field.name for field in spec.fields))
     if options.header:
         shape = Shape(options, _header(snapshot.label, lines, options))
+        _check_delimiter(snapshot.label, spec, shape)
     yield Table(shape.frame_records([]))
     while lines.fill(batch_size):
         yield shape.take(lines, batch_size)
@@ -63,6 +65,18 @@ def _header(label: str, lines: Lines, options: Csv) -> tuple[str, ...]:
         )
     lines.take(record.lines)
     return names
+
+
+def _check_delimiter(label: str, spec: ObjectSpec, shape: Shape) -> None:
+    """Raises ConfigurationError for a header of one field that lacks the object's key and holds another delimiter."""
+    (name,) = shape.names if len(shape.names) == 1 else ("",)
+    likely = next((mark for mark in LIKELY_DELIMITERS if mark in name), None)
+    if likely is not None and name not in spec.key:
+        raise ConfigurationError(
+            f"{label}: the header is one field, {name[:100]!r}, where the delimiter is {shape.options.delimiter!r}. "
+            f"Next: set csv.delimiter of the object {spec.name} (perhaps {likely!r}).",
+            reason="InvalidHeader",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +183,16 @@ def _one_record(lines: Lines, options: Csv) -> _Record | str:
     try:
         fields = next(_reader(feed(), options))
     except (csv.Error, StopIteration) as error:
-        return "a quote is never closed" if "unexpected end" in str(error) or taken > 1 else f"no CSV ({error})"
+        return _why_broken(str(error), taken)
     return _Record(fields, taken)
+
+
+def _why_broken(told: str, taken: int) -> str:
+    if "unexpected end" in told or taken > 1:
+        return "a quote is never closed"
+    if "new-line character" in told:
+        return "a carriage return stands inside the line: this file has line ends of several kinds"
+    return f"no CSV ({told})"
 
 
 def _split(lines: list[str], options: Csv) -> list[list[str]]:
