@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
 from contextlib import closing
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from ponte.cli.main import run_program
+from ponte.runtime.clock import SystemClock
 
 MANIFESTS = """
 apiVersion: ponte.dev/v1alpha1
@@ -118,3 +120,13 @@ def _json_of(said: str) -> dict[str, Any]:
 def workplace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Workplace:
     """A workplace in a folder of its own."""
     return Workplace(tmp_path, capsys)
+
+
+@pytest.fixture
+def awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits between tries."""
+
+    async def no_time(_clock: SystemClock, _seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(SystemClock, "sleep", no_time)

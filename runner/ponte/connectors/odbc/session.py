@@ -129,7 +129,7 @@ class OdbcSession:
         return None if value.is_empty() or value[0] is None else str(value[0])
 
     def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame, key: Sequence[str]) -> Stage:
-        """Carries a frame as JSON text, which the database takes apart: no driver binds faster, or more exactly."""
+        """Carries a frame as JSON text, which the database takes apart: exact, whatever the driver makes of types."""
         make = self._profile.stage
         assert make is not None  # noqa: S101 - `begin` refused it
         stage = Stage(self.dialect.quote(f"ponte_stage_{len(self._staged)}"), tuple(columns))
