@@ -8,13 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 import sys
 from pathlib import Path
 
 from ponte.manifests import load
 from ponte.manifests.references import References
 from ponte.runtime import RunRequest, Runtime
+
+
+def _peak_mb() -> float:
+    """Greatest memory of this process; ru_maxrss would have that of the process that started it in it too."""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main() -> None:
@@ -26,7 +31,7 @@ def main() -> None:
         "account": result.account.model_dump(exclude_defaults=True),
         "phase": result.phase,
         "stages": runtime.stages.seconds,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mb": _peak_mb(),
     }
     sys.stdout.write(json.dumps(report))
 
