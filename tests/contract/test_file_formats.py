@@ -9,14 +9,13 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 import pytest
 
+from contract.conftest import Make, StillClock
 from ponte.connectors.registry import connect
 from ponte.engine.ports import System
 from ponte.manifests.references import References
@@ -29,17 +28,6 @@ FIELDS = tuple(SCHEMA)
 WIDTH = 4200
 LAYOUT = {"fields": [{"name": name, "start": 1 + at * WIDTH, "length": WIDTH} for at, name in enumerate(FIELDS)]}
 PLAIN = {name: text for name, text in ODD_TEXTS.items() if not {"\n", "\r"} & set(text) and text == text.strip()}
-Make = Callable[..., System]
-
-
-class StillClock:
-    """A clock that does not go."""
-
-    def now(self) -> datetime:
-        return datetime(2026, 11, 23, tzinfo=UTC)
-
-    async def sleep(self, seconds: float) -> None:
-        return None
 
 
 @pytest.fixture

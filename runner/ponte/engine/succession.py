@@ -14,6 +14,7 @@ from ponte.engine.canonical import hashes_of
 from ponte.engine.known import IndexedKnown
 from ponte.engine.ledger_port import REMOVED_SCHEMA
 from ponte.engine.state import RunState
+from ponte.engine.wording import counted
 
 
 async def given_up(state: RunState, known: IndexedKnown, read_at_us: int) -> pl.DataFrame:
@@ -30,7 +31,7 @@ async def given_up(state: RunState, known: IndexedKnown, read_at_us: int) -> pl.
     known.let_go(hashes_of(gone["key"]))
     if gone.height:
         state.notes.append(
-            f"{gone.height:,} vanished records gave up their natural key to others, which are rejects of this run; the "
-            "next run delivers those"
+            f"{counted(gone.height, 'vanished record')} gave up the natural key to others, which are rejects of this "
+            "run; the next run delivers those"
         )
     return gone.select(REMOVED_SCHEMA.names())
