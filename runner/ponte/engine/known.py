@@ -58,6 +58,7 @@ class IndexedKnown:
         self._holders: pl.DataFrame | None = None
         self._has_naturals = known["natural"].null_count() < known.height
         self._delivered = HashSet()
+        self._unsorted: list[pl.Series] = []
 
     @property
     def live_count(self) -> int:
@@ -83,9 +84,12 @@ class IndexedKnown:
     async def taken(self, rows: pl.DataFrame) -> pl.Series:
         """See `Known.taken`."""
         own, wanted = rows["hash"], rows["natural"]
-        in_run = self._delivered.contains(wanted)
         if not self._has_naturals and bool((own == wanted).all()):
-            return in_run
+            return pl.Series("taken", [False], dtype=pl.Boolean).new_from_index(0, rows.height)
+        self._has_naturals = True
+        while self._unsorted:
+            self._delivered.add(self._unsorted.pop())
+        in_run = self._delivered.contains(wanted)
         if self._holders is None:
             live = self._known.filter(~pl.col("deleted"))
             self._holders = live.select("key", pl.coalesce("natural", "key").alias("natural")).sort("natural")
@@ -95,7 +99,7 @@ class IndexedKnown:
 
     def delivered(self, naturals: pl.Series) -> None:
         """See `Known.delivered`."""
-        self._delivered.add(naturals)
+        self._unsorted.append(naturals)
 
     def unseen_holders(self, naturals: pl.Series) -> pl.Series:
         """Hashes of live records that no batch brought and that hold one of these natural keys (hashes)."""

@@ -98,6 +98,7 @@ class Relation:
         columns: in the catalogue's order.
         unique_keys: column sets that hold each combination once.
         is_transactional: whether what is written to it can be undone.
+        path: schema and name of a plain table, into which rows can go without a statement; empty for all else.
     """
 
     sql: str
@@ -105,6 +106,7 @@ class Relation:
     columns: tuple[Column, ...]
     unique_keys: tuple[frozenset[str], ...] = ()
     is_transactional: bool = True
+    path: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ParamSpec, Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar, runtime_checkable
 
 import polars as pl
 
@@ -92,6 +92,19 @@ class Session(Protocol):
 
     def close(self) -> None:
         """Gives the connection back. Never raises."""
+        ...
+
+
+@runtime_checkable
+class Appends(Protocol):
+    """A session that can bring rows into a table without a stage."""
+
+    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> bool:
+        """Adds all rows of a frame (the columns, as `encode` gives them); False, and nothing done, where it cannot.
+
+        Raises:
+            RefusedError: some row is refused, or there already; the transaction must return to a savepoint.
+        """
         ...
 
 

@@ -36,7 +36,8 @@ _AS_TEXT = frozenset({"other", "json"})
 _INVOLVED = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
 _TABLES = f"""
 SELECT c.oid::text AS oid, n.nspname::text AS schema_name, c.relname::text AS table_name,
-  pg_table_is_visible(c.oid) AS is_visible
+  pg_table_is_visible(c.oid) AS is_visible,
+  c.relkind IN ('r', 'p') AND NOT c.relrowsecurity AND NOT c.relhasrules AS is_plain
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {_INVOLVED}
 """
@@ -150,7 +151,8 @@ def table_relation(dialect: PostgresqlDialect, ask: Ask, label: str, name: str) 
     keys = unique.group_by("index").agg("name").get_column("name").to_list()
     columns = [_column(row) for row in ask(_COLUMNS.format(oid=oid), [found["oid"]]).iter_rows(named=True)]
     sql = f"{dialect.quote(found['schema_name'])}.{dialect.quote(found['table_name'])}"
-    return Relation(sql, f"{label}: {name}", tuple(columns), tuple(frozenset(key) for key in keys))
+    path = (found["schema_name"], found["table_name"]) if found["is_plain"] else ()
+    return Relation(sql, f"{label}: {name}", tuple(columns), tuple(frozenset(key) for key in keys), path=path)
 
 
 def query_relation(names: Sequence[str], ask: Callable[[str], pl.DataFrame], label: str, sql: str) -> Relation:
@@ -160,6 +162,11 @@ def query_relation(names: Sequence[str], ask: Callable[[str], pl.DataFrame], lab
     row = ask(f"SELECT {types} FROM (SELECT 1) AS one LEFT JOIN {sql} AS q ON false").row(0)
     columns = [_query_column(name, declared) for name, declared in zip(names, row, strict=True)]
     return Relation(sql, f"{label}: the query", tuple(columns))
+
+
+def has_own_type(column: Column) -> bool:
+    """Whether a column travels in the very type that the table declares, and not in one that must be cast."""
+    return column.kind not in _AS_TEXT and (column.kind, column.bits) != ("float", 32)
 
 
 def stage_type(column: Column) -> str:

@@ -9,7 +9,7 @@ import polars as pl
 
 from ponte.connectors.relational.answers import Answers
 from ponte.connectors.relational.catalogue import Column, Relation
-from ponte.connectors.relational.client import CommitLostError, RefusedError, Session
+from ponte.connectors.relational.client import Appends, CommitLostError, RefusedError, Session
 from ponte.connectors.relational.dialect import Merge, Span, Stage
 from ponte.connectors.relational.encoding import encode
 from ponte.connectors.relational.parts import PartTable
@@ -20,18 +20,20 @@ from ponte.errors import ConfigurationError
 _NUMBER = (Column("ponte_row", "integer", "integer", bits=32),)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Writer:
     """A table and the tables of its parts, ready to be written to.
 
     Attributes:
         table: its catalogue entry.
         parts: tables whose rows belong to its records.
+        may_append: whether new records may go straight into the table, as far as is known.
     """
 
     session: Session
     table: Relation
     parts: tuple[PartTable, ...]
+    may_append: bool = True
 
     def deliver(self, delivery: Delivery) -> pl.DataFrame:
         """Applies a delivery in one transaction, but for the records at fault, and answers by ANSWER_SCHEMA."""
@@ -47,12 +49,13 @@ class Writer:
         staged, rows = _stageable(records, columns, parts, delivery.frame, answers)
         try:
             self.session.begin(is_snapshot=False)
-            stage = self.session.stage("", columns, staged, delivery.key)
-            merge = Merge(self.table, stage, delivery.key, delivery.omit_null)
-            stages = [self.session.stage(of.part.name, *part, of.key) for of, part in zip(parts, rows, strict=True)]
-            if delivery.operation == "update":
-                self._reject_missing(merge, answers)
-            self._apply(delivery, merge, list(zip(parts, stages, strict=True)), answers)
+            if parts or delivery.operation != "create" or not self._append(columns, staged):
+                stage = self.session.stage("", columns, staged, delivery.key)
+                merge = Merge(self.table, stage, delivery.key, delivery.omit_null)
+                stages = [self.session.stage(of.part.name, *part, of.key) for of, part in zip(parts, rows, strict=True)]
+                if delivery.operation == "update":
+                    self._reject_missing(merge, answers)
+                self._apply(delivery, merge, list(zip(parts, stages, strict=True)), answers)
             self.session.commit()
         except CommitLostError:
             return answers.unknown()
@@ -60,6 +63,22 @@ class Writer:
             self.session.rollback()
             raise
         return answers.done()
+
+    def _append(self, columns: Sequence[Column], staged: pl.DataFrame) -> bool:
+        """Straight into the table, which costs half as much; False, and nothing done, unless all rows are new and fine.
+
+        After a chunk that was refused it is not tried again: where some records are there already, others will be.
+        """
+        if not self.may_append or not isinstance(self.session, Appends):
+            return False
+        savepoint = self.session.dialect.savepoint
+        self.session.execute(savepoint.set)
+        try:
+            return self.session.append(self.table, columns, staged.drop("ponte_row"))
+        except RefusedError:
+            self.session.execute(savepoint.undo)
+            self.may_append = False
+            return False
 
     def _delivered_parts(self, delivery: Delivery) -> list[PartTable]:
         if delivery.operation == "delete":

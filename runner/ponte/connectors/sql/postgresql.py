@@ -16,7 +16,13 @@ from ponte.arrow_stream import stream_frames
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import CommitLostError, Rows
 from ponte.connectors.relational.dialect import Stage
-from ponte.connectors.relational.postgresql import PostgresqlDialect, query_relation, stage_type, table_relation
+from ponte.connectors.relational.postgresql import (
+    PostgresqlDialect,
+    has_own_type,
+    query_relation,
+    stage_type,
+    table_relation,
+)
 from ponte.connectors.relational.sqlstates import LOST, translate, translate_broken_stream
 from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals, resize
 from ponte.errors import ConfigurationError, PonteError, TransientError
@@ -115,17 +121,16 @@ class PostgresqlSession:
     ) -> Stage:
         """Copies a frame into a temporary table that empties itself at the end of the transaction."""
         stage = self._staged.get((name, tuple(columns))) or self._create_stage(name, tuple(columns))
-        with self._statement() as prepared:
-            prepared.set_options(
-                **{
-                    "adbc.ingest.target_table": stage.sql.strip('"'),
-                    "adbc.ingest.mode": "adbc.ingest.mode.append",
-                    "adbc.ingest.temporary": "true",
-                }
-            )
-            prepared.bind_stream(frame)
-            prepared.execute_update()
+        self._copy(frame, {"adbc.ingest.target_table": stage.sql.strip('"'), "adbc.ingest.temporary": "true"})
         return stage
+
+    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> bool:
+        """Copies straight into a plain table whose columns need no cast."""
+        if not table.path or not all(has_own_type(column) for column in columns):
+            return False
+        schema, name = table.path
+        self._copy(frame, {"adbc.ingest.target_db_schema": schema, "adbc.ingest.target_table": name})
+        return True
 
     def close(self) -> None:
         """Closes the connection."""
@@ -142,6 +147,12 @@ class PostgresqlSession:
         stage = Stage(sql, columns)
         self._staged[name, columns] = stage
         return stage
+
+    def _copy(self, frame: pl.DataFrame, into: dict[str, str]) -> None:
+        with self._statement() as prepared:
+            prepared.set_options(**into, **{"adbc.ingest.mode": "adbc.ingest.mode.append"})
+            prepared.bind_stream(frame)
+            prepared.execute_update()
 
     def _bind(self, parameters: Sequence[str]) -> None:
         if not parameters:
