@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
 from collections.abc import Iterator
@@ -18,19 +19,36 @@ class Shop:
         self.records: dict[str, dict[str, Any]] = {}
         self.effects: list[tuple[str, str]] = []
         self._made = 0
+        self._answered: dict[str, tuple[int, Any]] = {}
         self._lock = threading.Lock()
 
-    def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
+    def answer(
+        self, method: str, path: str, query: dict[str, list[str]], body: Any, known: str | None = None
+    ) -> tuple[int, Any]:
+        """Status and body; a request whose idempotency key (`known`) was seen does nothing and is answered as then."""
         with self._lock:
-            if path == "/items":
-                return self._make(body) if method == "POST" else self._list(query)
-            kind, _, name = path.removeprefix("/").partition("/")
-            held = name if kind == "items" else self._with_sku(name)
-            if kind == "keyed" and method == "PUT" and held is None:
-                return self._make(body)
-            if held not in self.records:
-                return 404, {"error": "no such record"}
-            return self._one(method, held, body)
+            if known is None:
+                return self._answer(method, path, query, body)
+            if known not in self._answered:
+                self._answered[known] = copy.deepcopy(self._answer(method, path, query, body))
+            return self._answered[known]
+
+    def _answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
+        if path == "/items":
+            return self._make(body) if method == "POST" else self._list(query)
+        kind, _, name = path.removeprefix("/").partition("/")
+        held = name if kind == "items" else self._with_sku(name)
+        if kind == "keyed" and method == "PUT" and held is None:
+            return self._make(body)
+        if held not in self.records:
+            return 404, {"error": "no such record"}
+        return self._one(method, held, body)
+
+    def remove(self, *skus: str) -> None:
+        """As somebody does who works at the shop."""
+        with self._lock:
+            for own in [own for own, record in self.records.items() if record["sku"] in skus]:
+                self.effects.append(("DELETE", self.records.pop(own)["sku"]))
 
     def _one(self, method: str, own: str, body: Any) -> tuple[int, Any]:
         if method == "GET":
@@ -82,7 +100,8 @@ def _handler(shop: Shop) -> type[BaseHTTPRequestHandler]:
                 return
             parts = urlsplit(self.path)
             body = json.loads(raw) if raw else None
-            status, answer = shop.answer(self.command, unquote(parts.path), parse_qs(parts.query), body)
+            known = self.headers.get("Idempotency-Key")
+            status, answer = shop.answer(self.command, unquote(parts.path), parse_qs(parts.query), body, known)
             text = json.dumps(answer).encode()
             try:
                 self.send_response(status)

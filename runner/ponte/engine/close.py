@@ -146,8 +146,7 @@ async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, k
     if operation == "update":
         fields = fields.with_columns(pl.lit(value).alias(name) for name, value in state.job.deletes.set_fields)
     ids = await ids_beside(state.ports.ledger, state.writer.scope, rows["natural_key"])
-    work = rows.with_columns(pl.lit(0, dtype=pl.UInt128).alias("fingerprint"))
-    return Delivery(operation, fields, key, ids, idempotency_keys(state, work, operation))
+    return Delivery(operation, fields, key, ids, await idempotency_keys(state, rows["key"], operation))
 
 
 async def _commit(state: RunState, answered: pl.DataFrame, claim: int) -> None:
@@ -155,6 +154,7 @@ async def _commit(state: RunState, answered: pl.DataFrame, claim: int) -> None:
     done = answered.filter(is_done.fill_null(value=False))
     failed = answered.join(done, on="row", how="anti", maintain_order="left")
     state.count_deleted(done.height)
+    state.undone += failed.height
     rejects = pl.concat(
         [
             pl.DataFrame(schema=REJECT_SCHEMA),

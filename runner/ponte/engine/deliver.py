@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ponte.engine import settle
-from ponte.engine.ledger_port import CLAIM_SCHEMA, ID_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, Commit
+from ponte.engine.ledger_port import CLAIM_SCHEMA, ID_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, REMOVED_SCHEMA, Commit
 from ponte.engine.ports import Delivery, Operation
 from ponte.engine.rejecting import rejects_of
 from ponte.engine.retry import retried
@@ -46,14 +46,14 @@ class Chunk:
         """The rows where the mask is true."""
         return Chunk(self.operation, self.work.filter(mask), self.records.filter(mask), self.shape)
 
-    def delivery(self, state: RunState, rows: pl.DataFrame, operation: Operation) -> Delivery:
+    async def delivery(self, state: RunState, rows: pl.DataFrame, operation: Operation) -> Delivery:
         """What is sent for the rows (columns row, target_id)."""
         return Delivery(
             operation=operation,
             frame=self.records[rows["row"]],
             key=self.shape.key,
             target_ids=rows["target_id"],
-            idempotency_keys=settle.idempotency_keys(state, self.work[rows["row"]], operation),
+            idempotency_keys=await settle.idempotency_keys(state, self.work["key"].gather(rows["row"]), operation),
             omit_null=self.shape.omit_null,
             json_fields=self.shape.json_fields,
             owns_whole_record=state.job.owns_whole_record,
@@ -149,14 +149,44 @@ async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answe
         moved = gone.filter(pl.col("verdict") == "update")
         if moved.height:
             answered.append(await _send(state, chunk, moved, "update"))
-        creates = pl.concat([creates, gone.filter(pl.col("verdict") == "create")])
+        anew = gone.filter(pl.col("verdict") == "create")
+        await _bury(state, chunk.work[anew["row"]])
+        creates = pl.concat([creates, anew])
     if creates.height:
-        answered.append(await _send(state, chunk, creates, "create"))
+        answered.append(await _renewed(state, chunk, await _send(state, chunk, creates, "create")))
+
+
+async def _bury(state: RunState, work: pl.DataFrame) -> None:
+    """Notes that records are gone, so that creating them anew is not taken for the create that the target knows."""
+    if not work.height or not state.ports.target.capabilities.takes_idempotency_keys:
+        return
+    await state.ports.failpoint("bury.before")
+    commit = Commit(result=state.result(), removed=work.select(REMOVED_SCHEMA.names()))
+    await state.ports.ledger.commit(state.writer, commit)
+    await state.ports.failpoint("bury.after")
+
+
+async def _renewed(state: RunState, chunk: Chunk, answers: pl.DataFrame) -> pl.DataFrame:
+    """The answers of creates, after those that an earlier run may have sent with other content were updated.
+
+    A target that knows a create by its idempotency key does not look at its content.
+    """
+    capabilities = state.ports.target.capabilities
+    if not capabilities.takes_idempotency_keys or "update" not in state.job.operations or not state.doubts.height:
+        return answers
+    was_doubtful = chunk.work["key"].is_in(state.doubts["key"].implode()).gather(answers["row"])
+    is_stale = was_doubtful & (answers["answer"] == "done")
+    stale = answers.filter(is_stale)
+    if not stale.height:
+        return answers
+    updated = await _send(state, chunk, stale.select("row", "target_id"), "update")
+    created = updated.update(stale.select("row", "target_id"), on="row").with_columns(done_as=pl.lit("create"))
+    return pl.concat([answers.filter(~is_stale), created])
 
 
 async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Operation) -> pl.DataFrame:
     ports = state.ports
-    delivery = chunk.delivery(state, rows, operation)
+    delivery = await chunk.delivery(state, rows, operation)
     await ports.failpoint("deliver.before")
     with state.stage("deliver"):
         answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)

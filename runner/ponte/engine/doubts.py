@@ -10,9 +10,14 @@ import polars as pl
 
 from ponte.engine.canonical import split_key
 from ponte.engine.ledger_port import CLAIM_SCHEMA, ID_SCHEMA, RECORD_SCHEMA, REMOVED_SCHEMA, Commit
+from ponte.engine.rejecting import rejects_of, single_fault
 from ponte.engine.retry import retried
 from ponte.engine.state import RunState
 
+_GONE = (
+    "an earlier create had no answer, and the source has the record no longer: "
+    "remove it at the target if it is there, then `ponte rejects retry`"
+)
 _NOT_KNOWN = pl.lit(None, dtype=pl.UInt128).alias("fingerprint")
 
 
@@ -75,7 +80,8 @@ def natural_key_fields(natural_keys: pl.Series, key: tuple[str, ...]) -> pl.Data
 async def settle_rest(state: RunState) -> None:
     """Ends, after a whole reading of all, the claims of keys that came to nothing: rejected, skipped or gone.
 
-    Those that are not at the target after all are no longer taken for records that are.
+    Those that are not at the target after all are no longer taken for records that are. Where the target cannot tell,
+    a person must: the source has such a record no longer, so that it would stay at the target unseen.
     """
     capabilities, ports = state.ports.target.capabilities, state.ports
     settled = pl.concat([state.doubts["key"].clear(), *state.settled])
@@ -91,6 +97,11 @@ async def settle_rest(state: RunState) -> None:
         found = pl.concat([await _found(state, part) for part in live.iter_slices(capabilities.chunk)] or [live])
         absent = live.join(found, on="key", how="anti", maintain_order="left")
     removed = absent.select(REMOVED_SCHEMA.names())
+    unsure = rest.filter(~pl.col("key").is_in(keys.implode())).with_row_index("row")
+    rejects = rejects_of(unsure, single_fault(unsure["row"], None, "AmbiguousCreate", _GONE), "deliver", "ambiguous")
+    state.undone += unsure.height
+    state.note_rejects(rejects, keys.clear())
+    commit = Commit(result=state.result(), settled=keys, removed=removed, rejects=rejects)
     await ports.failpoint("settle-rest.before")
-    await ports.ledger.commit(state.writer, Commit(result=state.result(), settled=keys, removed=removed))
+    await ports.ledger.commit(state.writer, commit)
     await ports.failpoint("settle-rest.after")

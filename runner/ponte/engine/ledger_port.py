@@ -28,6 +28,7 @@ DETAIL_SCHEMA = pl.Schema(
         "fingerprint": pl.UInt128,  # null: what the target holds is not known
         "version": pl.Int64,
         "deleted": pl.Boolean,
+        "deleted_at": pl.Int64,  # microseconds since 1970, by the ledger's clock; null: not deleted
     }
 )
 CLAIM_SCHEMA = pl.Schema({"key": pl.String, "natural_key": pl.String, "operation": pl.String, "version": pl.Int64})

@@ -30,7 +30,9 @@ ANSWER_SCHEMA = pl.Schema(
         "outcome": pl.Enum(["done", "rejected", "unknown"]),
         "target_id": pl.String(),  # the target's own id, where it gives one
         "field": pl.String(),  # rejected: the field to blame, where the target names one
-        "reason": pl.String(),  # rejected or unknown: stable PascalCase
+        # rejected or unknown: stable PascalCase. NotFound: the target certainly has no such record, so that it may be
+        # created anew; TargetIdUnknown: it may have one, and nobody can say which
+        "reason": pl.String(),
         "message": pl.String(),  # rejected or unknown: safe to show
     }
 )
@@ -169,7 +171,8 @@ class TargetCapabilities:
         operations: the operations it offers.
         upserts: a create whose natural key exists becomes an update: sending it twice does no harm.
         finds: records can be looked up by natural key.
-        takes_idempotency_keys: a repeated create with the same idempotency key is one create.
+        takes_idempotency_keys: a request whose idempotency key the target knows does nothing and is answered as the
+            first one was, even if its content differs.
         gives_ids: records are addressed by ids of the target's own; an update needs one.
         chunk: most records per call of `deliver`, also the most that are claimed at once.
         timeout_s: longest time that one call may take.
@@ -197,7 +200,7 @@ class Delivery:
         frame: the mapped records, nested fields as structs and lists. For delete: the natural key fields only.
         key: names of the natural key fields (paths) in the frame.
         target_ids: the target's own ids, row by row; null where unknown or where it has none.
-        idempotency_keys: stable per key, content and operation, row by row.
+        idempotency_keys: row by row; see `settle.idempotency_keys`. Null where the target takes none.
         omit_null: paths of fields that are not sent when they hold no value; other nulls are sent and empty the field.
         json_fields: paths of String columns that hold JSON text: a JSON target sends what they say, not a string.
         owns_whole_record: a target that only replaces may lose fields that are not in the frame.

@@ -93,8 +93,8 @@ async def _work(opened: Opened) -> Ending:
         given_up = await succession.given_up(state, state.known, read_at_us)
     pending = await _remove(state, read_at_us)
     if is_whole and not state.shortcomings:
-        await _forget(state, given_up)
         await settle_rest(state)
+        await _forget(state, given_up)
     if order.read in ("all", "changes") and reading.is_whole and upper is not None:
         await _advance(state, upper)
     await state.refresh_levels()
@@ -235,7 +235,7 @@ def _phase(state: RunState, pending: pl.DataFrame | None) -> tuple[Phase, str]:
         return "Failed", "AccountNotClosed"
     if state.shortcomings:
         return "PartiallySucceeded", "ReadingNotWhole"
-    if state.account.rejected:
+    if state.account.rejected or state.undone:
         return "PartiallySucceeded", "Rejects"
     return "Succeeded", "Completed"
 

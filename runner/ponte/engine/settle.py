@@ -239,11 +239,30 @@ def part_of(delivery: Delivery, rows: pl.Series) -> Delivery:
     )
 
 
-def idempotency_keys(state: RunState, work: pl.DataFrame, operation: Operation) -> pl.Series:
-    """Stable per record: a create keeps its key whatever its content, an update's changes with its content."""
-    content = pl.lit("") if operation == "create" else pl.col("fingerprint").cast(pl.String)
-    text = pl.concat_str(pl.lit(f"{state.job.state_id}/{operation}/"), "key", pl.lit("/"), content)
-    return work.select(hash_text(text).cast(pl.String).alias("idempotency_key"))["idempotency_key"]
+async def idempotency_keys(state: RunState, keys: pl.Series, operation: Operation) -> pl.Series:
+    """What the target tells requests apart by, row by row beside source keys; null where it takes no such keys.
+
+    A target does nothing when it knows the key already. So a create keeps its key, whatever its content, until the
+    record is removed: one in doubt is not made twice, and what was removed can come back. Updates and deletes do no
+    harm when they are done twice, but much if they are not done: theirs is new in each delivery.
+    """
+    if not state.ports.target.capabilities.takes_idempotency_keys:
+        return pl.Series("idempotency_key", [None], dtype=pl.String).new_from_index(0, len(keys))
+    if operation == "create":
+        which = await _times_of_removal(state, keys)
+    else:
+        state.deliveries += 1
+        which = pl.repeat(f"{state.order.run}/{state.deliveries}", len(keys), eager=True)
+    text = pl.concat_str(pl.lit(f"{state.job.state_id}/{operation}/"), "key", pl.lit("/"), "which")
+    named = pl.DataFrame([keys.alias("key"), which.alias("which")])
+    return named.select(hash_text(text).cast(pl.String).alias("idempotency_key")).to_series()
+
+
+async def _times_of_removal(state: RunState, keys: pl.Series) -> pl.Series:
+    """When each record was removed from the target, as text; empty for one that never was."""
+    details = await state.ports.ledger.details(state.writer.scope, keys)
+    beside = keys.alias("key").to_frame().join(details, on="key", how="left", maintain_order="left")
+    return beside["deleted_at"].cast(pl.String).fill_null("")
 
 
 def key_fields(records: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:

@@ -37,6 +37,8 @@ class RunState:
         contested: natural keys (hashes) that records of this run wanted and others hold.
         rejected: keys (text) that this run rejected or deferred.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
+        deliveries: how many were made that had idempotency keys of their own.
+        undone: records that were not read and are not in step: deletes that were refused, doubts for a person to end.
         problems: why else the reading was not complete, in words; any of them forbids deletes.
     """
 
@@ -58,6 +60,7 @@ class RunState:
     erased: int = 0
     keyless: int = 0
     unreadable: int = 0
+    undone: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     levels: RejectLevels = field(default_factory=RejectLevels)
@@ -66,6 +69,7 @@ class RunState:
     announced: int | None = None
     watermark: str | None = None
     sequence: int = 0
+    deliveries: int = 0
     checkpoint_at: datetime | None = None
     send_until: datetime | None = None
 

@@ -170,7 +170,7 @@ def retry(db: Database, job: str, keys: Sequence[str] | None = None) -> Reviewed
         job: its name, or its state id.
         keys: as people write them; None: all that are open or deferred. An ambiguous or skipped one must be named: by
             naming it, the person says that the record is not at the target, and its doubt ends. Of one whose natural
-            key changed, that it was removed under the old one: it is then created under the new.
+            key changed or whose id nobody knows, that it was removed there: it is then created anew.
     """
     with db.transaction():
         scope, found = _found(db, job, keys, ("open", "deferred", "ambiguous", "skipped"))
@@ -179,7 +179,7 @@ def retry(db: Database, job: str, keys: Sequence[str] | None = None) -> Reviewed
         claims.settle_others(db, scope, ambiguous, db.now_us())
         _set_state(db, scope.id, chosen.filter(pl.col("state").is_in(["ambiguous", "skipped"]))["key"], "open")
         if keys is not None:
-            _forget_renamed(db, scope, chosen["key"])
+            _forget_removed(db, scope, chosen["key"])
     return _reviewed(keys, chosen, done=chosen["key"], arrived=pl.Series([], dtype=pl.String))
 
 
@@ -227,12 +227,12 @@ def _remember(db: Database, scope: Scope, arrived: pl.DataFrame) -> None:
     scopes.count_outside_commit(db, scope.id)
 
 
-def _forget_renamed(db: Database, scope: Scope, keys: pl.Series) -> None:
+def _forget_removed(db: Database, scope: Scope, keys: pl.Series) -> None:
     db.stage("ponte_wanted", keys.to_frame("key"))
     db.execute(
         "UPDATE ponte_records AS r SET print_hi = NULL, print_lo = NULL, deleted_at = $2 FROM ponte_wanted s"
         " WHERE r.scope = $1 AND r.key = s.key AND EXISTS (SELECT 1 FROM ponte_rejects j WHERE j.scope = $1"
-        " AND j.key = r.key AND j.reason = 'NaturalKeyChanged' AND j.state = 'open')",
+        " AND j.key = r.key AND j.reason IN ('NaturalKeyChanged', 'TargetIdUnknown') AND j.state = 'open')",
         (scope.id, db.now_us()),
     )
     scopes.count_outside_commit(db, scope.id)

@@ -26,6 +26,7 @@ SECOND = (
 )  # fmt: skip
 DOUBTFUL = ("admit.before", "admit.after", "settle-rest.before", "settle-rest.after")
 PUTTING_AWAY = ("acknowledge.before", "acknowledge.after")  # by tests/integration/files/test_files_put_away.py
+BURYING = ("bury.before", "bury.after")
 STOPPING = ("threshold.before", "threshold.after", "fail.before", "fail.after")
 
 
@@ -33,7 +34,7 @@ def test_each_failpoint_of_the_engine_is_among_these(repository: Path) -> None:
     sources = (repository / "runner" / "ponte" / "engine").glob("*.py")
     named = {name for source in sources for name in re.findall(r'failpoint\("([a-z.-]+)"\)', source.read_text())}
 
-    assert named == {*FIRST, *SECOND, *DOUBTFUL, *PUTTING_AWAY, *STOPPING}
+    assert named == {*FIRST, *SECOND, *DOUBTFUL, *PUTTING_AWAY, *BURYING, *STOPPING}
     assert all(
         name.replace(".before", ".after") in named and name.replace(".after", ".before") in named for name in named
     )
@@ -88,6 +89,25 @@ def test_a_recovering_run_killed_at_a_failpoint(theatre: Open, ledger: str, poin
     opened.recover()
     opened.judge()
     opened.judge_stillness()
+
+
+@pytest.mark.parametrize("ledger", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("point", BURYING)
+def test_a_run_that_creates_anew_what_somebody_removed_killed_at_a_failpoint(
+    theatre: Open, ledger: str, point: str
+) -> None:
+    opened = theatre(ledger, "rest-keys")
+    opened.fill(random.Random(8))
+    opened.recover()
+    assert opened.shop is not None
+    gone = next(iter(opened.shop.records.values()))["sku"]
+    opened.shop.remove(gone)
+    opened.sql("UPDATE articles SET title = 'again' WHERE code = ?", gone)
+
+    assert opened.run(trap=f"{point}:1:kill") == -9
+    opened.recover()
+
+    opened.judge()
 
 
 @pytest.mark.parametrize("ledger", ["sqlite", "postgresql"])

@@ -13,6 +13,8 @@ import pytest
 from ponte.engine.ports import Delivery, TargetCapabilities
 from ponte.engine.run import RunFailed
 from ponte.errors import CredentialsRefused
+from ponte.ledger import review
+from ponte.ledger.opening import opened
 from unit.engine.world import (
     BLIND,
     BLIND_UPSERTS,
@@ -72,6 +74,46 @@ async def test_an_unknown_create_at_a_blind_target_stops_for_a_person_and_is_nev
     assert made.rejects() == {"b": "AmbiguousCreate"}
     assert made.target.calls == []
     assert made.claims() == 1
+
+
+@pytest.mark.parametrize("capabilities", [BLIND, TAKES_KEYS])
+async def test_an_unknown_create_whose_source_is_gone_stops_for_a_person_too(
+    world: MakeWorld, capabilities: TargetCapabilities
+) -> None:
+    made = world(*THREE, capabilities=capabilities)
+    assert await made.crash("deliver.after")
+    made.source.rows.clear()
+
+    first = await made.run()
+    second = await made.run()
+
+    assert [run.phase for run in (first, second)] == ["PartiallySucceeded"] * 2
+    assert [run.rejects.new for run in (first, second)] == [3, 0]
+    assert made.rejects() == dict.fromkeys("abc", "AmbiguousCreate")
+    assert made.decide()
+    third = await made.run()
+    assert third.phase == "Succeeded"
+    assert (made.target.records, made.claims(), made.rejects()) == ({}, 0, {})
+
+
+async def test_a_record_whose_id_nobody_knows_is_neither_created_twice_nor_taken_for_removed(world: MakeWorld) -> None:
+    made = world(*THREE, capabilities=BLIND)
+    made.target.lose.add("b")
+    await made.run()
+    with opened(made.url) as db:
+        review.skip(db, made.job.state_id, ["b"])
+
+    updated = await made.run()
+    assert (updated.account.rejected, made.rejects()) == (1, {"b": "TargetIdUnknown"})
+    made.source.remove("b")
+    removed = await made.run()
+    assert (removed.phase, removed.account.deleted) == ("PartiallySucceeded", 0)
+    assert (made.rejects(), made.target.made("b")) == ({"b": "TargetIdUnknown"}, 1)
+
+    assert made.decide()
+    await made.run()
+    made.assert_in_step()
+    assert (made.claims(), made.rejects()) == (0, {})
 
 
 async def test_an_update_without_an_answer_is_sent_again(world: MakeWorld) -> None:

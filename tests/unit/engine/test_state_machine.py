@@ -24,7 +24,7 @@ SKUS = [f"s{number}" for number in range(6)]
 POINTS = [
     f"{name}.{side}"
     for name in ("open", "claim", "deliver", "commit", "close-batch", "watermark", "claim-delete", "delete",
-                 "commit-delete", "admit", "settle-rest", "mapping", "forget", "finish")
+                 "commit-delete", "admit", "bury", "settle-rest", "mapping", "forget", "finish")
     for side in ("before", "after")
 ]  # fmt: skip
 READS = ("all", "changes", "range", "keys")
@@ -119,6 +119,8 @@ class Synchronisation(RuleBasedStateMachine):
         for bad in (self.world.target.lose, self.world.target.drop, self.world.target.delay):
             bad.clear()
         self.loop.run_until_complete(self.world.run())
+        if self.world.decide():
+            self.loop.run_until_complete(self.world.run())
         self._check()
         effects = len(self.world.target.effects)
         self.loop.run_until_complete(self.world.run())

@@ -31,8 +31,9 @@ from ponte.engine.ports import (
 )
 from ponte.engine.run import run
 from ponte.errors import TransientError
+from ponte.ledger import review
 from ponte.ledger.ledger import StoredLedger
-from ponte.ledger.opening import connect, open_ledger
+from ponte.ledger.opening import connect, open_ledger, opened
 from ponte_api.mapping import MappingSpec
 from ponte_api.result import RunResult
 from ponte_api.sync_source import ObjectSpec
@@ -195,7 +196,7 @@ class ScriptedTarget:
         self.before: Callable[[Delivery], None] = lambda delivery: None
         self.calls: list[tuple[str, list[str]]] = []
         self._late: list[Callable[[], object]] = []
-        self._answered: dict[str, str] = {}
+        self._answered: dict[str, Record] = {}
         self._made = 0
 
     def wake(self) -> None:
@@ -212,6 +213,10 @@ class ScriptedTarget:
 
     def made(self, sku: str) -> int:
         return sum(effect.operation == "create" and effect.sku == sku for effect in self.effects)
+
+    def remove(self, *skus: str) -> None:
+        """As somebody does who works at the target."""
+        self.records = {own: record for own, record in self.records.items() if record["sku"] not in skus}
 
     def add(self, record: Record) -> str:
         self._made += 1
@@ -251,7 +256,7 @@ class ScriptedTarget:
         ]
         return pl.DataFrame(rows, schema_overrides={"row": pl.UInt32})
 
-    def _answer(self, operation: Operation, record: Record, own: str | None, idempotency: str) -> Record:
+    def _answer(self, operation: Operation, record: Record, own: str | None, idempotency: str | None) -> Record:
         sku = record["sku"]
         if sku in self.refuse:
             return {"outcome": "rejected", "reason": self.refuse[sku], "message": "refused"}
@@ -269,7 +274,17 @@ class ScriptedTarget:
             return unknown
         return answer
 
-    def _apply(self, operation: Operation, record: Record, own: str | None, idempotency: str) -> Record:
+    def _apply(self, operation: Operation, record: Record, own: str | None, idempotency: str | None) -> Record:
+        if not self.capabilities.takes_idempotency_keys:
+            return self._changed(operation, record, own)
+        assert idempotency is not None
+        if idempotency not in self._answered:
+            self._answered[idempotency] = self._changed(operation, record, own)
+        return self._answered[idempotency]
+
+    def _changed(self, operation: Operation, record: Record, own: str | None) -> Record:
+        if operation != "create" and own is None and self.capabilities.gives_ids:
+            return {"outcome": "rejected", "reason": "TargetIdUnknown", "message": "which one?"}
         held = self._held(record["sku"], own)
         if operation == "delete":
             if held is not None:
@@ -278,12 +293,9 @@ class ScriptedTarget:
             return self._done(None)
         if operation == "update":
             return self._update(held, record)
-        if self.capabilities.takes_idempotency_keys and idempotency in self._answered:
-            return self._done(self._answered[idempotency])
         if self.capabilities.upserts and held is not None:
             return self._update(held, record)
         made = self.add(record)
-        self._answered[idempotency] = made
         self.effects.append(Effect("create", record["sku"]))
         return self._done(made)
 
@@ -402,6 +414,14 @@ class World:
 
     def claims(self) -> int:
         return int(self.rows("SELECT COUNT(*) FROM ponte_claims")[0][0])
+
+    def decide(self) -> bool:
+        """Does what a person does with what only a person can know: removes it at the target, retries; True if any."""
+        keys = [sku for sku, reason in self.rejects().items() if reason in ("AmbiguousCreate", "TargetIdUnknown")]
+        self.target.remove(*keys)
+        with opened(self.url) as db:
+            review.retry(db, self.job.state_id, keys)
+        return bool(keys)
 
     def expected(self) -> dict[str, Record]:
         """What the target is to hold: the first of each key, for the web, with a name."""

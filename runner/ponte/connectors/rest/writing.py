@@ -89,7 +89,7 @@ class Writing:
             upserts=self.upserts,
             finds=finds,
             gives_ids=self.needs_ids,
-            takes_idempotency_keys=self.idempotency_header is not None,
+            takes_idempotency_keys=self.idempotency_header is not None and "create" not in self.bulk_operations,
             chunk=chunk,
             timeout_s=budget_s,
             settle_s=self.settle_s,
