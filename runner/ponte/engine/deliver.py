@@ -240,7 +240,6 @@ async def _commit(state: RunState, chunk: Chunk, claim: int | None, answered: pl
         await ports.ledger.commit(state.writer, commit)
     await ports.failpoint("commit.after")
     state.settled.append(commit.settled)
-    state.known.delivered(written["natural"])
 
 
 def _rejects(failed: pl.DataFrame) -> pl.DataFrame:

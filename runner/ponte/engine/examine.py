@@ -52,9 +52,9 @@ class Examined:
     faults: pl.DataFrame
     deferred: pl.DataFrame
 
-    def count(self, *outcomes: str) -> int:
-        """Rows with one of these outcomes."""
-        return int(self.rows["outcome"].is_in(outcomes).sum())
+    def counts(self) -> dict[str, int]:
+        """How many rows have each outcome."""
+        return dict(self.rows["outcome"].cast(pl.String).value_counts().iter_rows())
 
 
 def identify(frame: pl.DataFrame, key_fields: Sequence[str], versions: pl.Series) -> pl.DataFrame:

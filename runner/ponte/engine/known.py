@@ -44,8 +44,24 @@ class Known(Protocol):
         ...
 
     def delivered(self, naturals: pl.Series) -> None:
-        """Remembers the natural keys (hashes) of records that this run wrote."""
+        """Remembers the natural keys (hashes) of records that this run delivers."""
         ...
+
+
+class _Delivered:
+    """Natural keys (hashes) of this run; made a set when they are first asked for, which most runs never do."""
+
+    def __init__(self) -> None:
+        self._set = HashSet()
+        self._added: list[pl.Series] = []
+
+    def add(self, naturals: pl.Series) -> None:
+        self._added.append(naturals)
+
+    def contains(self, naturals: pl.Series) -> pl.Series:
+        while self._added:
+            self._set.add(self._added.pop())
+        return self._set.contains(naturals)
 
 
 class IndexedKnown:
@@ -57,8 +73,7 @@ class IndexedKnown:
         self._new = HashSet()
         self._holders: pl.DataFrame | None = None
         self._has_naturals = known["natural"].null_count() < known.height
-        self._delivered = HashSet()
-        self._unsorted: list[pl.Series] = []
+        self._delivered = _Delivered()
 
     @property
     def live_count(self) -> int:
@@ -87,8 +102,6 @@ class IndexedKnown:
         if not self._has_naturals and bool((own == wanted).all()):
             return pl.Series("taken", [False], dtype=pl.Boolean).new_from_index(0, rows.height)
         self._has_naturals = True
-        while self._unsorted:
-            self._delivered.add(self._unsorted.pop())
         in_run = self._delivered.contains(wanted)
         if self._holders is None:
             live = self._known.filter(~pl.col("deleted"))
@@ -99,7 +112,7 @@ class IndexedKnown:
 
     def delivered(self, naturals: pl.Series) -> None:
         """See `Known.delivered`."""
-        self._unsorted.append(naturals)
+        self._delivered.add(naturals)
 
     def unseen_holders(self, naturals: pl.Series) -> pl.Series:
         """Hashes of live records that no batch brought and that hold one of these natural keys (hashes)."""
@@ -123,6 +136,7 @@ class QueriedKnown:
         self._ledger = ledger
         self._scope = scope
         self._seen = HashSet()
+        self._delivered = _Delivered()
 
     async def view(self, keys: pl.Series, hashes: pl.Series) -> pl.DataFrame:
         """See `Known.view`."""
@@ -146,10 +160,11 @@ class QueriedKnown:
         holders = await self._ledger.holders(self._scope, rows["natural_key"])
         beside = rows.select("key", "natural_key").with_row_index("row")
         other = beside.join(holders, on="natural_key", suffix="_holder").filter(pl.col("key") != pl.col("key_holder"))
-        return beside["row"].is_in(other["row"].implode())
+        return beside["row"].is_in(other["row"].implode()) | self._delivered.contains(rows["natural"])
 
     def delivered(self, naturals: pl.Series) -> None:
-        """See `Known.delivered`: the ledger itself is asked, batch by batch."""
+        """See `Known.delivered`."""
+        self._delivered.add(naturals)
 
 
 def _view(known: pl.DataFrame, found: pl.Series, seen: pl.Series) -> pl.DataFrame:

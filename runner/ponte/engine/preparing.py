@@ -1,7 +1,6 @@
 """Preparing a batch: what can be said of its records without knowing what was delivered before.
 
-The next batch is prepared while the target and the ledger are busy with the last one. Only where a Mapping has look-ups
-must it wait: it asks for what that very batch may have delivered.
+It is done in a thread, while the target and the ledger are busy with the batches before.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from ponte.engine.canonical import fingerprints, join_key, key_text
 from ponte.engine.deliver import Shape
 from ponte.engine.job import Job
 from ponte.engine.ledger_port import Ledger
-from ponte.engine.ports import Batch, Read
-from ponte.engine.reading import ahead, timed
+from ponte.engine.ports import Batch
+from ponte.engine.reading import last_cursor
 from ponte.engine.rejecting import overdue_faults, single_fault
 from ponte.engine.state import RunState
 from ponte.engine.versions import versions
@@ -97,11 +96,12 @@ class Prepared:
     """A batch whose records have their keys and are mapped.
 
     Attributes:
-        batch: as it was read.
+        batch: as it was read, but for the frame, which is let go of.
         rows: row, key, hash, version; one per record.
         mapped: what the Mapping said.
         identity: natural_key (text) and fingerprint, row by row beside the mapped records.
         shape: what the Mapping says of all records.
+        reached: the greatest cursor, where the reading may be taken up again behind it; None elsewhere.
     """
 
     batch: Batch
@@ -109,24 +109,13 @@ class Prepared:
     mapped: Mapped
     identity: pl.DataFrame
     shape: Shape
+    reached: str | None
 
 
 async def prepared_batches(
-    state: RunState, mapper: Mapper, read: Read, read_at_us: int
-) -> AsyncGenerator[Prepared | Batch, None]:
-    """The batches of a reading, prepared; one without records stays as it is. One is prepared ahead where it may be."""
-    batches = state.ports.source.read(read)
-    if mapper.has_lookups:
-        items = _prepared(state, mapper, ahead(batches), read_at_us)
-    else:
-        items = ahead(_prepared(state, mapper, batches, read_at_us))
-    async for item in timed(state, items):
-        yield item
-
-
-async def _prepared(
     state: RunState, mapper: Mapper, batches: AsyncIterator[Batch], read_at_us: int
 ) -> AsyncGenerator[Prepared | Batch, None]:
+    """The batches of a reading, prepared; one without records stays as it is."""
     async for batch in batches:
         yield await _prepare(state, mapper, batch, read_at_us) if batch.frame.height else batch
 
@@ -163,7 +152,15 @@ def _computed(
     with state.stage("fingerprint"):
         naturals = key_text(mapped.frame, compiled.key).alias("natural_key")
         identity = pl.DataFrame([naturals, fingerprints(mapped.frame)])
-    return Prepared(batch, rows, mapped, identity, Shape(compiled.key, compiled.omit_null, compiled.json_fields))
+    shape = Shape(compiled.key, compiled.omit_null, compiled.json_fields)
+    return Prepared(replace(batch, frame=pl.DataFrame()), rows, mapped, identity, shape, _reached(state, batch))
+
+
+def _reached(state: RunState, batch: Batch) -> str | None:
+    """A watermark inside the window: only where changes come in (cursor, key) order."""
+    cursor = state.job.source_object.cursor
+    is_ordered = state.order.read == "changes" and state.ports.source.capabilities.cursor_order
+    return last_cursor(batch.frame, cursor.field) if is_ordered and cursor is not None and not state.is_again else None
 
 
 def _without_faulty(mapped: Mapped, faults: pl.DataFrame | None) -> Mapped:

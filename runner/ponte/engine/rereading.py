@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from ponte.engine.batches import process
 from ponte.engine.canonical import hashes_of
+from ponte.engine.findings import findings
 from ponte.engine.known import QueriedKnown
 from ponte.engine.ports import Read
-from ponte.engine.preparing import Mapper, prepared_batches
+from ponte.engine.preparing import Mapper
 from ponte.engine.reading import keys_frame
+from ponte.engine.rounds import Rounds
 from ponte.engine.state import RunState
 from ponte.engine.wording import told
 from ponte.errors import TransientError
@@ -57,8 +58,10 @@ async def _read_keys(state: RunState, mapper: Mapper, keys: pl.Series) -> None:
     read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
     read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
     before, state.known, state.is_again = state.known, QueriedKnown(state.ports.ledger, state.writer.scope), True
-    async for item in prepared_batches(state, mapper, read, read_at_us):
-        await process(state, item, None)
+    rounds = Rounds(state, mapper)
+    async for item in findings(state, mapper, read, read_at_us):
+        await rounds.take(item)
+    await rounds.work_off()
     state.known, state.is_again = before, False
 
 

@@ -11,17 +11,18 @@ import polars as pl
 
 from ponte.engine import close, succession
 from ponte.engine.acknowledging import acknowledge
-from ponte.engine.batches import process
 from ponte.engine.canonical import hashes_of, join_key
 from ponte.engine.doubts import settle_rest
+from ponte.engine.findings import Findings, findings
 from ponte.engine.job import Job, Order, Ports
 from ponte.engine.known import IndexedKnown
 from ponte.engine.ledger_port import REMOVED_SCHEMA, Commit, Ending
 from ponte.engine.opening import Opened, open_run
-from ponte.engine.ports import Batch, Read
-from ponte.engine.preparing import Mapper, Prepared, prepared_batches
-from ponte.engine.reading import keys_frame, last_cursor
+from ponte.engine.ports import Read
+from ponte.engine.preparing import Mapper
+from ponte.engine.reading import keys_frame
 from ponte.engine.rereading import read_again
+from ponte.engine.rounds import Rounds
 from ponte.engine.state import RunState
 from ponte.engine.watermark import later, lower_bound
 from ponte.engine.wording import counted
@@ -71,10 +72,10 @@ class _Reading:
     announced: int | None = None
     records: int = 0
 
-    def note(self, batch: Batch) -> None:
-        self.is_whole = self.is_whole or batch.is_last
-        self.announced = batch.announced if batch.announced is not None else self.announced
-        self.records += batch.frame.height + len(batch.unreadable)
+    def note(self, found: Findings) -> None:
+        self.is_whole = self.is_whole or found.is_last
+        self.announced = found.announced if found.announced is not None else self.announced
+        self.records += found.read
 
 
 async def _work(opened: Opened) -> Ending:
@@ -125,22 +126,17 @@ def _request(state: RunState, upper: str | None) -> Read:
 
 
 async def _read(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> _Reading:
-    reading = _Reading()
-    async for item in prepared_batches(state, mapper, read, read_at_us):
-        batch = item.batch if isinstance(item, Prepared) else item
-        reading.note(batch)
-        state.announced = reading.announced
-        await process(state, item, _checkpoint(state, read, batch))
+    reading, rounds = _Reading(), Rounds(state, mapper)
+    try:
+        async for found in findings(state, mapper, read, read_at_us):
+            reading.note(found)
+            state.announced = reading.announced
+            await rounds.take(found)
+    except PonteError:
+        await rounds.work_off()  # what was read before a source broke off gets through
+        raise
+    await rounds.work_off()
     return reading
-
-
-def _checkpoint(state: RunState, read: Read, batch: Batch) -> str | None:
-    """A watermark inside the window: only where changes come in (cursor, key) order and none is held back."""
-    cursor = state.job.source_object.cursor
-    if read.mode != "changes" or cursor is None or not state.ports.source.capabilities.cursor_order:
-        return None
-    reached = last_cursor(batch.frame, cursor.field)
-    return later(state.watermark, reached) if reached is not None else None
 
 
 def _judge_wholeness(state: RunState, reading: _Reading) -> None:

@@ -104,12 +104,8 @@ class RunState:
         self.account = self.account + Account(deleted=records)
 
     def is_checkpoint_due(self) -> bool:
-        """Whether the account, where nothing else is to be written, has gone unwritten for a second."""
-        now = self.ports.clock.now()
-        if self.checkpoint_at is not None and now - self.checkpoint_at < CHECKPOINT_INTERVAL:
-            return False
-        self.checkpoint_at = now
-        return True
+        """Whether what was read has gone unaccounted for a second."""
+        return self.checkpoint_at is None or self.ports.clock.now() - self.checkpoint_at >= CHECKPOINT_INTERVAL
 
     def closing(self, keys: pl.Series) -> pl.Series:
         """Those of the keys that have a reject to close."""
@@ -117,6 +113,8 @@ class RunState:
 
     def fresh(self, rejects: pl.DataFrame) -> int:
         """How many rejects are new since the job's last success: a run that was stopped does not make them old."""
+        if not rejects.height:
+            return 0
         success = self.writer.scope.succeeded_at_us
         is_old = (pl.col("state") != "deferred") & (pl.col("first_seen") <= (-1 if success is None else success))
         known = self.open_rejects.filter(is_old)["key"]

@@ -13,6 +13,11 @@ MIN_REJECTS_FOR_SHARE = 10
 """Below so many new rejects their share says nothing: one bad record of three is no broken source."""
 
 
+def is_reached(state: RunState, rejects: pl.DataFrame, records: int) -> bool:
+    """Whether so many more records, of which these are rejected, would stop the run."""
+    return _exceeded(state, state.new_rejects + state.fresh(rejects), state.account.read + records) is not None
+
+
 async def check_before(state: RunState, rejects: pl.DataFrame, records: int) -> None:
     """Stops before a batch of so many records, of which these are rejected, is delivered.
 

@@ -57,7 +57,7 @@ class SqliteDatabase:
                 "local disk, or use a PostgreSQL ledger: --ledger postgresql://...",
                 reason="LedgerOnNetworkFileSystem",
             )
-        for setting in ("synchronous=FULL", "temp_store=MEMORY", "cache_size=-32000"):
+        for setting in ("synchronous=FULL", "temp_store=MEMORY", "cache_size=-8000"):
             self.connection.execute(f"PRAGMA {setting}")
 
     def _switch_to_wal(self) -> str:

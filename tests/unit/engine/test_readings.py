@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from ponte.engine.ports import Read, Unreadable
 from ponte.engine.run import RunFailed
 from ponte.errors import ConfigurationError, TransientError
-from unit.engine.world import Crash, World, article, crash_at
+from unit.engine.world import UPSERTS, Crash, World, article, crash_at
 
 MakeWorld = Callable[..., World]
 ALL = ("all", "keys", "changes", "range")
@@ -271,7 +272,7 @@ async def test_a_second_run_may_wait_and_then_finds_nothing_to_do(world: MakeWor
 
 
 async def test_a_stop_signal_ends_the_run_with_76_and_what_was_acknowledged_stays(world: MakeWorld) -> None:
-    made = world(*[article(f"{n:02d}") for n in range(20)], batch_size=5)
+    made = world(*[article(f"{n:02d}") for n in range(20)], batch_size=5, capabilities=replace(UPSERTS, chunk=5))
     made.is_stopping = lambda: len(made.target.effects) >= 10
 
     with pytest.raises(RunFailed) as stopped:
