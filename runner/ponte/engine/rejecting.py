@@ -25,6 +25,8 @@ def rejects_of(rows: pl.DataFrame, faults: pl.DataFrame, stage: Stage, kind: Rej
         stage: where the faults were found.
         kind: what is to become of the rejects.
     """
+    if not faults.height:
+        return pl.DataFrame(schema=REJECT_SCHEMA)
     named = faults.join(rows.select("row", "key"), on="row", how="inner").sort("row", maintain_order=True)
     if not named.height:
         return pl.DataFrame(schema=REJECT_SCHEMA)

@@ -106,9 +106,14 @@ def newer(db: Database, scope: Scope, rows: pl.DataFrame) -> pl.Series:
 
 
 def append(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
-    """Adds records (RECORD_SCHEMA) of which the ledger certainly has no row; the quick way."""
+    """Adds records (RECORD_SCHEMA) of which the ledger certainly has no row; the quick way.
+
+    In the order of the index: a million keys in an order of their own take half as long again.
+    """
     if rows.height:
-        db.append("ponte_records", _stored(rows).with_columns(pl.lit(scope.id, dtype=pl.Int64).alias("scope")))
+        db.append(
+            "ponte_records", _stored(rows).sort("key").with_columns(pl.lit(scope.id, dtype=pl.Int64).alias("scope"))
+        )
 
 
 def change(db: Database, scope: Scope, rows: pl.DataFrame) -> None:

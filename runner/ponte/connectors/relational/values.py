@@ -6,13 +6,18 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
+from ponte.engine.ports import FAULT_SCHEMA
+
 MAX_PRECISION = 38
+_NO_FAULTS = pl.DataFrame(schema=FAULT_SCHEMA)
 _MICROSECONDS = {"0001": -62_135_596_800_000_000, "9999": 253_402_300_799_999_999}
 _DAYS = {"0001": -719_162, "9999": 2_932_896}
 
 
 def faults(rows: pl.Series, field: str, reason: str, message: str) -> pl.DataFrame:
     """Faults of one field at the rows where a mask is true, by FAULT_SCHEMA."""
+    if not rows.any():
+        return _NO_FAULTS
     return pl.DataFrame({"row": rows.arg_true().cast(pl.UInt32)}).select(
         "row",
         pl.lit(field, dtype=pl.String).alias("field"),
