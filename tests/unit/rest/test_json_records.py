@@ -83,6 +83,21 @@ def test_mixed_kinds_become_the_json_text_of_each_value_and_cost_no_page():
     assert frame["v"].to_list() == ["1", "x", "true", '{"b":1.50}', '[1,"2"]', None]
 
 
+def test_records_with_as_many_fields_but_others_keep_each_under_its_name():
+    frame = framed('[{"a": 1, "b": "x"}, {"b": "y", "a": 2}, {"a": 3, "c": "z"}]')
+
+    assert frame.to_dict(as_series=False) == {"a": [1, 2, 3], "b": ["x", "y", None], "c": [None, None, "z"]}
+
+
+def test_thousands_of_records_keep_their_order_and_the_fields_of_the_last_one():
+    records = [{"a": number, "b": str(number)} for number in range(2_500)]
+    same, last = framed(json.dumps(records)), framed(json.dumps([*records, {"a": 0, "b": "", "c": True}]))
+
+    assert same["a"].to_list() == list(range(2_500))
+    assert same["b"].to_list() == [str(number) for number in range(2_500)]
+    assert last["c"].to_list() == [None] * 2_500 + [True]
+
+
 def test_a_field_that_some_records_lack_is_null_in_them():
     assert framed('[{"a": 1}, {"b": "x"}]').rows() == [(1, None), (None, "x")]
 
