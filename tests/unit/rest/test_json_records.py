@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponte.connectors.records import JsonError, decode, frame_records
+from ponte.connectors.records import JsonError, decode, decode_all, frame_records
 from ponte.errors import ConfigurationError
 from ponte.mapping.json_rows import Said, render_rows
 from ponte_api.sync_source import DeclaredField
@@ -145,6 +145,41 @@ def test_text_that_is_not_json_is_refused_with_its_reason(text, reason):
         decode(text)
 
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['{"a":[1', "2]}", '{},{"b":3}'],  # as many values as texts, if the texts could reach into one another
+        ['{"a":1', '"b":2}', "1,2"],
+        ["[[1", "2]]", "3],[4"],
+        ['"x', 'y"', "1,2"],
+        ["1", "", "2"],
+        ["1,2,3", "4"],
+    ],
+)
+def test_texts_that_are_decoded_together_stay_apart(texts):
+    assert [_alone(text) for text in texts] == [
+        value.reason if isinstance(value, JsonError) else value for value in decode_all(texts)
+    ]
+
+
+def _alone(text):
+    try:
+        return decode(text)
+    except JsonError as error:
+        return error.reason
+
+
+@given(st.lists(st.text('{}[],:"1a \\', max_size=6), max_size=8))
+def test_many_texts_give_what_each_of_them_gives_alone(texts):
+    assert [_alone(text) for text in texts] == [
+        value.reason if isinstance(value, JsonError) else value for value in decode_all(texts)
+    ]
+
+
+def test_thousands_of_texts_come_back_in_order():
+    assert decode_all([str(number) for number in range(2_500)]) == list(range(2_500))
 
 
 def test_a_byte_order_mark_is_skipped():
