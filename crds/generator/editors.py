@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from generator.kinds import KINDS, Kind
-from generator.schemas import one_line
+from generator.schemas import described_schema, one_line
 
 _LEFT_OUT = {"title", "default"}
 
@@ -33,7 +33,7 @@ def all_kinds_json() -> str:
 
 
 def _document(kind: Kind) -> dict[str, Any]:
-    document = kind.model.model_json_schema(by_alias=True)
+    document = described_schema(kind.model)
     document["properties"].pop("status", None)
     return document
 

@@ -8,16 +8,37 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from ponte_api.common import Model
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import ModelSchema
+
+from ponte_api.common import Model, written_name
+from ponte_api.descriptions import descriptions
 
 Schema = dict[str, Any]
 _KEPT = ("type", "format", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "enum")
 _LIST_KIND = ("x-kubernetes-list-type", "x-kubernetes-list-map-keys")
 
 
+def described_schema(model: type[Model]) -> Schema:
+    """The JSON Schema of a model, with what its fields mean."""
+    return model.model_json_schema(by_alias=True, schema_generator=_Described)
+
+
+class _Described(GenerateJsonSchema):
+    """Adds to each field the text below it, which the models themselves do not read (see `ponte_api.descriptions`)."""
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        document = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        for name, text in descriptions(model).items():
+            document["properties"][written_name(name, model.model_fields[name])]["description"] = text
+        return document
+
+
 def structural(model: type[Model]) -> Schema:
     """The structural schema of a model."""
-    document = model.model_json_schema(by_alias=True)
+    document = described_schema(model)
     return _Inliner(document.get("$defs", {})).inlined({**document, "x-class": model.__name__}, is_required=True)
 
 

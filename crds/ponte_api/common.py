@@ -125,7 +125,7 @@ class Model(BaseModel):
         frozen=True,
         populate_by_name=True,
         alias_generator=to_camel,
-        use_attribute_docstrings=True,
+        defer_build=True,  # a validator is built when its kind is first met, once, with all that it holds
     )
 
     rules: ClassVar[tuple[Rule, ...]] = ()
@@ -241,7 +241,7 @@ class Secret(Model):
 class Metadata(BaseModel):
     """The part of Kubernetes' ObjectMeta that Ponte reads; anything else in it is left alone."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
     name: Name
     """Name of the object; at most 40 characters, so that names derived from it stay legal."""

@@ -51,3 +51,15 @@ def test_a_run_from_files_to_sqlite_imports_no_foreign_driver(integration: Path)
 
     assert {"polars", "sqlite3"} <= imported
     assert imported & NOT_FOR_A_RUN == set()
+
+
+def test_importing_the_models_builds_none_of_their_validators_and_reads_no_descriptions() -> None:
+    code = (
+        "from ponte.manifests.collection import KINDS\n"
+        "models = KINDS.values()\n"
+        "print([model.__name__ for model in models if model.__pydantic_complete__])\n"
+        "print([field.description for model in models for field in model.model_fields.values() if field.description])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["[]", "[]"]

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from ponte.manifests.faults import nearest
 from ponte.manifests.nodes import ListNode, MapNode, Node, ScalarNode, find
 from ponte_api.common import PATTERN_MEANINGS, BrokenRules, written_name
+from ponte_api.descriptions import descriptions
 
 Path = tuple[str | int, ...]
 
@@ -79,7 +80,8 @@ def fields_at(model: type[BaseModel], path: Path) -> dict[str, str]:
         current = _model_in(names[step].annotation) if step in names else None
     if current is None:
         return {}
-    return {written_name(name, field): field.description or "" for name, field in current.model_fields.items()}
+    described = descriptions(current)
+    return {written_name(name, field): described.get(name, "") for name, field in current.model_fields.items()}
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

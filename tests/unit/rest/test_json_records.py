@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponte.connectors.records import JsonError, decode, frame_records
+from ponte.connectors.records import JsonError, decode, decode_all, frame_records
 from ponte.errors import ConfigurationError
 from ponte.mapping.json_rows import Said, render_rows
 from ponte_api.sync_source import DeclaredField
@@ -83,6 +83,21 @@ def test_mixed_kinds_become_the_json_text_of_each_value_and_cost_no_page():
     assert frame["v"].to_list() == ["1", "x", "true", '{"b":1.50}', '[1,"2"]', None]
 
 
+def test_records_with_as_many_fields_but_others_keep_each_under_its_name():
+    frame = framed('[{"a": 1, "b": "x"}, {"b": "y", "a": 2}, {"a": 3, "c": "z"}]')
+
+    assert frame.to_dict(as_series=False) == {"a": [1, 2, 3], "b": ["x", "y", None], "c": [None, None, "z"]}
+
+
+def test_thousands_of_records_keep_their_order_and_the_fields_of_the_last_one():
+    records = [{"a": number, "b": str(number)} for number in range(2_500)]
+    same, last = framed(json.dumps(records)), framed(json.dumps([*records, {"a": 0, "b": "", "c": True}]))
+
+    assert same["a"].to_list() == list(range(2_500))
+    assert same["b"].to_list() == [str(number) for number in range(2_500)]
+    assert last["c"].to_list() == [None] * 2_500 + [True]
+
+
 def test_a_field_that_some_records_lack_is_null_in_them():
     assert framed('[{"a": 1}, {"b": "x"}]').rows() == [(1, None), (None, "x")]
 
@@ -130,6 +145,41 @@ def test_text_that_is_not_json_is_refused_with_its_reason(text, reason):
         decode(text)
 
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['{"a":[1', "2]}", '{},{"b":3}'],  # as many values as texts, if the texts could reach into one another
+        ['{"a":1', '"b":2}', "1,2"],
+        ["[[1", "2]]", "3],[4"],
+        ['"x', 'y"', "1,2"],
+        ["1", "", "2"],
+        ["1,2,3", "4"],
+    ],
+)
+def test_texts_that_are_decoded_together_stay_apart(texts):
+    assert [_alone(text) for text in texts] == [
+        value.reason if isinstance(value, JsonError) else value for value in decode_all(texts)
+    ]
+
+
+def _alone(text):
+    try:
+        return decode(text)
+    except JsonError as error:
+        return error.reason
+
+
+@given(st.lists(st.text('{}[],:"1a \\', max_size=6), max_size=8))
+def test_many_texts_give_what_each_of_them_gives_alone(texts):
+    assert [_alone(text) for text in texts] == [
+        value.reason if isinstance(value, JsonError) else value for value in decode_all(texts)
+    ]
+
+
+def test_thousands_of_texts_come_back_in_order():
+    assert decode_all([str(number) for number in range(2_500)]) == list(range(2_500))
 
 
 def test_a_byte_order_mark_is_skipped():

@@ -29,6 +29,7 @@ CELL_SCHEMA = pl.Schema(
 _ODD_TAG = re.compile(r"<(c|row)(?=[\t\r\n>]|/>)")
 _ROW_OR_CELL = re.compile(r"<(row|c) ([^>]*)>")
 _ADDRESS = re.compile(r"""(?:^|\s)r=["']([A-Z]*)([0-9]+)["']""")
+_PLACE = r"""(?:^|\s)r=["'](?<column>[A-Z]{1,3})(?<row>[0-9]{1,7})["']"""
 _TEXTS = re.compile(r"<t(?:\s[^>]*)?>([^<]*)</t>")
 _PHONETIC = re.compile(r"<rPh\b.*?</rPh>", re.DOTALL)
 _VALUE = r"<v(?:\s[^>]*)?>([^<]*)</v>"
@@ -75,6 +76,7 @@ class CellReader:
 
     def _split(self, piece: str) -> pl.DataFrame:
         cells = pl.Series("cell", [piece], dtype=pl.String).str.split("<c ").explode().slice(1)
+        address = pl.col("attributes").str.extract_groups(_PLACE)
         halves = pl.col("cell").str.splitn(">", 2).struct.rename_fields(["attributes", "rest"])
         return (
             cells.to_frame()
@@ -82,8 +84,8 @@ class CellReader:
             .select(halves.struct.unnest())
             .with_columns(pl.col("rest").fill_null(""))
             .select(
-                row=pl.col("attributes").str.extract(attribute("r", "[A-Z]{1,3}([0-9]{1,7})"), 2).cast(pl.UInt32),
-                column=pl.col("attributes").str.extract(attribute("r", "([A-Z]{1,3})[0-9]{1,7}"), 2),
+                row=address.struct.field("row").cast(pl.UInt32),
+                column=address.struct.field("column"),
                 style=pl.col("attributes").str.extract(attribute("s", "[0-9]{1,6}")).cast(pl.UInt32),
                 type=pl.col("attributes").str.extract(attribute("t", "[a-zA-Z]{1,9}")).fill_null("n"),
                 value=pl.col("rest").str.extract(_VALUE),
@@ -188,7 +190,7 @@ def column_letters(number: int) -> str:
 def _element_texts(elements: pl.Series) -> pl.Series:
     """Text of elements that hold `t`: one, or several where its fonts change; phonetic hints are none of it."""
     texts = elements.str.extract(_ONE_TEXT).fill_null("")
-    is_several = (elements.str.count_matches("<t[ >]") > 1) | elements.str.contains("<rPh", literal=True)
+    is_several = (elements.str.count_matches("</t>", literal=True) > 1) | elements.str.contains("<rPh", literal=True)
     if is_several.any():
         places = is_several.arg_true()
         joined = ["".join(_TEXTS.findall(_PHONETIC.sub("", element))) for element in elements.gather(places)]

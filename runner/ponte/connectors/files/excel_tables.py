@@ -98,15 +98,10 @@ class Layout:
             unreadable = tuple(self._stray(*place) for place in _first_places(beside))
         rows = cells.select("row").unique().sort("row")
         columns = {number: part for (number,), part in cells.partition_by("number", as_dict=True).items()}
-        frame = rows
-        for place, name in enumerate(self.names):
-            part = columns.get(self.first_column + place)
-            if part is None:
-                frame = frame.with_columns(pl.lit(None, pl.String).alias(f"_{name}"))
-            else:
-                texts = part.select("row", pl.col("text").alias(f"_{name}")).unique("row", keep="last")
-                frame = frame.join(texts, on="row", how="left", maintain_order="left")
-        return Table(frame.drop("row").rename(lambda name: name[1:]), unreadable, self._faults(cells, rows))
+        found = [
+            _column(columns.get(self.first_column + place), rows).alias(name) for place, name in enumerate(self.names)
+        ]
+        return Table(pl.DataFrame(found), unreadable, self._faults(cells, rows))
 
     def _stray(self, row: int, column: str) -> Unreadable:
         last = column_letters(self.first_column + len(self.names) - 1)
@@ -134,6 +129,16 @@ class Layout:
             )
             .cast(FAULT_SCHEMA)
         )
+
+
+def _column(cells: pl.DataFrame | None, rows: pl.DataFrame) -> pl.Series:
+    """The texts of one column in these rows; of two cells with one address the last one counts."""
+    if cells is None:
+        return pl.Series([None] * rows.height, dtype=pl.String)
+    texts = cells.select("row", "text").sort("row", maintain_order=True)
+    if not texts["row"].equals(rows["row"]):  # a cell is empty, or stands twice
+        texts = rows.join(texts.unique("row", keep="last"), on="row", how="left", maintain_order="left")
+    return texts["text"]
 
 
 def _inside(cells: pl.DataFrame, area: Area) -> pl.DataFrame:

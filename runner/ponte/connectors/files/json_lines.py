@@ -13,7 +13,7 @@ from ponte.connectors.files.tables import Lines, Table
 from ponte.connectors.files.text import read_lines, write_lines
 from ponte.connectors.files.writing import Record, State
 from ponte.connectors.json_columns import json_text
-from ponte.connectors.records import JsonError, decode, frame_records
+from ponte.connectors.records import JsonError, decode, decode_all, frame_records
 from ponte.engine.ports import Unreadable
 from ponte.errors import ConfigurationError
 from ponte.mapping.json_rows import Said, render_rows
@@ -39,12 +39,12 @@ def _table(label: str, numbers: list[int], lines: list[str], spec: ObjectSpec) -
     elements: list[Any] = []
     kept: list[int] = []
     unreadable: list[Unreadable] = []
-    for number, line in zip(numbers, lines, strict=True):
-        try:
-            elements.append(decode(line))
+    for number, value in zip(numbers, decode_all(lines), strict=True):
+        if isinstance(value, JsonError):
+            unreadable.append(Unreadable(f"line {number}", value.reason, f"line {number}: {value.message}"))
+        else:
+            elements.append(value)
             kept.append(number)
-        except JsonError as error:
-            unreadable.append(Unreadable(f"line {number}", error.reason, f"line {number}: {error.message}"))
     needed = [*spec.key, *([spec.cursor.field] if spec.cursor else [])]
     try:
         framed = frame_records(elements, spec.fields, [name for name in needed if "." not in name and "[" not in name])

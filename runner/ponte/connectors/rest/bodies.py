@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ponte.connectors.json_columns import FlawError, json_text
@@ -46,6 +47,10 @@ class Bodies:
     def fields(self, row: int) -> dict[str, str | None]:
         """JSON texts of the fields that a template places, in a row; None for one that is left out."""
         return {path: texts[row] for path, texts in self._fields.items()}
+
+    def own(self, rows: Sequence[int]) -> list[str | None]:
+        """JSON texts of rows as they are, where no record is read for them; see `body`."""
+        return [self._texts[row] for row in rows]
 
     @property
     def needs_reading(self) -> bool:

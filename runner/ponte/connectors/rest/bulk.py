@@ -27,6 +27,8 @@ from ponte.engine.ports import Delivery, Operation
 from ponte.errors import ConfigurationError, CredentialsRefused
 
 _WHOLE_REFUSALS = frozenset({400, 409, 413, 422})
+_NOT_EXPRESSIBLE = Outcome("rejected", reason="NotExpressible", message="a number is not finite")
+_DONE = Outcome("done")
 _DONE_WORDS = frozenset({"ok", "created", "updated", "upserted", "unchanged", "done", "success", "succeeded", "true"})
 
 
@@ -86,7 +88,7 @@ class BulkDelivery:
         """Bodies of a piece. Side by side only where records are read for them: a task for each costs ten bodies."""
         if self._bodies.needs_reading:
             return await gather(self._body(row) for row in piece)
-        return [await self._body(row) for row in piece]
+        return [text or _NOT_EXPRESSIBLE for text in self._bodies.own(piece)]
 
     async def _body(self, row: int) -> str | Outcome:
         key = {path: texts[row] or "" for path, texts in self._texts.items()}
@@ -95,7 +97,7 @@ class BulkDelivery:
             body = await self._bodies.body(row, values, key)
         except AmbiguousError:
             return Outcome("rejected", reason="AmbiguousMatch", message="several records of the target have this key")
-        return body or Outcome("rejected", reason="NotExpressible", message="a number is not finite")
+        return body or _NOT_EXPRESSIBLE
 
     async def _send(self, piece: Piece, bodies: list[str]) -> Response:
         headers = {"Content-Type": "application/json"}
@@ -158,16 +160,19 @@ class BulkDelivery:
             return self._judge.doubt("UnreadableAnswer", f"the answer's status at {self._bulk.status} is {shown}")
         if 200 <= code < 300:
             self._admitted.add(self._operation)
-            given = take_text(one, self._bulk.id) if isinstance(one, dict) else None
+            given = take_text(one, self._bulk.id) if self._bulk.id and isinstance(one, dict) else None
             if self._judge.gives_id and given is None:
                 return self._judge.doubt("NoIdInAnswer", f"the answer has no id at {self._bulk.id}")
-            return Outcome("done", given or known_id)
+            target_id = given or known_id
+            return Outcome("done", target_id) if target_id else _DONE
         told = take(one, self._bulk.message) if isinstance(one, dict) else MISSING
         return self._judge.refuse(code, one if told is MISSING else told, known_id)
 
 
 def _code_of(status: Any) -> int | None:
     """An HTTP status, also for words; None for what is neither."""
+    if type(status) is int and 100 <= status <= 999:  # nearly always, and once for each record
+        return status
     text = str(status).strip().lower() if isinstance(status, str | int) else ""
     if text.isascii() and text.isdigit() and len(text) == 3:
         return int(text)

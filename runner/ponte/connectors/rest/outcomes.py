@@ -99,11 +99,9 @@ class Judge:
 
 def answer_frame(outcomes: Iterable[Outcome]) -> pl.DataFrame:
     """Outcomes in the order of the delivered rows, by ANSWER_SCHEMA."""
-    rows = [
-        (row, answer.outcome, answer.target_id, answer.field, answer.reason, answer.message)
-        for row, answer in enumerate(outcomes)
-    ]
-    return pl.DataFrame(rows, schema=ANSWER_SCHEMA, orient="row")
+    answers = list(outcomes)
+    told = {name: [getattr(answer, name) for answer in answers] for name in ANSWER_SCHEMA if name != "row"}
+    return pl.DataFrame({"row": range(len(answers)), **told}, schema=ANSWER_SCHEMA)
 
 
 def column_texts(frame: pl.DataFrame, paths: Sequence[str]) -> dict[str, list[str | None]]:
