@@ -44,7 +44,7 @@ def _table(label: str, numbers: list[int], lines: list[str], spec: ObjectSpec) -
             elements.append(decode(line))
             kept.append(number)
         except JsonError as error:
-            unreadable.append(Unreadable(f"line {number}", error.reason, f"line {number}: {error.message}"))
+            unreadable.append(Unreadable(f"line {number}", error.reason, _placed(number, error.message)))
     needed = [*spec.key, *([spec.cursor.field] if spec.cursor else [])]
     try:
         framed = frame_records(elements, spec.fields, [name for name in needed if "." not in name and "[" not in name])
@@ -55,6 +55,12 @@ def _table(label: str, numbers: list[int], lines: list[str], spec: ObjectSpec) -
         for index in framed.strays
     ]
     return Table(framed.frame, tuple(unreadable), framed.faults if framed.faults.height else None)
+
+
+def _placed(number: int, message: str) -> str:
+    """A fault with the line of the file; the parser, which was given one line, has called it the first."""
+    is_placed = message.startswith("line 1,")
+    return message.replace("line 1,", f"line {number},", 1) if is_placed else f"line {number}: {message}"
 
 
 class JsonLinesWriter:
