@@ -60,6 +60,8 @@ def _handlers(loop: asyncio.AbstractEventLoop, request: StopRequest, task: async
         if request.has_come():
             os._exit(exit_codes.INTERRUPTED)
         request.event.set()
+        if request.console.is_live:
+            request.console.tell("\n")  # behind the bar, and the ^C of the terminal
         request.console.log("warning", "Stopping: what is in flight is awaited. Once more ends it at once.")
         loop.call_later(PATIENCE_S, task.cancel)
 

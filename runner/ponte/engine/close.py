@@ -154,7 +154,6 @@ async def _commit(state: RunState, answered: pl.DataFrame, claim: int) -> None:
     done = answered.filter(is_done.fill_null(value=False))
     failed = answered.join(done, on="row", how="anti", maintain_order="left")
     state.count_deleted(done.height)
-    state.undone += failed.height
     rejects = pl.concat(
         [
             pl.DataFrame(schema=REJECT_SCHEMA),

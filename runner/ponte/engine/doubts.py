@@ -99,7 +99,6 @@ async def settle_rest(state: RunState) -> None:
     removed = absent.select(REMOVED_SCHEMA.names())
     unsure = rest.filter(~pl.col("key").is_in(keys.implode())).with_row_index("row")
     rejects = rejects_of(unsure, single_fault(unsure["row"], None, "AmbiguousCreate", _GONE), "deliver", "ambiguous")
-    state.undone += unsure.height
     state.note_rejects(rejects, keys.clear())
     commit = Commit(result=state.result(), settled=keys, removed=removed, rejects=rejects)
     await ports.failpoint("settle-rest.before")

@@ -83,7 +83,8 @@ class Read:
         batch_size: most records per batch.
         columns: top-level fields that are needed; None for all. Key, cursor and version fields are among them.
         lower, upper: bounds of the cursor as canonical text, both inclusive; None for open.
-        resume: position of a batch of an earlier reading with the same bounds, to go on behind it.
+        resume: position of a batch of an earlier reading with the same bounds, to go on behind it. The connectors
+            keep to it; the engine begins each reading anew until runs are resumed by the operator.
         keys: for mode keys: a frame of the key fields as text, one row per key.
     """
 
@@ -177,7 +178,8 @@ class TargetCapabilities:
         chunk: most records per call of `deliver`, also the most that are claimed at once.
         timeout_s: longest time that one call may take.
         settle_s: how long after a call of unknown outcome its effect may still come to light.
-        transactional: a chunk is applied whole or not at all; unknown only if the commit was in flight.
+        transactional: a chunk is applied whole or not at all; unknown only if the commit was in flight. Told for
+            people who read it; the engine claims before each delivery all the same.
     """
 
     operations: frozenset[Operation]

@@ -231,7 +231,7 @@ def _phase(state: RunState, pending: pl.DataFrame | None) -> tuple[Phase, str]:
         return "Failed", "AccountNotClosed"
     if state.shortcomings:
         return "PartiallySucceeded", "ReadingNotWhole"
-    if state.account.rejected or state.undone:
+    if state.found_rejects:
         return "PartiallySucceeded", "Rejects"
     return "Succeeded", "Completed"
 

@@ -36,9 +36,9 @@ class RunState:
         left: known records that `where` or the audience now leaves out: columns key, version.
         contested: natural keys (hashes) that records of this run wanted and others hold.
         rejected: keys (text) that this run rejected or deferred.
+        found_rejects: what did not get through, new or not: records, duplicates of a key, deletes that were refused.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
         deliveries: how many were made that had idempotency keys of their own.
-        undone: records that were not read and are not in step: deletes that were refused, doubts for a person to end.
         problems: why else the reading was not complete, in words; any of them forbids deletes.
     """
 
@@ -60,10 +60,10 @@ class RunState:
     erased: int = 0
     keyless: int = 0
     unreadable: int = 0
-    undone: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     levels: RejectLevels = field(default_factory=RejectLevels)
+    found_rejects: int = 0
     new_rejects: int = 0
     closed_rejects: int = 0
     announced: int | None = None
@@ -121,7 +121,8 @@ class RunState:
         return rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known.implode())).height
 
     def note_rejects(self, rejects: pl.DataFrame, closed: pl.Series) -> None:
-        """Counts rejects that are new to this job, and those that are closed."""
+        """Counts rejects, those among them that are new to this job, and those that are closed."""
+        self.found_rejects += rejects.filter(pl.col("state") != "deferred").height
         self.new_rejects += self.fresh(rejects)
         self.rejected.append(rejects["key"])
         self.closed_rejects += len(closed)

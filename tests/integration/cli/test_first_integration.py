@@ -65,6 +65,22 @@ def test_what_did_not_change_is_not_written_and_what_did_is(ponte: Ponte, tmp_pa
     assert products(tmp_path)["0000004"] == ("Filtro aria", 7.2, 31)
 
 
+def test_a_run_whose_only_fault_is_a_double_key_partially_succeeded(ponte: Ponte, tmp_path: Path) -> None:
+    articles = tmp_path / "integration" / "data" / "articles.csv"
+    ponte("init")
+    edit(articles, "0000004;;", "0000004;Filtro aria;")
+    lines = articles.read_text(encoding="utf-8").splitlines()
+    articles.write_text("\n".join([*lines, lines[1]]) + "\n", encoding="utf-8")
+
+    done = ponte("run", "products", "-o", "json")
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["account"]["rejected"] == 0
+    assert (told["phase"], told["reason"], told["rejects"]["new"]) == ("PartiallySucceeded", "Rejects", 1)
+    assert "PartiallySucceeded" in ponte("runs").stdout
+
+
 def test_a_plan_tells_and_writes_nothing(ponte: Ponte, tmp_path: Path) -> None:
     ponte("init")
 
@@ -96,7 +112,7 @@ def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, t
     assert aligned.returncode == 0
     assert aligned.stdout.splitlines() == [
         "products: equal 3 · different 0 · missing 0 · extra 0 · unknown 1",
-        "Both sides hold the same.",
+        "What could be compared is the same on both sides; not compared: 1.",
     ]
     assert found.returncode == 1
     assert [" ".join(line.split()) for line in found.stdout.splitlines()] == [

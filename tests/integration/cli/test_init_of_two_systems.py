@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import xlsxwriter
 
 Ponte = Callable[..., subprocess.CompletedProcess[str]]
 ARTICLES = (
@@ -61,6 +63,39 @@ def test_a_table_into_a_new_file_runs_at_once(ponte: Ponte, systems: Path) -> No
     assert ponte("init", "--from", "sqlite:shop.db#products", "--to", "files:out/list.csv").returncode == 0
     assert ponte("run", "list").returncode == 0
     assert "0042,Zucchero,1.50" in (systems / "out" / "list.csv").read_text()
+
+
+def test_packed_text_runs_at_once(ponte: Ponte, systems: Path) -> None:
+    (systems / "export" / "articoli.csv.gz").write_bytes(gzip.compress(ARTICLES.encode("cp1252")))
+
+    made = ponte("init", "--from", "files:./export/articoli.csv.gz", *ENDS[2:])
+
+    assert made.returncode == 0, made.stderr
+    assert ponte("run", "products").returncode == 0
+    assert rows(systems) == EXPECTED
+
+
+def test_a_damaged_archive_is_told(ponte: Ponte, systems: Path) -> None:
+    (systems / "export" / "articoli.csv.gz").write_bytes(gzip.compress(ARTICLES.encode())[:-20])
+
+    done = ponte("init", "--from", "files:./export/articoli.csv.gz", *ENDS[2:])
+
+    assert done.returncode == 78
+    assert "is damaged, or no gzip file" in done.stderr
+
+
+def test_a_workbook_runs_at_once(ponte: Ponte, systems: Path) -> None:
+    with xlsxwriter.Workbook(systems / "export" / "articoli.xlsx") as book:
+        sheet = book.add_worksheet("Listino")
+        sheet.write_row("A1", ["ARTCOD", "ARTDES", "PREZZO", "GIACENZA"])
+        sheet.write_row("A2", ["0001", "Tè verde", 1234.5, 12])
+        sheet.write_row("A3", ["0002", "Caffè", 3.2, 7])
+
+    made = ponte("init", "--from", "files:./export/articoli.xlsx", *ENDS[2:])
+
+    assert made.returncode == 0, made.stderr
+    assert ponte("run", "products").returncode == 0
+    assert [row[:4] for row in rows(systems)] == [row[:4] for row in EXPECTED]
 
 
 def test_nothing_that_is_there_is_overwritten(ponte: Ponte, systems: Path) -> None:

@@ -206,6 +206,8 @@ async def test_json_lines_keep_numbers_and_name_the_bad_line(drop: Path, make_sy
     assert texts[1] == "12345678901234567.89"
     assert float(texts[5]) == 0.1
     assert broken(batches) == ["line 2", "line 3"]
+    (cut, *_) = (piece.message for batch in batches for piece in batch.unreadable)
+    assert cut.startswith("line 2, column 9: ")  # once, and not the parser's "line 1"
     assert [fault["field"] for b in batches if b.faults is not None for fault in b.faults.to_dicts()] == ["n"]
 
 

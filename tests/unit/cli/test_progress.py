@@ -40,3 +40,16 @@ def test_a_log_line_says_how_much_is_left() -> None:
 
 def test_the_first_moment_divides_by_nothing() -> None:
     assert plain_line(Position("products", 0, 50_000, 0.0)) == "products: 0 of 50,000, 0/s"
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (50, "products  25,000/400,005   5,000/s   ETA 0:01:15"),
+        (40, "products  25,000/400,005   ETA 0:01:15"),
+        (30, "products  25,000/400,005"),
+        (12, "products  2…"),
+    ],
+)
+def test_on_a_narrow_terminal_whole_figures_are_left_out_and_none_is_cut(width: int, line: str) -> None:
+    assert live_line(Position("products", 25_000, 400_005, 5.0), width) == line

@@ -129,6 +129,15 @@ def test_runs_are_listed_newest_first_with_why_they_failed() -> None:
     ]
 
 
+def test_a_run_is_listed_with_what_it_read_once_as_its_own_account_says() -> None:
+    again = RunResult(
+        run="a", job="products", action="sync", read_mode="all", phase="Succeeded", reason="Completed",
+        started_at=WHEN, account=Account(read=8, again=2, created=6, superseded=2),
+    )  # fmt: skip
+
+    assert run_table([again], width=80)[1].split()[-3:] == ["6", "6", "0"]
+
+
 def test_without_runs_the_next_step_is_named() -> None:
     assert run_table([]) == ["No runs yet. Next: ponte run JOB"]
 
@@ -162,6 +171,9 @@ def test_a_plan_without_changes_says_so() -> None:
     nothing = Plan("products", Account(read=2, unchanged=2), [])
 
     assert plan_lines(nothing, most=10)[-1].startswith("No changes")
+    narrow = plan_lines(nothing, most=10, width=80)
+    assert max(map(len, narrow)) <= 80
+    assert " ".join(narrow).endswith(plan_lines(nothing, most=10)[-1])
 
 
 def test_deletes_that_would_wait_for_approval_are_counted_and_named_as_such() -> None:

@@ -106,9 +106,23 @@ async def test_a_key_that_comes_twice_counts_once_and_is_named(world: MakeWorld)
     assert (first.account.duplicate, first.account.created) == (2, 3)
     assert made.rejects() == {"duplicate of b": "DuplicateKey"}
     assert (second.rejects.new, second.rejects.open) == (0, 1)
+    assert [(run.phase, run.reason) for run in (first, second)] == [("PartiallySucceeded", "Rejects")] * 2
     made.source.rows.pop()
-    await made.run()
+    third = await made.run()
     assert made.rejects() == {}
+    assert (third.phase, third.reason) == ("Succeeded", "Completed")
+
+
+async def test_a_delete_that_the_target_refuses_is_a_reject_of_a_run_that_partially_succeeded(world: MakeWorld) -> None:
+    made = world(*THREE, deletes=DeleteRules("delete"))
+    await made.run()
+    made.source.remove("b")
+    made.target.refuse["b"] = "HasOrders"
+
+    result = await made.run()
+
+    assert (result.account.deleted, result.account.rejected, result.phase) == (0, 0, "PartiallySucceeded")
+    assert made.rejects() == {"b": "HasOrders"}
 
 
 async def test_a_record_that_moved_to_a_later_page_is_taken_as_it_is_at_the_end_and_not_rejected(
@@ -124,7 +138,7 @@ async def test_a_record_that_moved_to_a_later_page_is_taken_as_it_is_at_the_end_
     made.source.during = moves
     result = await made.run()
 
-    assert result.account.duplicate == 1
+    assert (result.account.duplicate, result.phase) == (1, "Succeeded")
     assert made.rejects() == {}
     made.source.during = lambda page, read: None
     await made.run()
@@ -139,7 +153,7 @@ async def test_two_keys_with_one_natural_key_do_not_overwrite_each_other(world: 
 
     first = await made.run()
 
-    assert (first.account.created, first.account.rejected) == (2, 1)
+    assert (first.account.created, first.account.rejected, first.phase) == (2, 1, "PartiallySucceeded")
     assert made.rejects() == {"2": "DuplicateTargetKey"}
 
     made.source.rows.reverse()

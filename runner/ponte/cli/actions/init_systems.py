@@ -19,7 +19,11 @@ from ponte.cli.workspace import references_of
 from ponte.connectors.registry import References
 from ponte.errors import ConfigurationError, UsageError
 
-_KINDS = ("files: a folder of CSV or JSON Lines files", "sqlite: a SQLite database", "postgresql: a PostgreSQL server")
+_KINDS = (
+    "files: a folder of CSV, Excel or JSON Lines files",
+    "sqlite: a SQLite database",
+    "postgresql: a PostgreSQL server",
+)
 
 
 def init_from_options(folder: Path, systems: Systems, common: Common) -> None:

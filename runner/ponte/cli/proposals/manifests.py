@@ -42,7 +42,9 @@ def flow(value: Any) -> str:
 
 def object_name_of(address: Address) -> str:
     """The name of an object: of the file without its suffix, or of the table."""
-    return manifest_name(Path(address.object_name).stem if address.kind == "files" else address.object_name)
+    if address.kind != "files":
+        return manifest_name(address.object_name)
+    return manifest_name(Path(address.object_name.removesuffix(".gz")).stem)
 
 
 def system_of(address: Address, name: str, entries: dict[str, Any]) -> dict[str, Any]:

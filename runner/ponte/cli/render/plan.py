@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ponte.cli.render.text import count, counted, escape, fit, pad, table, width_of
+from ponte.cli.render.text import count, counted, escape, fit, pad, table, width_of, wrapped
 from ponte.engine.plan import FieldChange, Plan, PlannedChange
 
 _COLUMNS = ("create", "update", "unchanged", "skipped", "left", "reject", "delete")
@@ -25,8 +25,9 @@ def plan_lines(plan: Plan, *, most: int | None, width: int | None = None) -> lis
     hidden = plan.change_count + plan.waiting + plan.account.rejected - len(shown)
     if hidden > 0 and most is not None:
         lines.append(f"… {count(hidden)} more: ponte plan {plan.job} --all")
-    lines += [f"note: {escape(note)}" for note in plan.notes]
-    return [*lines, _last_line(plan)]
+    for said in (*(f"note: {note}" for note in plan.notes), _last_line(plan)):
+        lines += wrapped(said, width=width)
+    return lines
 
 
 def _last_line(plan: Plan) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ponte.cli.render.text import clock, count, escape, fit
+from ponte.cli.render.text import clock, count, escape, fit, width_of
 
 _BAR_COLUMNS = 24
 _FULL, _EMPTY = "█", "░"
@@ -49,14 +49,16 @@ def bar(share: float, columns: int = _BAR_COLUMNS) -> str:
 
 
 def live_line(position: Position, width: int) -> str:
-    """`products  ████████████████████████ 50,000/50,000   31,400/s   0:00:01`, cut to the terminal's width."""
+    """`products  ████████████████████████ 50,000/50,000   31,400/s   0:00:01`; what says least goes first."""
     figures = f"{_amount(position)}   {count(round(position.rate))}/s   {_time(position)}"
     label = escape(position.label)
-    if position.total is None:
-        return fit(f"{label}  {figures}", width)
-    share = position.done / position.total if position.total else 1.0
-    room = min(_BAR_COLUMNS, width - len(label) - len(figures) - 3)
-    return fit(f"{label}  {bar(share, room)} {figures}" if room >= 4 else f"{label}  {figures}", width)
+    room = min(_BAR_COLUMNS, width - width_of(label) - len(figures) - 3)
+    if position.total is not None and room >= 4:
+        share = position.done / position.total if position.total else 1.0
+        return f"{label}  {bar(share, room)} {figures}"
+    shorter = (figures, f"{_amount(position)}   {_time(position)}", _amount(position))
+    lines = [f"{label}  {said}" for said in shorter]
+    return next((line for line in lines if width_of(line) <= width), fit(lines[-1], width))
 
 
 def plain_line(position: Position) -> str:

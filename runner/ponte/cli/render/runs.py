@@ -16,7 +16,7 @@ _MOST_WANTED = tuple(_HEADER.index(name) for name in ("STARTED", "JOB", "PHASE",
 
 
 def run_table(runs: Sequence[RunResult], *, width: int | None = None) -> list[str]:
-    """One run per line, newest first; REJECTS are the new ones."""
+    """One run per line, newest first; READ has each record once, REJECTS are the new ones."""
     if not runs:
         return ["No runs yet. Next: ponte run JOB"]
     rows: list[tuple[str, ...]] = [_HEADER, *map(_row, runs)]
@@ -38,7 +38,7 @@ def _row(run: RunResult) -> tuple[str, ...]:
         escape(run.job),
         run.action if run.read_mode == "all" else f"{run.action} {run.read_mode}",
         run.phase,
-        count(run.account.read),
+        count(run.account.read - run.account.again),
         count(written(run.account)),
         count(run.rejects.new),
         duration,

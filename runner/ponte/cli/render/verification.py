@@ -20,8 +20,14 @@ def verification_lines(found: Verification, *, most: int | None, width: int | No
     if (hidden := total - len(shown)) > 0:
         lines.append(f"… {count(hidden)} more" + (f": ponte verify {found.job} --all" if most is not None else ""))
     if found.is_aligned:
-        return [*lines, "Both sides hold the same."]
+        return [*lines, _aligned(found)]
     return [*lines, *_next_steps(found)]
+
+
+def _aligned(found: Verification) -> str:
+    if not found.unknown:
+        return "Both sides hold the same."
+    return f"What could be compared is the same on both sides; not compared: {count(found.unknown)}."
 
 
 def _numbers(found: Verification) -> list[tuple[str, int]]:

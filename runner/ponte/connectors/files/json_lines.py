@@ -41,7 +41,7 @@ def _table(label: str, numbers: list[int], lines: list[str], spec: ObjectSpec) -
     unreadable: list[Unreadable] = []
     for number, value in zip(numbers, decode_all(lines), strict=True):
         if isinstance(value, JsonError):
-            unreadable.append(Unreadable(f"line {number}", value.reason, f"line {number}: {value.message}"))
+            unreadable.append(Unreadable(f"line {number}", value.reason, _placed(number, value.message)))
         else:
             elements.append(value)
             kept.append(number)
@@ -55,6 +55,12 @@ def _table(label: str, numbers: list[int], lines: list[str], spec: ObjectSpec) -
         for index in framed.strays
     ]
     return Table(framed.frame, tuple(unreadable), framed.faults if framed.faults.height else None)
+
+
+def _placed(number: int, message: str) -> str:
+    """A fault with the line of the file; the parser, which was given one line, has called it the first."""
+    is_placed = message.startswith("line 1,")
+    return message.replace("line 1,", f"line {number},", 1) if is_placed else f"line {number}: {message}"
 
 
 class JsonLinesWriter:

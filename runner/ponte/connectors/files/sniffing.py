@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,20 @@ from ponte.connectors.files.errors import translated
 from ponte.errors import ConfigurationError
 
 _CSV, _JSON_LINES = (".csv", ".txt", ".tsv"), (".jsonl", ".ndjson")
+_EXCEL = (".xlsx", ".xls", ".xlsb", ".ods")
 _DELIMITERS = ";,\t|"
 _LOOKED_AT = 256 * 1024  # bytes
 
 
 def is_known(name: str) -> bool:
     """Whether the name is that of a format that can be proposed."""
-    return Path(name).suffix.lower() in (*_CSV, *_JSON_LINES)
+    return _format_suffix(name) in (*_CSV, *_JSON_LINES) or Path(name).suffix.lower() in _EXCEL
+
+
+def _format_suffix(name: str) -> str:
+    """`.csv` of `articles.csv` and of `articles.csv.gz`."""
+    path = Path(name.lower())
+    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
 
 
 def sniffed(file: Path) -> dict[str, Any]:
@@ -27,19 +36,31 @@ def sniffed(file: Path) -> dict[str, Any]:
         ConfigurationError: the name says nothing, or the file cannot be read.
     """
     if not is_known(file.name):
-        known = ", ".join((*_CSV, *_JSON_LINES))
+        known = ", ".join((*_CSV, *_JSON_LINES, *_EXCEL))
         raise ConfigurationError(f"{file}: the name does not say what it is. Known are {known}.")
-    if file.suffix.lower() in _JSON_LINES:
+    if file.suffix.lower() in _EXCEL:
+        return {"excel": {}}
+    if _format_suffix(file.name) in _JSON_LINES:
         return {"jsonLines": {}}
     if not file.exists():
         return {"csv": {}}
-    with translated(str(file)), file.open("rb") as stream:
-        content = stream.read(_LOOKED_AT)
+    content = _beginning(file)
     encoding = _encoding(content)
     lines = content.decode(encoding, errors="ignore").splitlines()[:50]
     delimiter = _delimiter([line for line in lines if line.strip()])
     options = {} if delimiter == "," else {"delimiter": delimiter}
     return {"csv": options | ({} if encoding == "utf-8" else {"encoding": encoding})}
+
+
+def _beginning(file: Path) -> bytes:
+    with translated(str(file)), file.open("rb") as stream:
+        if file.suffix.lower() != ".gz":
+            return stream.read(_LOOKED_AT)
+        try:
+            with gzip.open(stream) as unpacked:
+                return unpacked.read(_LOOKED_AT)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ConfigurationError(f"{file} is damaged, or no gzip file. Next: have it transferred anew.") from error
 
 
 def _encoding(content: bytes) -> str:
