@@ -109,7 +109,7 @@ class ChainedPaging:
         """Raises ConfigurationError where the answer says twice what follows: an end may be said beside a next page."""
         if page.body is not None and is_ambiguous(page.body, path):
             raise ConfigurationError(
-                f"{self._where(page)}: on the way to {path} a name stands twice, so that nobody knows which page is next."
+                f"{self._where(page)}: on the way to {path} a name stands twice: nobody knows which page is next."
             )
 
     def _has_more(self, page: Page, path: str | None) -> bool:
