@@ -147,7 +147,7 @@ async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, k
         fields = fields.with_columns(pl.lit(value).alias(name) for name, value in state.job.deletes.set_fields)
     ids = await ids_beside(state.ports.ledger, state.writer.scope, rows["natural_key"])
     work = rows.with_columns(pl.lit(0, dtype=pl.UInt128).alias("fingerprint"))
-    return Delivery(operation, fields, key, ids, idempotency_keys(state, work, operation))
+    return Delivery(operation, fields, key, ids, await idempotency_keys(state, work, operation))
 
 
 async def _commit(state: RunState, answered: pl.DataFrame, claim: int) -> None:

@@ -46,14 +46,14 @@ class Chunk:
         """The rows where the mask is true."""
         return Chunk(self.operation, self.work.filter(mask), self.records.filter(mask), self.shape)
 
-    def delivery(self, state: RunState, rows: pl.DataFrame, operation: Operation) -> Delivery:
+    async def delivery(self, state: RunState, rows: pl.DataFrame, operation: Operation) -> Delivery:
         """What is sent for the rows (columns row, target_id)."""
         return Delivery(
             operation=operation,
             frame=self.records[rows["row"]],
             key=self.shape.key,
             target_ids=rows["target_id"],
-            idempotency_keys=settle.idempotency_keys(state, self.work[rows["row"]], operation),
+            idempotency_keys=await settle.idempotency_keys(state, self.work[rows["row"]], operation),
             omit_null=self.shape.omit_null,
             json_fields=self.shape.json_fields,
             owns_whole_record=state.job.owns_whole_record,
@@ -156,7 +156,7 @@ async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answe
 
 async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Operation) -> pl.DataFrame:
     ports = state.ports
-    delivery = chunk.delivery(state, rows, operation)
+    delivery = await chunk.delivery(state, rows, operation)
     await ports.failpoint("deliver.before")
     with state.stage("deliver"):
         answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)

@@ -239,11 +239,27 @@ def part_of(delivery: Delivery, rows: pl.Series) -> Delivery:
     )
 
 
-def idempotency_keys(state: RunState, work: pl.DataFrame, operation: Operation) -> pl.Series:
-    """Stable per record: a create keeps its key whatever its content, an update's changes with its content."""
-    content = pl.lit("") if operation == "create" else pl.col("fingerprint").cast(pl.String)
+async def idempotency_keys(state: RunState, work: pl.DataFrame, operation: Operation) -> pl.Series:
+    """Stable per record: an update's changes with its content; a create's stays, until the record is made once more."""
+    content = pl.col("fingerprint").cast(pl.String)
+    if operation == "create":
+        work = work.with_columns(await _earlier_lives(state, work))
+        content = pl.col("life")
     text = pl.concat_str(pl.lit(f"{state.job.state_id}/{operation}/"), "key", pl.lit("/"), content)
     return work.select(hash_text(text).cast(pl.String).alias("idempotency_key"))["idempotency_key"]
+
+
+async def _earlier_lives(state: RunState, work: pl.DataFrame) -> pl.Series:
+    """What the ledger's row of a record was last written by, tombstone or not; empty where there is none.
+
+    To a key that it knows, a target gives the answer of then: a record that is gone since would never be made again.
+    """
+    known = work.filter("exists")["key"]
+    if known.is_empty():
+        return pl.Series("life", [""]).new_from_index(0, work.height)
+    details = await state.ports.ledger.details(state.writer.scope, known)
+    lives = details.select("key", pl.col("version").cast(pl.String).alias("life"))
+    return work.select("key").join(lives, on="key", how="left", maintain_order="left")["life"].fill_null("")
 
 
 def key_fields(records: pl.DataFrame, key: tuple[str, ...]) -> pl.DataFrame:
