@@ -139,10 +139,57 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
+_IS_PLAIN = """
+    SELECT datacl IS NULL
+        AND NOT EXISTS (SELECT FROM pg_db_role_setting WHERE setdatabase = d.oid)
+        AND NOT EXISTS (SELECT FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|public$)')
+        AND NOT EXISTS (SELECT FROM pg_extension WHERE extname <> 'plpgsql')
+        AND NOT EXISTS (SELECT FROM pg_event_trigger)
+        AND NOT EXISTS (SELECT FROM pg_publication)
+        AND NOT EXISTS (SELECT FROM pg_foreign_server)
+        AND NOT EXISTS (SELECT FROM pg_largeobject_metadata)
+    FROM pg_database AS d WHERE datname = current_database()
+"""
+_EMPTY = """
+    DROP SCHEMA public CASCADE;
+    CREATE SCHEMA public AUTHORIZATION pg_database_owner;
+    GRANT USAGE ON SCHEMA public TO PUBLIC;
+    COMMENT ON SCHEMA public IS 'standard public schema'
+"""
+
+
+def _is_emptied(server: PostgresServer, database: str) -> bool:
+    """Empties a database that holds nothing beyond its schema public; says whether it is as good as new."""
+    import psycopg  # noqa: PLC0415 - only when there is a server
+
+    with psycopg.connect(server.url(database), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        row = connection.execute(_IS_PLAIN.encode()).fetchone()
+        is_plain = row is not None and bool(row[0]) and connection.info.server_version >= 150000
+        if is_plain:
+            connection.execute(_EMPTY.encode())
+    return is_plain
+
+
+@pytest.fixture(scope="session")
+def postgres_spares() -> list[str]:
+    """Names of empty databases: to make one takes forty times as long as to empty one."""
+    return []
+
+
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """A database of its own for one test."""
-    name = f"test_{uuid4().hex}"
-    postgres_server.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+def postgres_url(postgres_server: PostgresServer, postgres_spares: list[str]) -> Iterator[str]:
+    """An empty database of its own for one test."""
+    if postgres_spares:
+        name = postgres_spares.pop()
+    else:
+        name = f"test_{uuid4().hex}"
+        postgres_server.run(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     yield postgres_server.url(name)
-    postgres_server.run(f"DROP DATABASE {name} WITH (FORCE)")
+    if _is_emptied(postgres_server, name):
+        postgres_spares.append(name)
+    else:
+        postgres_server.run(f"DROP DATABASE {name} WITH (FORCE)")

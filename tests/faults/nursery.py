@@ -6,6 +6,7 @@ Reads one JSON object per line (args, env, out) and answers with one line: the e
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -13,13 +14,15 @@ import sys
 import traceback
 from pathlib import Path
 
-from ponte.cli.main import run_program
+from ponte.cli.main import command_line, run_program
 from ponte.testing.run import prepare
 
 
 def main() -> None:
+    command_line()
     for line in sys.stdin:
         order = json.loads(line)
+        gc.freeze()  # what is not looked at by the children's collections is not copied for them
         pid = os.fork()
         if pid == 0:
             _become(order)

@@ -23,6 +23,7 @@ ROWS, BATCH = 60, 15
 ACCOUNT = (
     "created", "updated", "unchanged", "skipped", "left", "rejected", "duplicate", "superseded", "conflict", "deferred"
 )  # fmt: skip
+Article = tuple[str, str | None, str, str]
 TARGETS = {
     "sqlite": 'sql: {url: {value: "sqlite:///%(target)s"}}\n  objects: [{name: items, table: items, key: [sku]}]',
     "postgresql": 'sql: {url: {value: "%(target)s"}}\n  objects: [{name: items, table: items, key: [sku]}]',
@@ -35,7 +36,7 @@ TARGETS = {
       create: POST /items
       update: PATCH /items/{id}
       delete: DELETE /items/{id}
-      find: {parameters: [{name: sku, field: sku}], settle: 1s}
+      find: {parameters: [{name: sku, field: sku}], settle: 100ms}
       id: id
   limits: {connections: 4}""",
     "rest-keys": """rest: {baseUrl: {value: "%(target)s"}, allowedNetworks: [127.0.0.0/8]}
@@ -138,35 +139,30 @@ class Theatre:
             return connection.execute(statement, values).fetchall()
 
     def put(self, code: str, title: str | None = "a thing", price: str = "1,00", web: str = "S") -> None:
-        self.clock += 1
-        row = (code, title, price, web, self.clock)
-        self.sql("INSERT OR REPLACE INTO articles VALUES (?, ?, ?, ?, ?)", *row)
+        self._put((code, title, price, web))
+
+    def _put(self, *articles: Article) -> None:
+        with closing(sqlite3.connect(self.folder / "erp.db")) as connection, connection:
+            for article in articles:
+                self.clock += 1
+                connection.execute("INSERT OR REPLACE INTO articles VALUES (?, ?, ?, ?, ?)", (*article, self.clock))
 
     def fill(self, rng: random.Random) -> None:
         self.sql("CREATE TABLE articles (code TEXT PRIMARY KEY, title TEXT, price TEXT, web TEXT, changed INTEGER)")
-        for number in range(ROWS):
-            self.put(
-                f"{number:05d}",
-                None if rng.random() < 0.05 else f"perù {number}",
-                f"{rng.randrange(1, 9)}.{rng.randrange(1000):03d},{rng.randrange(100):02d}",
-                "N" if rng.random() < 0.1 else "S",
-            )
+        self._put(*(_article(number, rng) for number in range(ROWS)))
 
     def edit(self, rng: random.Random) -> None:
         codes = [code for (code,) in self.sql("SELECT code FROM articles ORDER BY code")]
+        changed: list[Article] = []
         for code in rng.sample(codes, 12):
             change = rng.choice(["price", "title", "web", "none", "delete", "back"])
             if change == "delete":
                 self.sql("DELETE FROM articles WHERE code = ?", code)
             else:
-                self.put(
-                    code,
-                    None if change == "none" else f"{change} {rng.randrange(9)}",
-                    f"{rng.randrange(1, 9)},{rng.randrange(100):02d}",
-                    "N" if change == "web" else "S",
-                )
-        for _ in range(3):
-            self.put(f"n{rng.randrange(10_000):04d}", "new")
+                title = None if change == "none" else f"{change} {rng.randrange(9)}"
+                price = f"{rng.randrange(1, 9)},{rng.randrange(100):02d}"
+                changed.append((code, title, price, "N" if change == "web" else "S"))
+        self._put(*changed, *((f"n{rng.randrange(10_000):04d}", "new", "1,00", "S") for _ in range(3)))
 
     # -- runs
 
@@ -294,6 +290,15 @@ class Theatre:
         assert [account.get(part, 0) for part in ("created", "updated", "deleted")] == [0, 0, 0], account
         assert self.held() == before
         assert (len(self.shop.effects) if self.shop is not None else 0) == effects
+
+
+def _article(number: int, rng: random.Random) -> Article:
+    return (
+        f"{number:05d}",
+        None if rng.random() < 0.05 else f"perù {number}",
+        f"{rng.randrange(1, 9)}.{rng.randrange(1000):03d},{rng.randrange(100):02d}",
+        "N" if rng.random() < 0.1 else "S",
+    )
 
 
 @contextmanager

@@ -79,12 +79,7 @@ class Workplace:
 
     def prepare(self, data: bytes, form: str, rule: str = "", column: str = "TEXT") -> None:
         """Drops a file and writes the manifests."""
-        (self.folder / "drop").mkdir()
-        (self.folder / "drop" / self.path).write_bytes(data)
-        with closing(sqlite3.connect(self.folder / "shop.db")) as shop:
-            shop.execute(f"CREATE TABLE products (sku TEXT PRIMARY KEY, value {column})")
-        manifests = MANIFESTS.format(folder=self.folder, path=json.dumps(self.path), format=form, rule=rule)
-        (self.folder / "job.yaml").write_text(manifests, encoding="utf-8")
+        prepare(self.folder, data, form, path=self.path, rule=rule, column=column)
 
     def run(self) -> Outcome:
         """Runs the job once more."""
@@ -107,6 +102,17 @@ class Workplace:
         """What the table holds."""
         with closing(sqlite3.connect(self.folder / "shop.db")) as shop:
             return dict(shop.execute("SELECT sku, value FROM products"))
+
+
+def prepare(folder: Path, data: bytes, form: str, **odd: str) -> None:
+    """Drops a file and writes the manifests. `odd`: another path or rule, or another type of the table's column."""
+    path = odd.get("path", "in.csv")
+    (folder / "drop").mkdir()
+    (folder / "drop" / path).write_bytes(data)
+    with closing(sqlite3.connect(folder / "shop.db")) as shop:
+        shop.execute(f"CREATE TABLE products (sku TEXT PRIMARY KEY, value {odd.get('column', 'TEXT')})")
+    manifests = MANIFESTS.format(folder=folder, path=json.dumps(path), format=form, rule=odd.get("rule", ""))
+    (folder / "job.yaml").write_text(manifests, encoding="utf-8")
 
 
 def _json_of(said: str) -> dict[str, Any]:

@@ -5,16 +5,19 @@ Cheap to import: `ponte --help` must answer in 0.3 s, so neither Polars nor the 
 
 from __future__ import annotations
 
+import functools
 import gc
 import itertools
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.main import get_command
 
 from ponte import __version__
 from ponte.cli import exit_codes
@@ -69,6 +72,12 @@ def build_program() -> typer.Typer:
     return program
 
 
+@functools.cache
+def command_line() -> Callable[..., Any]:
+    """What runs a command, made once: making it takes longer than many a command."""
+    return get_command(build_program())
+
+
 def main() -> None:
     """Runs `ponte` with the arguments of the process, and exits."""
     signal.signal(signal.SIGTERM, _interrupt)  # until a run has handlers of its own: what is heavy is imported before
@@ -88,7 +97,7 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 def run_program(arguments: list[str]) -> int:
     """Runs one command and returns the exit code; errors go to standard error as one message."""
     try:
-        outcome = build_program()(args=arguments, prog_name="ponte", standalone_mode=False)
+        outcome = command_line()(args=arguments, prog_name="ponte", standalone_mode=False)
         sys.stdout.flush()
     except SystemExit as end:
         if not isinstance(end.__context__, BrokenPipeError):  # Typer's end of help that nobody reads to its end

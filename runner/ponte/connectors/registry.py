@@ -7,7 +7,8 @@ is all that the engine's callers need to know of connectors.
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
+import functools
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from typing import Protocol, cast
 
 from ponte.engine.ports import Clock, System
@@ -85,4 +86,10 @@ def _kind(source: SyncSource) -> str:
 
 
 def _entry_point(kind: str) -> EntryPoint | None:
-    return next(iter(entry_points(group=GROUP, name=kind)), None)
+    return next(iter(installed().select(name=kind)), None)
+
+
+@functools.cache
+def installed() -> EntryPoints:
+    """The connectors that are installed, looked up once: it takes a look at each distribution there is."""
+    return entry_points(group=GROUP)

@@ -11,11 +11,15 @@ from typing import Literal, TypeVar
 import polars as pl
 
 from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Outside, Scope, ScopeIdentity, Writer
+from ponte.errors import TransientError
 from ponte.ledger import claims, erasure, lookups, records, rejects, runs, scopes, seeding
 from ponte.ledger.database import Database
 from ponte_api.result import RunResult
 
 T = TypeVar("T")
+
+CLOCK_PATIENCE_S = 5.0
+"""How far a clock may be set back and be waited for."""
 
 
 class StoredLedger:
@@ -42,8 +46,16 @@ class StoredLedger:
         return await self._call(lambda: scopes.find_scope(self._db, identity))
 
     async def acquire(self, scope: Scope, run: str, *, lease_s: float | None) -> Writer | Busy:
-        """See `Ledger.acquire`."""
-        return await self._call(lambda: scopes.acquire(self._db, scope, run, self._holder, lease_s, self._is_gone))
+        """See `Ledger.acquire`. A clock that was set back a little, as time services do, is waited for."""
+        while True:
+            try:
+                return await self._call(
+                    lambda: scopes.acquire(self._db, scope, run, self._holder, lease_s, self._is_gone)
+                )
+            except TransientError as error:
+                if error.reason != "ClockWentBack" or (error.retry_after or 0) > CLOCK_PATIENCE_S:
+                    raise
+                await asyncio.sleep(error.retry_after or 0)
 
     async def renew(self, writer: Writer, lease_s: float) -> None:
         """See `Ledger.renew`."""

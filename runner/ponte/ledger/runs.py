@@ -43,7 +43,10 @@ def finish(db: Database, writer: Writer, ending: Ending) -> None:
     if ending.mapping_fingerprint is not None:
         note_mapping(db, writer.scope.id, ending.mapping_fingerprint)
     if ending.has_succeeded:
-        db.execute("UPDATE ponte_scopes SET last_success_at = $2 WHERE id = $1", (writer.scope.id, db.now_us()))
+        db.execute(
+            "UPDATE ponte_scopes SET last_success_at = $2 WHERE id = $1 AND COALESCE(last_success_at, 0) < $2",
+            (writer.scope.id, db.now_us()),
+        )
 
 
 def note_mapping(db: Database, scope_id: int, fingerprint: str) -> None:

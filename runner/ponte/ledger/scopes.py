@@ -16,8 +16,6 @@ from ponte.errors import StateError, TransientError
 from ponte.ledger import runs
 from ponte.ledger.database import Database
 
-CLOCK_TOLERANCE_S = 60
-
 _SCOPE = pl.Schema(
     {
         "id": pl.Int64,
@@ -103,12 +101,13 @@ def acquire(
     ended.
 
     Raises:
-        TransientError: this clock is behind what the ledger has seen; read times would pass for old versions.
+        TransientError: ClockWentBack: this clock is behind what the ledger has seen; read times would pass for old
+            versions, and what is new would be left alone. `retry_after` says how far.
     """
     with db.transaction():
         row = _locked(db, scope.id)
         now = db.now_us()
-        _refuse_earlier_clock(scope, now, row["last_success_at"])
+        _refuse_earlier_clock(scope, now, row["last_success_at"] or 0)
         if lease_s is not None and row["lease_epoch"] is not None:
             remaining = (row["lease_until"] - now) / 1e6
             if remaining > 0 and not is_gone(row["lease_holder"]):
@@ -132,9 +131,9 @@ def _take_over(db: Database, scope: Scope, epoch: int, now: int) -> None:
     runs.end_dead(db, scope, epoch, now)
 
 
-def _refuse_earlier_clock(scope: Scope, now: int, last_success_at: int | None) -> None:
-    behind_s = ((last_success_at or 0) - now) / 1e6
-    if behind_s > CLOCK_TOLERANCE_S:
+def _refuse_earlier_clock(scope: Scope, now: int, last_success_at: int) -> None:
+    behind_s = (last_success_at - now) / 1e6
+    if behind_s > 0:
         raise TransientError(
             f"SyncJob {scope.identity.job}: the clock is {behind_s:,.0f} s behind the job's last success in the "
             "ledger. What is read now would pass for older than what was delivered. Next: set the clock right.",

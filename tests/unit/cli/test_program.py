@@ -73,13 +73,10 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def failing(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
-    def build() -> object:
-        def program(**_: object) -> None:
-            raise error
+    def program(**_: object) -> None:
+        raise error
 
-        return program
-
-    monkeypatch.setattr("ponte.cli.main.build_program", build)
+    monkeypatch.setattr("ponte.cli.main.command_line", lambda: program)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_the_kind_that_is_set_decides_the_connector() -> None:
 
 
 def test_a_kind_without_a_connector_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "entry_points", lambda **_: importlib.metadata.EntryPoints())
+    monkeypatch.setattr(registry, "installed", importlib.metadata.EntryPoints)
 
     with pytest.raises(ConfigurationError, match="no connector for 'memory'"):
         connect(make_source(**MEMORY))
@@ -53,7 +53,7 @@ def test_a_kind_without_a_connector_is_named(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_missing_package_is_named_with_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     point = importlib.metadata.EntryPoint("memory", "no_such_package:connect", registry.GROUP)
-    monkeypatch.setattr(registry, "entry_points", lambda **_: importlib.metadata.EntryPoints([point]))
+    monkeypatch.setattr(registry, "installed", lambda: importlib.metadata.EntryPoints([point]))
 
     with pytest.raises(ConfigurationError, match=r"no_such_package.*ponte-sync\[memory\]"):
         connect(make_source(**MEMORY))

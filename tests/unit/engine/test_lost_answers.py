@@ -48,6 +48,34 @@ async def test_a_create_without_an_answer_is_settled_in_the_same_run(
     assert (made.claims(), made.rejects()) == (0, {})
 
 
+async def test_a_record_that_comes_back_is_made_anew_where_the_target_remembers_the_first_time(
+    world: MakeWorld,
+) -> None:
+    made = world(*THREE, capabilities=TAKES_KEYS)
+    await made.run()
+    made.source.remove("b")
+    await made.run()
+    made.source.put(article("b", name="back"))
+
+    result = await made.run()
+
+    made.assert_in_step()
+    assert result.account.created == 1
+
+
+async def test_a_record_that_somebody_removed_is_made_anew_where_the_target_remembers_the_first_time(
+    world: MakeWorld,
+) -> None:
+    made = world(*THREE, capabilities=TAKES_KEYS)
+    await made.run()
+    made.target.records = {own: row for own, row in made.target.records.items() if row["sku"] != "b"}
+    made.source.put(article("b", name="again"))
+
+    await made.run()
+
+    made.assert_in_step()
+
+
 async def test_a_create_that_comes_to_light_late_is_waited_for_and_not_sent_twice(world: MakeWorld) -> None:
     made = world(*THREE, capabilities=GIVES_IDS)
     made.target.delay.add("b")

@@ -10,6 +10,8 @@ import datetime as dt
 import decimal
 import re
 import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -43,20 +45,50 @@ class Fault(Exception):  # noqa: N818 - DESIGN calls it a fault
         self.reason = reason
 
 
-def map_record(rules: list[dict[str, Any]], record: dict[str, str | None]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The mapped values, and the reason of each field that has a fault."""
-    values: dict[str, Any] = {}
-    faults: dict[str, str] = {}
+class Waiting(Exception):  # noqa: N818 - no error: the other record may come yet
+    """The value is the key of a record that nobody has delivered so far."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+Known = Mapping[str, Mapping[str, str]]
+"""By the kind of key (sourceKey, naturalKey): the ids that other records have at the target."""
+
+
+@dataclass
+class Outcome:
+    """What becomes of one record: it is delivered if nothing is wrong with it and it waits for nothing.
+
+    Attributes:
+        values: by field.
+        faults: the reason of each field that has one.
+        waiting: the key of each field whose record is not known.
+    """
+
+    values: dict[str, Any] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
+    waiting: dict[str, str] = field(default_factory=dict)
+
+
+def map_record(rules: list[dict[str, Any]], record: dict[str, str | None], known: Known) -> Outcome:
+    """What the rules make of a record."""
+    outcome = Outcome()
     for rule in rules:
         try:
-            values[rule["to"]] = _field(rule, record[rule["from"]])
+            outcome.values[rule["to"]] = _field(rule, record[rule["from"]], known)
         except Fault as fault:
-            faults[rule["to"]] = fault.reason
-    return values, faults
+            outcome.faults[rule["to"]] = fault.reason
+        except Waiting as waiting:
+            outcome.waiting[rule["to"]] = waiting.key
+    return outcome
 
 
-def _field(rule: dict[str, Any], raw: str | None) -> Any:
+def _field(rule: dict[str, Any], raw: str | None, known: Known) -> Any:
     text = _clean(rule, raw)
+    if text is not None and "lookup" in rule:
+        text = _identity(text, known.get(rule["lookup"].get("by", "sourceKey"), {}))
     value = None if text is None else _value(rule, text)
     if text is None and "default" in rule:
         value = convert(rule["default"], rule.get("type"), None, None, rule.get("timeZone"), rule.get("round"))
@@ -65,6 +97,13 @@ def _field(rule: dict[str, Any], raw: str | None) -> Any:
     if value is not None:
         value = _bounded(rule, value)
     return value
+
+
+def _identity(key: str, ids: Mapping[str, str]) -> str:
+    """The target's id of the record that has this key."""
+    if key not in ids:
+        raise Waiting(key)
+    return ids[key]
 
 
 def _clean(rule: dict[str, Any], text: str | None) -> str | None:

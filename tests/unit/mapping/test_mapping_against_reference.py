@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponte.mapping import CompiledMapping, compile_mapping
+from ponte.mapping import CompiledMapping, LookupRef, compile_mapping
 from ponte_api.mapping import MappingSpec
-
-_SPEC = importlib.util.spec_from_file_location("mapping_reference", Path(__file__).with_name("reference.py"))
-assert _SPEC is not None
-assert _SPEC.loader is not None
-reference = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(reference)
+from unit.mapping import reference
 
 NUMBERS = st.from_regex(r"[+-]?[0-9]{1,5}([.,' \u00a0][0-9]{1,4}){0,3}[+-]?", fullmatch=True)
 LONG_NUMBERS = st.from_regex(r"-?[0-9]{1,40}(\.[0-9]{1,12})?", fullmatch=True)
@@ -139,10 +132,25 @@ _DATE_RULES = st.sampled_from(
 
 
 @st.composite
+def _looked_up_rules(draw: st.DrawFn) -> dict[str, Any]:
+    rule: dict[str, Any] = draw(
+        st.sampled_from(
+            [{}, {"type": "string"}, {"type": "integer", "min": "1"}, {"type": "decimal(5,1)"}, {"pattern": "[0-9]+"}]
+        )
+    )
+    by = draw(st.sampled_from([{}, {"by": "sourceKey"}, {"by": "naturalKey"}]))
+    case = draw(st.sampled_from([{}, {"case": "upper"}, {"replace": [{"pattern": "[^0-9]", "by": ""}]}]))
+    return {**rule, **case, "lookup": {"system": "shop", "object": "products", **by}}
+
+
+_ONE_RULE = st.one_of(_number_rules(), _text_rules(), _listed_rules(), _DATE_RULES, _looked_up_rules())
+
+
+@st.composite
 def _rules(draw: st.DrawFn) -> list[dict[str, Any]]:
     rules = []
     for number in range(draw(st.integers(1, 4))):
-        rule = dict(draw(st.one_of(_number_rules(), _text_rules(), _listed_rules(), _DATE_RULES)))
+        rule = dict(draw(_ONE_RULE))
         rule |= {"to": f"t{number}", "from": draw(st.sampled_from(["A", "B"]))}
         rule |= draw(st.sampled_from([{}, {"trim": True}, {"required": True}, {"trim": True, "required": True}]))
         rules.append(rule)
@@ -158,21 +166,65 @@ def _compile(rules: list[dict[str, Any]]) -> CompiledMapping:
     return compile_mapping(MappingSpec.model_validate({"key": ["key"], "fields": [key, *rules]}), _SCHEMA)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(_rules(), _RECORDS)
-def test_every_record_becomes_what_the_reference_makes_of_it(rules: list[dict[str, Any]], records: list[Any]) -> None:
-    mapped = _compile(rules).apply(pl.DataFrame(records, schema=_SCHEMA))
+_IDS = st.one_of(st.none(), st.sampled_from(["7", "071", "-3", "12.5", "gid://shop/1", ""]))
 
+
+def _wanted(rules: list[dict[str, Any]], records: list[Any]) -> dict[str, set[str]]:
+    """The keys that the rules look up, by the kind of key."""
+    kinds = {rule["to"]: rule["lookup"].get("by", "sourceKey") for rule in rules if "lookup" in rule}
+    wanted: dict[str, set[str]] = {kind: set() for kind in kinds.values()}
+    for record in records:
+        for field, key in reference.map_record(rules, record, {}).waiting.items():
+            wanted[kinds[field]].add(key)
+    return wanted
+
+
+@st.composite
+def _known(draw: st.DrawFn, wanted: dict[str, set[str]]) -> dict[str, dict[str, str]]:
+    """Ids of some of the keys that are looked up."""
+    drawn = {kind: {key: draw(_IDS) for key in sorted(keys)} for kind, keys in wanted.items()}
+    return {kind: {key: own for key, own in ids.items() if own is not None} for kind, ids in drawn.items()}
+
+
+def _found(known: dict[str, dict[str, str]]) -> dict[LookupRef, pl.DataFrame]:
+    text = {"value": pl.String, "target_id": pl.String}
+    return {
+        LookupRef("shop", "products", kind): pl.DataFrame(list(ids.items()), schema=text, orient="row")  # type: ignore[arg-type]  # a kind of key
+        for kind, ids in known.items()
+    }
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_rules(), _RECORDS, st.data())
+def test_every_record_becomes_what_the_reference_makes_of_it(
+    rules: list[dict[str, Any]], records: list[Any], data: st.DataObject
+) -> None:
+    compiled, frame = _compile(rules), pl.DataFrame(records, schema=_SCHEMA)
+    wanted = _wanted(rules, records)
+    known = data.draw(_known(wanted))
+
+    asked = compiled.lookup_values(frame)
+    mapped = compiled.apply(frame, _found(known))
+
+    assert {ref.by: sorted(keys) for ref, keys in asked.items()} == {by: sorted(keys) for by, keys in wanted.items()}
     passed = dict(zip(mapped.rows.to_list(), mapped.frame.drop("key").rows(named=True), strict=True))
-    told: dict[int, dict[str, str]] = {}
-    for fault in mapped.faults.iter_rows(named=True):
-        told.setdefault(fault["row"], {})[fault["field"]] = fault["reason"]
+    faults = _by_field(mapped.faults, "reason")
+    waiting = _by_field(mapped.deferred, "value")
     for row, record in enumerate(records):
-        values, faults = reference.map_record(rules, record)
-        assert told.get(row, {}) == faults, record
-        assert (row in passed) == (not faults)
-        if not faults:
-            assert passed[row] == values, record
+        outcome = reference.map_record(rules, record, known)
+        assert faults.get(row, {}) == outcome.faults, record
+        assert waiting.get(row, {}) == ({} if outcome.faults else outcome.waiting), record
+        assert (row in passed) == (not outcome.faults and not outcome.waiting)
+        if row in passed:
+            assert passed[row] == outcome.values, record
+
+
+def _by_field(told: pl.DataFrame, column: str) -> dict[int, dict[str, str]]:
+    """What was told of each row's fields."""
+    rows: dict[int, dict[str, str]] = {}
+    for one in told.iter_rows(named=True):
+        rows.setdefault(one["row"], {})[one["field"]] = one[column]
+    return rows
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -200,7 +252,7 @@ def _by_row(compiled: CompiledMapping, frame: pl.DataFrame, rows: list[int]) -> 
     for at, record in zip(mapped.rows, mapped.frame.rows(), strict=True):
         assert rows[at] not in done
         done[rows[at]] = record
-    for fault in mapped.faults.iter_rows():
-        done.setdefault(rows[fault[0]], []).append(fault[1:])
+    for told in (*mapped.faults.iter_rows(), *mapped.deferred.iter_rows()):
+        done.setdefault(rows[told[0]], []).append(told[1:])
     assert sorted(done) == sorted(rows)
     return done

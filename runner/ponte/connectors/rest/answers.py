@@ -35,13 +35,13 @@ def take(value: Any, path: str) -> Any:
 def take_text(value: Any, path: str | None) -> str | None:
     """The id or token at a path as text; None where there is none, or none that is sound text or a whole number."""
     found = take(value, path) if path else MISSING
-    if isinstance(found, bool) or not isinstance(found, str | int) or _is_ambiguous(value, path or ""):
+    if isinstance(found, bool) or not isinstance(found, str | int) or is_ambiguous(value, path or ""):
         return None
     text = str(found)
     return text if text and not is_broken_text(text) else None
 
 
-def _is_ambiguous(value: Any, path: str) -> bool:
+def is_ambiguous(value: Any, path: str) -> bool:
     """Whether a name stands twice in an object on the way to a path, so that nobody knows which value is meant."""
     if type(value) is RepeatedNames:
         return True

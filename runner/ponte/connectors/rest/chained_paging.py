@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 
-from ponte.connectors.rest.answers import MISSING, take, take_text
+from ponte.connectors.rest.answers import MISSING, is_ambiguous, take, take_text
 from ponte.connectors.rest.pages import Ask, Page, PageReader, PageRefusedError, Parameters
 from ponte.connectors.rest.paging import Progress, Step
 from ponte.errors import ConfigurationError, TransientError
@@ -97,6 +97,7 @@ class ChainedPaging:
         if isinstance(self._pagination, CursorPagination) and not self._has_more(page, self._pagination.more):
             return None
         path = self._pagination.next or ""
+        self._refuse_ambiguous(page, path)
         found = take(page.body, path) if page.body is not None else None
         if found is MISSING or found is None or found is False or found == "":
             return None
@@ -104,8 +105,17 @@ class ChainedPaging:
             raise ConfigurationError(f"{self._where(page)}: {path} is no text that names the next page.")
         return text
 
+    def _refuse_ambiguous(self, page: Page, path: str) -> None:
+        """Raises ConfigurationError where the answer says twice what follows: an end may be said beside a next page."""
+        if page.body is not None and is_ambiguous(page.body, path):
+            raise ConfigurationError(
+                f"{self._where(page)}: on the way to {path} a name stands twice: nobody knows which page is next."
+            )
+
     def _has_more(self, page: Page, path: str | None) -> bool:
         """What the answer says of a page that follows; True where it is not asked."""
+        if path is not None:
+            self._refuse_ambiguous(page, path)
         found = True if path is None or page.body is None else take(page.body, path)
         found = {"true": True, "false": False}.get(found, found) if isinstance(found, str) else found  # of XML
         if not isinstance(found, bool):

@@ -52,9 +52,8 @@ class NumberedPaging:
         ahead = 1
         try:
             while not progress.is_over:
-                page = await self._next(number, ahead)
+                page = await self._next(number, ahead) or await self._asked_again(number)
                 if page is None:
-                    await self._confirm_end(number)
                     yield Step(Page(self.ask(number), [], None, {}, None), str(number), is_last=progress.has_announced)
                     return
                 progress.add(page)
@@ -90,8 +89,11 @@ class NumberedPaging:
                 return None
             raise error.consequence from error
 
-    async def _confirm_end(self, number: int) -> None:
-        """Some servers answer 404 behind the end, others while they are being exchanged: the page before tells."""
+    async def _asked_again(self, number: int) -> Page | None:
+        """The page after a 404. Some servers say it behind the end, others while they are being exchanged.
+
+        It is the end where the page before is still there and this one, asked for once more, is still not.
+        """
         before = max(self._first, number - (self._largest or 1 if self._is_offset else 1))
         if await self._read(before) is None:
             raise TransientError(
@@ -99,6 +101,7 @@ class NumberedPaging:
                 " The list cannot be read to its end now.",
                 reason="PageGone",
             )
+        return await self._read(number)
 
     async def _drop(self) -> None:
         for _, task in self._tasks:

@@ -11,7 +11,7 @@ from ponte.connectors.http.client import Client
 from ponte.connectors.http.port import Request, Response
 from ponte.connectors.http.retrying import backoff
 from ponte.connectors.records import JsonError
-from ponte.connectors.rest.answers import MISSING, body_of, decoded, has_errors, is_html, take, words_of
+from ponte.connectors.rest.answers import MISSING, body_of, decoded, has_errors, is_ambiguous, is_html, take, words_of
 from ponte.connectors.rest.body_templates import Given, UnfitValueError
 from ponte.connectors.rest.templates import Endpoint
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
@@ -161,6 +161,8 @@ class PageReader:
             body = decoded(answer)
         except JsonError as error:
             raise _UnreadableError(f"the answer is not JSON ({error.reason}: {error.message})") from error
+        if is_ambiguous(body, self._records or ""):
+            raise _UnreadableError("a name stands twice beside the list: nobody knows which of the two is meant")
         return Page(ask, self._elements(ask, body), body, dict(answer.headers), self._announced(body))
 
     def _elements(self, ask: Ask, body: Any) -> list[Any]:
@@ -195,8 +197,8 @@ class PageReader:
 
 
 def _inner(item: Any, path: str) -> Any:
-    """The record within an element; what has none stays a stray element, so that it is seen."""
-    found = take(item, path)
+    """The record within an element; what has none, or two, stays a stray element, so that it is seen."""
+    found = MISSING if is_ambiguous(item, path) else take(item, path)
     return None if found is MISSING else found
 
 
