@@ -103,7 +103,16 @@ def _no_extra(facts: dict[str, Any], address: Address) -> PonteError:
     )
 
 
+def _not_carried(facts: dict[str, Any], address: Address) -> PonteError:
+    return ConfigurationError(
+        f"{address.label}: arrow-odbc cannot carry these values: {first_line(str(facts['message']))}."
+        " Next: leave the column out by a query or in the Mapping, and report it with its type.",
+        reason="Unsupported",
+    )
+
+
 _SETUP = {
+    "not-carried": _not_carried,
     "driver-missing": _not_installed,
     "library-missing": _no_library,
     "extra-missing": _no_extra,

@@ -47,9 +47,9 @@ class DriverProcess:
         """Of the child."""
         return self._child.pid
 
-    def call(self, head: dict[str, Any]) -> dict[str, Any]:
+    def call(self, head: dict[str, Any], body: bytes = b"") -> dict[str, Any]:
         """One question, one answer, which may be an error under `error`. Raises TransientError when the child died."""
-        return self._exchange(head).head
+        return self._exchange(Message(head, body)).head
 
     def stream(self, head: dict[str, Any]) -> Generator[memoryview, None, dict[str, Any]]:
         """One question, many bodies. A child that is not listened to to the end is ended.
@@ -57,7 +57,7 @@ class DriverProcess:
         Yields:
             Arrow IPC streams. The last message may be an error; it is returned.
         """
-        message, is_over = self._exchange(head), False
+        message, is_over = self._exchange(Message(head)), False
         try:
             while message.head.get("more"):
                 yield memoryview(message.body)
@@ -83,9 +83,9 @@ class DriverProcess:
             self._child.kill()
         self._child.wait()
 
-    def _exchange(self, head: dict[str, Any]) -> Message:
+    def _exchange(self, asked: Message) -> Message:
         try:
-            send(self._line, Message(head))
+            send(self._line, asked)
         except OSError as error:
             raise self._died() from error
         return self._next()

@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from ponte.connectors.odbc.errors import translated
+from ponte.connectors.odbc.errors import first_line, translated
 from ponte.connectors.odbc.marks import in_order
 from ponte.connectors.odbc.process import CRASHED, HUNG, DriverProcess
 from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, Place, Profile
 from ponte.connectors.odbc.settings import Address
+from ponte.connectors.odbc.staging import RowStaging
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import CommitLostError, RefusedError, Rows
 from ponte.connectors.relational.dialect import Dialect, Stage
@@ -25,7 +26,6 @@ from ponte.errors import ConfigurationError, PonteError, TransientError
 DEADLINE_S = STATEMENT_TIMEOUT_S + 10.0
 LOGIN_TIMEOUT_S = 15
 ROWS_AT_ONCE = 5_000  # of pyodbc
-STAGED_AT_ONCE = 10_000
 LEAST_TEXT_BYTES = 64
 MOST_TEXT_BYTES = 256 * 1024 * 1024
 _MEASURED = frozenset({"string", "other", "json", "binary"})
@@ -42,12 +42,13 @@ class OdbcSession:
     """
 
     def __init__(self, address: Address, profiles: dict[str, Profile], deadline_s: float = DEADLINE_S) -> None:
-        self._address = address
+        self._address, self._profiles = address, profiles
+        self._known: Profile | None = None
         self._staged: dict[tuple[str, tuple[Column, ...]], Stage] = {}
         self._process = DriverProcess(address.label, address.driver, deadline_s)
         try:
             facts = self._call(_connecting(address, profiles))
-            self._profile = profiles[facts["profile"]]
+            self._known = profiles[facts["profile"]]
             self.product = f"{facts['dbms']} {facts['version']}"
             for statement in self._profile.opened:
                 self.execute(statement)
@@ -56,6 +57,10 @@ class OdbcSession:
         except BaseException:
             self._process.kill()
             raise
+
+    @property
+    def _profile(self) -> Profile:
+        return self._known or self._profiles[""]
 
     @property
     def dialect(self) -> Dialect:
@@ -120,7 +125,7 @@ class OdbcSession:
 
     def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
         """Runs a statement."""
-        text, values = in_order(statement, parameters)
+        text, values = self._bound(statement, parameters)
         self._call({"call": "execute", "statement": text, "parameters": values})
 
     def scalar(self, statement: str, parameters: Sequence[str] = ()) -> str | None:
@@ -129,7 +134,7 @@ class OdbcSession:
         return None if value.is_empty() or value[0] is None else str(value[0])
 
     def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame, key: Sequence[str]) -> Stage:
-        """Carries a frame as JSON text, which the database takes apart: exact, whatever the driver makes of types."""
+        """Carries a frame as text: exact, whatever the driver makes of types."""
         make = self._profile.stage
         assert make is not None  # noqa: S101 - `begin` refused it
         stage = Stage(self.dialect.quote(f"ponte_stage_{len(self._staged)}"), tuple(columns))
@@ -137,8 +142,12 @@ class OdbcSession:
         staging = make(stage, key)
         for statement in staging.statements:
             self.execute(statement)
-        for piece in _texts(frame).iter_slices(STAGED_AT_ONCE):
-            self.execute(staging.insert, [piece.write_json()])
+        if isinstance(staging, RowStaging):
+            for rows, body in staging.pieces(frame):
+                self._call({"call": "fill", "table": staging.into, "rows": rows}, body)
+        else:
+            for text in staging.texts(frame):
+                self.execute(staging.insert, [text])
         return stage
 
     def ask(self, statement: str, parameters: Sequence[str] = ()) -> pl.DataFrame:
@@ -199,10 +208,20 @@ class OdbcSession:
         return max(found, LEAST_TEXT_BYTES)
 
     def _fetch(self, statement: str, parameters: Sequence[str], batch_size: int, width: int) -> Iterator[pl.DataFrame]:
-        text, values = in_order(statement, parameters)
+        text, values = self._bound(statement, parameters)
         asked = {"call": "rows", "statement": text, "parameters": values, "batchSize": batch_size}
         end = yield from self._bodies({**asked, "textBytes": width, "fetch": ROWS_AT_ONCE, "ahead": batch_size > 1})
         self._check(end)
+
+    def _bound(self, statement: str, parameters: Sequence[str]) -> tuple[str, list[str]]:
+        """The statement with `?` and what stands for it; or with variables of the session, which are set here."""
+        bind = self._profile.bind
+        if bind is None:
+            return in_order(statement, parameters)
+        if parameters:
+            text, values = bind(parameters)
+            self._call({"call": "execute", "statement": text, "parameters": values})
+        return statement, []
 
     def _bodies(self, asked: dict[str, Any]) -> Generator[pl.DataFrame, None, dict[str, Any]]:
         bodies = self._process.stream(asked)
@@ -218,20 +237,21 @@ class OdbcSession:
                 bodies.close()
                 raise
 
-    def _call(self, head: dict[str, Any]) -> dict[str, Any]:
-        return self._check(self._process.call(head))
+    def _call(self, head: dict[str, Any], body: bytes = b"") -> dict[str, Any]:
+        return self._check(self._process.call(head, body))
 
     def _check(self, head: dict[str, Any]) -> dict[str, Any]:
         if "error" not in head:
             return head
         facts = dict(head["error"])
-        profile = getattr(self, "_profile", None)
-        if profile is not None:
-            told = profile.translate(facts["native"], facts["state"], facts["message"])
-            if isinstance(told, Exception):
-                raise told
-            facts["state"] = told
-        raise translated(facts, self._address)
+        profile = self._known or _speaker(self._profiles, facts["message"])
+        told = profile.translate(facts["native"], first_line(facts["message"]), self._address.label)
+        raise told or translated(facts, self._address)
+
+
+def _speaker(profiles: dict[str, Profile], message: str) -> Profile:
+    """Whose error it is, before the connection stands."""
+    return next((p for p in profiles.values() if p.speaks and p.speaks in message), profiles[""])
 
 
 def _connecting(address: Address, profiles: dict[str, Profile]) -> dict[str, Any]:
@@ -248,19 +268,3 @@ def _connecting(address: Address, profiles: dict[str, Profile]) -> dict[str, Any
         "loginTimeout": LOGIN_TIMEOUT_S,
         "timeout": STATEMENT_TIMEOUT_S,
     }
-
-
-def _texts(frame: pl.DataFrame) -> pl.DataFrame:
-    """A staged frame as ponte_row, c0, c1 ... of text; bytes as hexadecimal digits."""
-    number, *values = frame.iter_columns()
-    named = [_staged_text(series).alias(f"c{index}") for index, series in enumerate(values)]
-    return pl.DataFrame([number.alias("ponte_row"), *named])
-
-
-def _staged_text(values: pl.Series) -> pl.Series:
-    if values.dtype == pl.Binary:
-        return "\\x" + values.bin.encode("hex")
-    if isinstance(values.dtype, pl.Datetime):
-        zone = "+00:00" if values.dtype.time_zone else ""
-        return values.dt.replace_time_zone(None).dt.strftime(f"%Y-%m-%d %H:%M:%S%.6f{zone}")
-    return values.cast(pl.String)
