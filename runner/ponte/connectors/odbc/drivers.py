@@ -13,7 +13,6 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 ARROW, PYODBC = "arrow", "pyodbc"
-FETCH_BYTES = 32 * 1024 * 1024
 _ARROW_ERROR = re.compile(r"State: (\w{5}), Native error: (-?\d+), Message: (.*)", re.DOTALL)
 _PYODBC_NATIVE = re.compile(r"\((-?\d+)\) \(SQL\w+\)|\((-?\d+)\)(?: \(\w+\))?$")
 
@@ -106,13 +105,13 @@ class ArrowDriver:
             self._connection.execute(statement, parameters=list(parameters))
 
     def rows(self, asked: dict[str, Any]) -> Iterator[memoryview]:
-        """By bulk fetches into buffers of a fixed size; `textBytes` is the widest text without a declared width."""
+        """By bulk fetches into buffers of `bytes`; `textBytes` is the widest text without a declared width."""
         with self._translated():
             reader = self._connection.read_arrow_batches(
                 asked["statement"],
                 parameters=asked["parameters"],
                 batch_size=min(asked["batchSize"], 65535),
-                max_bytes_per_batch=FETCH_BYTES,
+                max_bytes_per_batch=asked["bytes"],
                 max_text_size=asked["textBytes"],
                 max_binary_size=asked["textBytes"],
                 falliable_allocations=True,

@@ -14,7 +14,7 @@ import polars as pl
 
 from ponte.connectors.odbc.decoding import decode
 from ponte.connectors.odbc.drivers import ARROW
-from ponte.connectors.odbc.profiles import Asking, Place, Profile
+from ponte.connectors.odbc.profiles import TOLD_LENGTH, Asking, Place, Profile
 from ponte.connectors.odbc.staging import RowStaging
 from ponte.connectors.relational.catalogue import Column, Kind, Relation
 from ponte.connectors.relational.client import RefusedError
@@ -57,10 +57,18 @@ class MysqlOverOdbc(MysqlDialect):
             path = f"CAST({path} AS UNSIGNED)"
         if column.kind == "integer":
             return f"CAST({path} AS CHAR(21))" if column.declared == _OF_A_QUERY else f"CAST({path} AS SIGNED)"
-        width = column.precision + _ROOM if column.kind == "decimal" and column.precision else _WIDTHS.get(column.kind)
-        if width is not None:
+        if (width := _width(column)) is not None:
             return f"CAST({path} AS CHAR({width}))"
         return f"CAST({path} AS {'BINARY' if column.kind == 'binary' else 'CHAR'})"
+
+
+def _width(column: Column) -> int | None:
+    """Most characters of a value as text, where that is known."""
+    if column.kind == "decimal" and column.precision is not None:
+        return column.precision + _ROOM
+    if column.kind == "string" and column.length is not None and column.length <= TOLD_LENGTH:
+        return column.length
+    return _WIDTHS.get(column.kind)
 
 
 _DIALECT = MysqlOverOdbc()

@@ -70,10 +70,10 @@ class DriverProcess:
 
     def close(self) -> None:
         """Lets the child end by itself; ends it when it does not."""
-        self._line.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._child.wait(_GRACE_S)
-            return
+        with suppress(OSError):
+            self._line.settimeout(_GRACE_S)
+            self._line.shutdown(socket.SHUT_WR)
+            self._line.recv(1)  # its end of the line closes with it: no need to look again and again
         self.kill()
 
     def kill(self) -> None:

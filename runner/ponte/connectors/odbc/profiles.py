@@ -19,6 +19,9 @@ from ponte.errors import PonteError
 
 STATEMENT_TIMEOUT_S = 100  # shorter than what the target says one delivery may take
 
+TOLD_LENGTH = 250
+"""Most characters of a text whose width drivers tell as it is declared; that of longer ones is measured."""
+
 
 class Asking(Protocol):
     """The questions that a catalogue may ask."""

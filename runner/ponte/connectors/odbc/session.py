@@ -13,7 +13,7 @@ import polars as pl
 from ponte.connectors.odbc.errors import first_line, translated
 from ponte.connectors.odbc.marks import in_order
 from ponte.connectors.odbc.process import CRASHED, HUNG, DriverProcess
-from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, Place, Profile
+from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, TOLD_LENGTH, Place, Profile
 from ponte.connectors.odbc.settings import Address
 from ponte.connectors.odbc.staging import RowStaging
 from ponte.connectors.relational.catalogue import Column, Relation
@@ -28,7 +28,10 @@ LOGIN_TIMEOUT_S = 15
 ROWS_AT_ONCE = 5_000  # of pyodbc
 LEAST_TEXT_BYTES = 64
 MOST_TEXT_BYTES = 256 * 1024 * 1024
-_MEASURED = frozenset({"string", "other", "json", "binary"})
+FETCH_BYTES = 32 * 1024 * 1024
+SCALAR_BYTES = 4 * 1024 * 1024  # such as the names of all tables
+SMALL_BYTES = 2 * 1024 * 1024  # of what the catalogue is asked: buffers are filled with zeros first
+_MEASURED = frozenset({"other", "json", "binary"})
 _BROKEN = frozenset({LOST, CRASHED, HUNG})
 
 
@@ -130,7 +133,9 @@ class OdbcSession:
 
     def scalar(self, statement: str, parameters: Sequence[str] = ()) -> str | None:
         """The one value, which the statement casts to text."""
-        value = self.ask(statement, parameters).to_series(0)
+        asked = {"batchSize": 1, "textBytes": SCALAR_BYTES, "bytes": 2 * SCALAR_BYTES, "ahead": False}
+        frames = list(self._fetch(statement, parameters, asked))
+        value = pl.concat(frames).to_series(0) if frames else pl.Series()
         return None if value.is_empty() or value[0] is None else str(value[0])
 
     def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame, key: Sequence[str]) -> Stage:
@@ -152,7 +157,8 @@ class OdbcSession:
 
     def ask(self, statement: str, parameters: Sequence[str] = ()) -> pl.DataFrame:
         """All rows of a small query, of columns that tell their width or are at most 64 KiB wide."""
-        found = [frame for frame in self._fetch(statement, parameters, 10_000, 65_536) if frame.height]
+        asked = {"batchSize": 1_000, "textBytes": 65_536, "bytes": SMALL_BYTES, "ahead": False}
+        found = [frame for frame in self._fetch(statement, parameters, asked) if frame.height]
         if found:
             return pl.concat(found)
         return pl.DataFrame(schema=dict.fromkeys(self.names(statement.replace("\x01", "")), pl.String))
@@ -188,11 +194,12 @@ class OdbcSession:
         self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
     ) -> Iterator[pl.DataFrame]:
         width = self._measured(statement, parameters, columns)
-        return self._fetch(statement, parameters, batch_size, width)
+        asked = {"batchSize": batch_size, "textBytes": width, "bytes": FETCH_BYTES, "ahead": batch_size > 1}
+        return self._fetch(statement, parameters, asked)
 
     def _measured(self, statement: str, parameters: Sequence[str], columns: Sequence[Column]) -> int:
         """The octets of the widest text that the statement gives now; buffers of that size cut nothing."""
-        wide = [c for c in columns if c.kind in _MEASURED or (c.kind == "decimal" and c.precision is None)]
+        wide = [column for column in columns if _is_wide(column)]
         if self._profile.measure is None or not wide:
             return LEAST_TEXT_BYTES
         widths = (self._profile.measure.format(f"q.{self.dialect.quote(column.name)}") for column in wide)
@@ -207,11 +214,10 @@ class OdbcSession:
             )
         return max(found, LEAST_TEXT_BYTES)
 
-    def _fetch(self, statement: str, parameters: Sequence[str], batch_size: int, width: int) -> Iterator[pl.DataFrame]:
+    def _fetch(self, statement: str, parameters: Sequence[str], how: dict[str, Any]) -> Iterator[pl.DataFrame]:
         text, values = self._bound(statement, parameters)
-        asked = {"call": "rows", "statement": text, "parameters": values, "batchSize": batch_size}
-        end = yield from self._bodies({**asked, "textBytes": width, "fetch": ROWS_AT_ONCE, "ahead": batch_size > 1})
-        self._check(end)
+        asked = {"call": "rows", "statement": text, "parameters": values, "fetch": ROWS_AT_ONCE}
+        self._check((yield from self._bodies({**asked, **how})))
 
     def _bound(self, statement: str, parameters: Sequence[str]) -> tuple[str, list[str]]:
         """The statement with `?` and what stands for it; or with variables of the session, which are set here."""
@@ -252,6 +258,13 @@ class OdbcSession:
 def _speaker(profiles: dict[str, Profile], message: str) -> Profile:
     """Whose error it is, before the connection stands."""
     return next((p for p in profiles.values() if p.speaks and p.speaks in message), profiles[""])
+
+
+def _is_wide(column: Column) -> bool:
+    """Whether the driver does not tell how wide its values are."""
+    if column.kind == "string":
+        return column.length is None or column.length > TOLD_LENGTH
+    return column.kind in _MEASURED or (column.kind == "decimal" and column.precision is None)
 
 
 def _connecting(address: Address, profiles: dict[str, Profile]) -> dict[str, Any]:
