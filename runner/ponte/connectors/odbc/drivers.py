@@ -91,7 +91,7 @@ class ArrowDriver:
     def __init__(self, connection: str, asked: dict[str, Any], *, is_autocommit: bool) -> None:
         try:
             import arrow_odbc  # noqa: PLC0415 - belongs to the extra
-        except ImportError as error:
+        except (ImportError, OSError) as error:  # OSError: its library cannot be loaded
             raise _missing(error) from error
         self._error = arrow_odbc.Error
         with self._translated():
@@ -217,6 +217,7 @@ class PyodbcDriver:
 
 def _import_pyodbc() -> Any:
     try:
+        import pyarrow as pa  # noqa: F401, PLC0415 - belongs to the extra; missed here, not while rows are read
         import pyodbc  # noqa: PLC0415 - belongs to the extra
     except ImportError as error:
         raise _missing(error) from error
@@ -225,9 +226,9 @@ def _import_pyodbc() -> Any:
     return pyodbc
 
 
-def _missing(error: ImportError) -> DriverError:
-    state = "library-missing" if "libodbc" in str(error) else "extra-missing"
-    return DriverError(state=state, native=0, message=error.name or str(error))
+def _missing(error: ImportError | OSError) -> DriverError:
+    state = "library-missing" if "libodbc.so" in str(error) else "extra-missing"
+    return DriverError(state=state, native=0, message=getattr(error, "name", None) or str(error))
 
 
 def _check_installed(pyodbc: Any, driver: str | None) -> None:

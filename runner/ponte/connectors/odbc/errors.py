@@ -13,6 +13,7 @@ from ponte.errors import ConfigurationError, PonteError, TransientError
 _CONSTRAINT = re.compile(r"constraint \"([^\"]+)\"|constraint [`']([^`']+)[`']")
 _COLUMN = re.compile(r"column \"([^\"]+)\"")
 _BRACKETS = re.compile(r"^(\[[^\]]*\] ?)+")
+_NUMBER = re.compile(r" \(-?\d+\)$")
 _STATES = {
     "42S02": "42P01",
     "42S22": "42703",
@@ -54,7 +55,7 @@ def translated(facts: dict[str, Any], address: Address) -> PonteError | RefusedE
 def first_line(message: str) -> str:
     """The first line of what a driver says, without the names of those that handed it on; it holds no record."""
     line = _BRACKETS.sub("", message.partition("\n")[0]).removeprefix("ERROR: ").removeprefix("FATAL: ")
-    return line.partition(" (SQL")[0].strip().rstrip(";.")[:300]
+    return _NUMBER.sub("", line.partition(" (SQL")[0].strip()).rstrip(";.")[:300]
 
 
 def _not_installed(facts: dict[str, Any], address: Address) -> PonteError:
