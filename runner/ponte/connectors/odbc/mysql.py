@@ -144,6 +144,7 @@ def _profile(dbms: str, json_columns: JsonColumns) -> Profile:
         measure="OCTET_LENGTH({})",
         stage=_stage,
         translate=_translate,
+        is_proven=dbms == "MARIADB",
     )
 
 

@@ -142,7 +142,8 @@ class OdbcSession:
         """Carries a frame as text: exact, whatever the driver makes of types."""
         make = self._profile.stage
         assert make is not None  # noqa: S101 - `begin` refused it
-        stage = Stage(self.dialect.quote(f"ponte_stage_{len(self._staged)}"), tuple(columns))
+        called = self._profile.stage_schema + self.dialect.quote(self._profile.stage_name.format(len(self._staged)))
+        stage = Stage(called, tuple(columns))
         stage = self._staged.setdefault((name, tuple(columns)), stage)
         staging = make(stage, key)
         for statement in staging.statements:
