@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -34,6 +35,7 @@ from ponte.errors import PonteError
 
 _WIDTHS = {"date": 10, "datetime": 26, "datetimetz": 26, "boolean": 21}
 _ROOM = 3  # sign, point and the zero before it
+_UNBOUNDED = frozenset({"string", "json", "binary"})
 _OF_A_QUERY = "?"
 _DECIMAL = re.compile(r"decimal\d+\((\d+), (\d+)\)")
 _ARROW_KINDS: dict[str, Kind] = {
@@ -82,9 +84,18 @@ def _find(json_columns: JsonColumns) -> Callable[[Asking, Place], Relation]:
 
         if place.query is not None:
             return _query(asking, place)
-        return table_relation(_DIALECT, ask, place.label, place.table or "", json_columns)
+        found = table_relation(_DIALECT, ask, place.label, place.table or "", json_columns)
+        packet = int(str(ask("SELECT @@max_allowed_packet", ())[0][0]))
+        return replace(found, columns=tuple(_within(column, packet // 2) for column in found.columns))
 
     return find
+
+
+def _within(column: Column, size: int) -> Column:
+    """A column without a length takes what goes over the line at once, with the rest of its row."""
+    if column.kind not in _UNBOUNDED or column.length is not None:
+        return column
+    return replace(column, size=min(column.size or size, size))
 
 
 def _query(asking: Asking, place: Place) -> Relation:

@@ -149,12 +149,24 @@ class OdbcSession:
         for statement in staging.statements:
             self.execute(statement)
         if isinstance(staging, RowStaging):
-            for rows, body in staging.pieces(frame):
-                self._call({"call": "fill", "table": staging.into, "rows": rows}, body)
+            self._fill(staging, frame)
         else:
             for text in staging.texts(frame):
                 self.execute(staging.insert, [text])
         return stage
+
+    def _fill(self, staging: RowStaging, frame: pl.DataFrame) -> None:
+        try:
+            for rows, body in staging.pieces(frame):
+                self._call({"call": "fill", "table": staging.into, "rows": rows}, body)
+        except TransientError as error:
+            if error.reason != LOST:
+                raise
+            raise TransientError(
+                f"{error.message} Rows were on their way to a temporary table. Next: if it happens again, a record is"
+                " larger than the server takes at once (MariaDB, MySQL: max_allowed_packet).",
+                reason=LOST,
+            ) from error
 
     def ask(self, statement: str, parameters: Sequence[str] = ()) -> pl.DataFrame:
         """All rows of a small query, of columns that tell their width or are at most 64 KiB wide."""

@@ -14,7 +14,7 @@ import polars as pl
 
 ROWS_OF_JSON = 10_000
 MOST_ROWS_AT_ONCE = 1_000
-MOST_BYTES_AT_ONCE = 16 * 1024 * 1024
+MOST_BYTES_AT_ONCE = 512 * 1024  # servers take so much at once, and drop a connection that sends more than they take
 _SLICE = 25_000
 
 
