@@ -45,7 +45,7 @@ faults: $(DEV) ## Hundreds of kills at seeded places; FAULT_SEED=LEDGER:TARGET:S
 	@$(BIN)/python -m pytest tests/faults -n $(WORKERS) --dist worksteal -q
 
 .PHONY: bench
-bench: $(DEV) ## Speed and memory, beside dlt, sling and ingestr: all (an hour), or WORK=rest|orders|csv|xlsx|put|bulk|memory
+bench: $(DEV) ## Speed and memory, beside dlt, sling and ingestr: all (an hour), or WORK=rest|orders|csv|xlsx|put|bulk|memory|odbc
 	@code=0; $(BIN)/python -m pytest tests/bench -q -s -k "$(WORK)" || code=$$?; $(MAKE) bench-report; exit $$code
 
 .PHONY: bench-report

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -76,6 +76,14 @@ class MariadbServer:
         login = {"unix_socket": str(self.socket), "user": "root", "database": database, "charset": "utf8mb4"}
         with pymysql.connect(autocommit=True, **login) as connection, connection.cursor() as cursor:
             cursor.executemany(statement, list(rows))
+
+
+def maodbc(url: str) -> dict[str, Any]:
+    """The settings of the connector `odbc` for a database by its URL, with MariaDB's own ODBC driver."""
+    parts = urlsplit(url)
+    place = {"SOCKET": parse_qs(parts.query)["socket"][0], "DATABASE": parts.path[1:]}
+    options = [{"name": name, "value": value} for name, value in place.items()]
+    return {"driver": "MariaDB Unicode", "options": options, "username": {"value": getpass.getuser()}}
 
 
 def _program(name: str) -> str | None:

@@ -6,9 +6,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 
+from mariadb import MariadbServer
 from ponte.testing.contract.records import SCHEMA, Record
 
 FIELDS = tuple(SCHEMA)
@@ -81,3 +83,28 @@ def postgresql_hands(url: str) -> tuple[Any, Any]:
             connection.execute("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)")
 
     return held, refuse
+
+
+def make_mariadb(server: MariadbServer, url: str, records: list[Record], constraint: str = "") -> None:
+    database = _database(url)
+    marks = ", ".join(["%s"] * len(FIELDS))
+    server.run("DROP TABLE IF EXISTS records", MARIADB_TABLE.format(constraint), database=database)
+    server.insert(f"INSERT INTO records VALUES ({marks})", map(values_of, records), database)
+
+
+def mariadb_hands(server: MariadbServer, url: str) -> tuple[Any, Any]:
+    """What the table holds, and a check that refuses some of it."""
+    database = _database(url)
+
+    async def held() -> list[Record]:
+        rows = server.run("SELECT * FROM records", database=database)
+        return [dict(zip(FIELDS, row, strict=True)) for row in rows]
+
+    async def refuse() -> None:
+        server.run("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)", database=database)
+
+    return held, refuse
+
+
+def _database(url: str) -> str:
+    return urlsplit(url).path.removeprefix("/")

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from contract.conftest import Make
 from contract.databases import (
-    FIELDS,
-    MARIADB_TABLE,
     UNIQUE,
+    make_mariadb,
     make_postgresql,
     make_sqlite,
+    mariadb_hands,
     postgresql_hands,
     sqlite_hands,
-    values_of,
 )
 from mariadb import MariadbServer
 from ponte.testing.contract.records import Record, Traits
@@ -100,23 +98,12 @@ class TestPostgresqlTarget(TargetContract):
         return open_
 
 
-def _make_mariadb(server: MariadbServer, url: str, records: list[Record], constraint: str = "") -> None:
-    database = _database(url)
-    marks = ", ".join(["%s"] * len(FIELDS))
-    server.run("DROP TABLE IF EXISTS records", MARIADB_TABLE.format(constraint), database=database)
-    server.insert(f"INSERT INTO records VALUES ({marks})", map(values_of, records), database)
-
-
-def _database(url: str) -> str:
-    return urlsplit(url).path.removeprefix("/")
-
-
 @pytest.mark.needs("mariadb")
 class TestMariadbSource(SourceContract):
     @pytest.fixture
     def open_source(self, mariadb_server: MariadbServer, mariadb_url: str, make_system: Make) -> OpenSource:
         async def open_(records: list[Record]) -> Any:
-            _make_mariadb(mariadb_server, mariadb_url, records)
+            make_mariadb(mariadb_server, mariadb_url, records)
             settings = {"url": {"value": mariadb_url}}
             return make_system("sql", settings, table="records", cursor={"field": "changed"}).source("records")
 
@@ -130,7 +117,7 @@ class TestMariadbSourceWithUniqueKey(SourceContract):
     @pytest.fixture
     def open_source(self, mariadb_server: MariadbServer, mariadb_url: str, make_system: Make) -> OpenSource:
         async def open_(records: list[Record]) -> Any:
-            _make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
+            make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
             settings = {"url": {"value": mariadb_url}}
             return make_system("sql", settings, table="records", cursor={"field": "changed"}).source("records")
 
@@ -141,18 +128,9 @@ class TestMariadbSourceWithUniqueKey(SourceContract):
 class TestMariadbTarget(TargetContract):
     @pytest.fixture
     def open_target(self, mariadb_server: MariadbServer, mariadb_url: str, make_system: Make) -> OpenTarget:
-        database = _database(mariadb_url)
-
-        async def held() -> list[Record]:
-            rows = mariadb_server.run("SELECT * FROM records", database=database)
-            return [dict(zip(FIELDS, row, strict=True)) for row in rows]
-
-        async def refuse() -> None:
-            mariadb_server.run("ALTER TABLE records ADD CONSTRAINT positive CHECK (stock >= 0)", database=database)
-
         async def open_(records: list[Record]) -> Opened:
-            _make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
+            make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
             system = make_system("sql", {"url": {"value": mariadb_url}}, table="records")
-            return Opened(system.target("records"), held, refuse)
+            return Opened(system.target("records"), *mariadb_hands(mariadb_server, mariadb_url))
 
         return open_

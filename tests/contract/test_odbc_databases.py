@@ -12,11 +12,14 @@ import pytest
 from contract.conftest import Make
 from contract.databases import (
     UNIQUE,
+    make_mariadb,
     make_postgresql,
     make_sqlite,
+    mariadb_hands,
     postgresql_hands,
     sqlite_hands,
 )
+from mariadb import MariadbServer, maodbc
 from ponte.testing.contract.records import Record, Traits
 from ponte.testing.contract.sources import OpenSource, SourceContract
 from ponte.testing.contract.targets import Opened, OpenTarget, TargetContract
@@ -72,6 +75,18 @@ def _sqliteodbc(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.needs("sqliteodbc")
+class TestSqliteOverOdbcSource(SourceContract):
+    @pytest.fixture
+    def open_source(self, tmp_path: Path, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            make_sqlite(tmp_path / "erp.db", records)
+            settings, fields = _sqliteodbc(tmp_path / "erp.db"), {"table": "records", "cursor": {"field": "changed"}}
+            return make_system("odbc", settings, **fields).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("sqliteodbc")
 class TestSqliteOverOdbcSourceWithUniqueKey(SourceContract):
     traits = Traits(allows_repeated_keys=False)
 
@@ -95,5 +110,43 @@ class TestSqliteOverOdbcTarget(TargetContract):
             make_sqlite(path, records, UNIQUE)
             system = make_system("odbc", _sqliteodbc(path), table="records")
             return Opened(system.target("records"), *sqlite_hands(path))
+
+        return open_
+
+
+@pytest.mark.needs("maodbc")
+class TestMariadbOverOdbcSource(SourceContract):
+    @pytest.fixture
+    def open_source(self, mariadb_server: MariadbServer, mariadb_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            make_mariadb(mariadb_server, mariadb_url, records)
+            fields = {"table": "records", "cursor": {"field": "changed"}}
+            return make_system("odbc", maodbc(mariadb_url), **fields).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("maodbc")
+class TestMariadbOverOdbcSourceWithUniqueKey(SourceContract):
+    traits = Traits(allows_repeated_keys=False)
+
+    @pytest.fixture
+    def open_source(self, mariadb_server: MariadbServer, mariadb_url: str, make_system: Make) -> OpenSource:
+        async def open_(records: list[Record]) -> Any:
+            make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
+            fields = {"table": "records", "cursor": {"field": "changed"}}
+            return make_system("odbc", maodbc(mariadb_url), **fields).source("records")
+
+        return open_
+
+
+@pytest.mark.needs("maodbc")
+class TestMariadbOverOdbcTarget(TargetContract):
+    @pytest.fixture
+    def open_target(self, mariadb_server: MariadbServer, mariadb_url: str, make_system: Make) -> OpenTarget:
+        async def open_(records: list[Record]) -> Opened:
+            make_mariadb(mariadb_server, mariadb_url, records, UNIQUE)
+            system = make_system("odbc", maodbc(mariadb_url), table="records")
+            return Opened(system.target("records"), *mariadb_hands(mariadb_server, mariadb_url))
 
         return open_

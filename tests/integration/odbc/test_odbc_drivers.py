@@ -19,11 +19,13 @@ from psutil import NoSuchProcess, Process
 
 from ponte.connectors.odbc.databases import PROFILES
 from ponte.connectors.odbc.session import OdbcSession
-from ponte.connectors.odbc.settings import Address, escaped
+from ponte.connectors.odbc.settings import Address, address, escaped
 from ponte.connectors.relational.catalogue import Column
 from ponte.connectors.relational.client import CommitLostError
 from ponte.connectors.relational.dialect import Stage
 from ponte.errors import ConfigurationError, TransientError
+from ponte.manifests.references import References
+from ponte_api.sync_source import SyncSource
 
 Open = Callable[..., OdbcSession]
 pytestmark = pytest.mark.needs("psqlodbc")
@@ -123,6 +125,26 @@ def test_a_library_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("password", ["a;Database=other", "a}b", "a};UID=x;{", "{a}", " a ", "a=b"])
 def test_a_password_is_one_value_of_the_connection_string(password: str) -> None:
     assert escaped(password) == "{" + password.replace("}", "}}") + "}"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("UserID", "is a login"),
+        ("User_Name", "is a login"),
+        ("Trust Store Pwd", "is a secret"),
+        ("SSLPassword", "is a secret"),
+        ("File-DSN", "names a driver or data source"),
+    ],
+)
+def test_options_hold_no_login_secret_or_address_however_it_is_spelt(name: str, told: str) -> None:
+    odbc = {"driver": "PostgreSQL Unicode", "options": [{"name": name, "value": "hunter2"}]}
+    source = {"apiVersion": "ponte.dev/v1alpha1", "kind": "SyncSource", "metadata": {"name": "erp"}}
+    system = SyncSource.model_validate({**source, "spec": {"odbc": odbc, "objects": [{"name": "t", "table": "t"}]}})
+    assert system.spec.odbc is not None
+    with pytest.raises(ConfigurationError, match=f"SyncSource erp: odbc.options has {name}, which {told}") as caught:
+        address(system, system.spec.odbc, References(environment={}))
+    assert "hunter2" not in caught.value.message
 
 
 def test_numbers_times_and_long_texts_are_exact(open_session: Open, postgres_url: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mariadb import maodbc
 from ponte.connectors.registry import connect
 from ponte.engine.ports import System
 from ponte.manifests.references import References
@@ -24,21 +25,42 @@ class StillClock:
         return None
 
 
+def database_system(by: dict[str, Any], *objects: dict[str, Any], references: References | None = None) -> System:
+    """A database with these objects, by the settings of a connector under its name."""
+    source = SyncSource.model_validate(
+        {
+            "apiVersion": "ponte.dev/v1alpha1",
+            "kind": "SyncSource",
+            "metadata": {"name": "erp"},
+            "spec": {**by, "objects": list(objects)},
+        }
+    )
+    return connect(source, references or References(environment={}), StillClock())
+
+
 @pytest.fixture
 async def make_system() -> AsyncIterator[Callable[..., System]]:
     """Connects to a database by its URL, with these objects."""
     systems: list[System] = []
 
     def make(url: str, *objects: dict[str, Any], references: References | None = None, **settings: Any) -> System:
-        source = SyncSource.model_validate(
-            {
-                "apiVersion": "ponte.dev/v1alpha1",
-                "kind": "SyncSource",
-                "metadata": {"name": "erp"},
-                "spec": {"sql": {"url": {"value": url}, **settings}, "objects": list(objects)},
-            }
-        )
-        systems.append(connect(source, references or References(environment={}), StillClock()))
+        by = {"sql": {"url": {"value": url}, **settings}}
+        systems.append(database_system(by, *objects, references=references))
+        return systems[-1]
+
+    yield make
+    for system in systems:
+        await system.close()
+
+
+@pytest.fixture(params=["sql", pytest.param("odbc", marks=pytest.mark.needs("maodbc"))])
+async def make_mariadb_system(request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., System]]:
+    """Connects to a database by its URL: by the connector of its own, and by its ODBC driver."""
+    systems: list[System] = []
+
+    def make(url: str, *objects: dict[str, Any]) -> System:
+        by = {"sql": {"url": {"value": url}}} if request.param == "sql" else {"odbc": maodbc(url)}
+        systems.append(database_system(by, *objects))
         return systems[-1]
 
     yield make

@@ -30,6 +30,12 @@ def execute(mariadb_server: MariadbServer, mariadb_url: str) -> Execute:
     return lambda *statements: mariadb_server.run(*statements, database=database)
 
 
+@pytest.fixture
+def make_system(make_mariadb_system: Make) -> Make:
+    """By the connector of its own, and by the ODBC driver."""
+    return make_mariadb_system
+
+
 async def read(system: System, name: str, request: Read | None = None) -> list[Batch]:
     return [batch async for batch in system.source(name).read(request or Read("all", 100))]
 
@@ -476,6 +482,7 @@ async def test_a_range_of_times_is_read_in_utc(mariadb_url: str, execute: Execut
     assert [number for batch in batches for number in batch.frame["id"]] == [2]
 
 
+@pytest.mark.parametrize("make_mariadb_system", ["sql"], indirect=True)  # a process for each would take long
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), min_size=1))
 async def test_every_text_survives_the_way_in_and_out(

@@ -34,13 +34,14 @@ def main(descriptor: int) -> None:
                 driver, facts = open_driver(asked.head)
                 send(line, Message(facts))
             elif driver is not None:
-                _serve(line, driver, asked.head)
+                _serve(line, driver, asked)
         except DriverError as error:
             send(line, Message({"error": error.facts}))
     os._exit(0)  # drivers that crash while they are unloaded shall not matter
 
 
-def _serve(line: socket.socket, driver: Driver, asked: dict[str, Any]) -> None:
+def _serve(line: socket.socket, driver: Driver, message: Message) -> None:
+    asked = message.head
     if asked["call"] == "rows":
         for batch in driver.rows(asked):
             send(line, Message({"more": True}, batch))
@@ -48,6 +49,7 @@ def _serve(line: socket.socket, driver: Driver, asked: dict[str, Any]) -> None:
         return
     calls: dict[str, Callable[[], Answer | None]] = {
         "execute": lambda: driver.execute(asked["statement"], asked["parameters"]),
+        "fill": lambda: driver.fill(asked, message.body),
         "commit": driver.commit,
         "rollback": driver.rollback,
         "catalogue": lambda: driver.catalogue(asked),

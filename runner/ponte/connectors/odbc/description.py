@@ -8,7 +8,7 @@ from ponte.connectors.description import Description, Driver, example_of
 def describe() -> Description:
     """For `ponte connectors`."""
     return Description(
-        summary="a database that has an ODBC driver: PostgreSQL, SQLite; others for reading",
+        summary="a database that has an ODBC driver: PostgreSQL, MariaDB, SQLite; others unproven, or for reading",
         reads=("all", "changes", "keys", "range"),
         operations=("create", "update", "delete"),
         drivers=(Driver("ODBC", ("pyodbc", "arrow_odbc"), "pip install 'ponte-sync[odbc]'"),),
@@ -16,6 +16,7 @@ def describe() -> Description:
         docs="docs/connect/odbc.md",
         notes=(
             "The database's own ODBC driver is needed too: odbcinst -q -d lists what is installed.",
-            "Databases other than PostgreSQL and SQLite are read whole or by cursor, and not written.",
+            "Microsoft SQL Server, Oracle, Db2, Db2 for i, MySQL: unproven: never run against a real server.",
+            "Databases other than these are read whole or by cursor, in standard SQL, and not written.",
         ),
     )

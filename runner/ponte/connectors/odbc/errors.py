@@ -13,6 +13,7 @@ from ponte.errors import ConfigurationError, PonteError, TransientError
 _CONSTRAINT = re.compile(r"constraint \"([^\"]+)\"|constraint [`']([^`']+)[`']")
 _COLUMN = re.compile(r"column \"([^\"]+)\"")
 _BRACKETS = re.compile(r"^(\[[^\]]*\] ?)+")
+_NUMBER = re.compile(r" \(-?\d+\)$")
 _STATES = {
     "42S02": "42P01",
     "42S22": "42703",
@@ -54,7 +55,7 @@ def translated(facts: dict[str, Any], address: Address) -> PonteError | RefusedE
 def first_line(message: str) -> str:
     """The first line of what a driver says, without the names of those that handed it on; it holds no record."""
     line = _BRACKETS.sub("", message.partition("\n")[0]).removeprefix("ERROR: ").removeprefix("FATAL: ")
-    return line.partition(" (SQL")[0].strip().rstrip(";.")[:300]
+    return _NUMBER.sub("", line.partition(" (SQL")[0].strip()).rstrip(";.")[:300]
 
 
 def _not_installed(facts: dict[str, Any], address: Address) -> PonteError:
@@ -103,7 +104,16 @@ def _no_extra(facts: dict[str, Any], address: Address) -> PonteError:
     )
 
 
+def _not_carried(facts: dict[str, Any], address: Address) -> PonteError:
+    return ConfigurationError(
+        f"{address.label}: arrow-odbc cannot carry these values: {first_line(str(facts['message']))}."
+        " Next: leave the column out by a query or in the Mapping, and report it with its type.",
+        reason="Unsupported",
+    )
+
+
 _SETUP = {
+    "not-carried": _not_carried,
     "driver-missing": _not_installed,
     "library-missing": _no_library,
     "extra-missing": _no_extra,

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from ponte.connectors.odbc.decoding import decode
 from ponte.connectors.odbc.drivers import ARROW
 from ponte.connectors.odbc.marks import mark
-from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, Asking, Place, Profile, Staging
+from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, TOLD_LENGTH, Asking, Place, Profile
+from ponte.connectors.odbc.staging import Staging
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.dialect import Stage
 from ponte.connectors.relational.postgresql import PostgresqlDialect, query_relation, stage_type, table_relation
@@ -37,6 +38,8 @@ class PostgresqlOverOdbc(PostgresqlDialect):
             return f"CAST({path} AS varchar(40))"
         if column.kind == "decimal" and column.precision is not None:
             return f"CAST({path} AS varchar({column.precision + _ROOM}))"
+        if column.kind == "string" and (column.length or TOLD_LENGTH + 1) <= TOLD_LENGTH:
+            return f"CAST({path} AS varchar({column.length}))"
         return f"CAST({path} AS text)"
 
 

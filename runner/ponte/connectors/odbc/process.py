@@ -47,9 +47,9 @@ class DriverProcess:
         """Of the child."""
         return self._child.pid
 
-    def call(self, head: dict[str, Any]) -> dict[str, Any]:
+    def call(self, head: dict[str, Any], body: bytes = b"") -> dict[str, Any]:
         """One question, one answer, which may be an error under `error`. Raises TransientError when the child died."""
-        return self._exchange(head).head
+        return self._exchange(Message(head, body)).head
 
     def stream(self, head: dict[str, Any]) -> Generator[memoryview, None, dict[str, Any]]:
         """One question, many bodies. A child that is not listened to to the end is ended.
@@ -57,7 +57,7 @@ class DriverProcess:
         Yields:
             Arrow IPC streams. The last message may be an error; it is returned.
         """
-        message, is_over = self._exchange(head), False
+        message, is_over = self._exchange(Message(head)), False
         try:
             while message.head.get("more"):
                 yield memoryview(message.body)
@@ -70,10 +70,10 @@ class DriverProcess:
 
     def close(self) -> None:
         """Lets the child end by itself; ends it when it does not."""
-        self._line.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._child.wait(_GRACE_S)
-            return
+        with suppress(OSError):
+            self._line.settimeout(_GRACE_S)
+            self._line.shutdown(socket.SHUT_WR)
+            self._line.recv(1)  # its end of the line closes with it: no need to look again and again
         self.kill()
 
     def kill(self) -> None:
@@ -83,9 +83,9 @@ class DriverProcess:
             self._child.kill()
         self._child.wait()
 
-    def _exchange(self, head: dict[str, Any]) -> Message:
+    def _exchange(self, asked: Message) -> Message:
         try:
-            send(self._line, Message(head))
+            send(self._line, asked)
         except OSError as error:
             raise self._died() from error
         return self._next()

@@ -11,11 +11,16 @@ from typing import Any, Protocol
 
 import polars as pl
 
+from ponte.connectors.odbc.staging import RowStaging, Staging
 from ponte.connectors.relational.catalogue import Column, Relation
-from ponte.connectors.relational.client import Rows
+from ponte.connectors.relational.client import RefusedError, Rows
 from ponte.connectors.relational.dialect import Dialect, Stage
+from ponte.errors import PonteError
 
 STATEMENT_TIMEOUT_S = 100  # shorter than what the target says one delivery may take
+
+TOLD_LENGTH = 250
+"""Most characters of a text whose width drivers tell as it is declared; that of longer ones is measured."""
 
 
 class Asking(Protocol):
@@ -49,19 +54,6 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Staging:
-    """How a stage is made and filled.
-
-    Attributes:
-        statements: to run before it is filled.
-        insert: fills it from parameter 1, a JSON array of objects with ponte_row, c0, c1 ...
-    """
-
-    statements: tuple[str, ...]
-    insert: str
-
-
-@dataclass(frozen=True, slots=True)
 class Profile:
     """One database.
 
@@ -73,12 +65,17 @@ class Profile:
         decode: rows out of what the driver gave.
         options: of the driver, unless the SyncSource has them.
         is_autocommit: whether transactions are begun and ended by statements instead of the driver manager.
+        speaks: how its errors begin, also those from before it is known which database it is; empty where unknown.
+        bind: the statement, with `?`, that makes parameters variables of the session, and its own parameters; None
+            where statements have marks for them.
         opened: statements of a new connection.
         snapshot, write: statements that begin a transaction.
         ends: statements that commit and roll back; None where the driver manager does.
         measure: the expression for the octets of a text; None where no buffer needs it.
         stage: how a stage is made; None where Ponte does not write.
-        translate: native number, message -> SQLSTATE, or a refusal in the database's own words.
+        stage_schema, stage_name: what it is called; `{}` is its number.
+        is_proven: whether it ever ran against a real server.
+        translate: native number, message, the SyncSource for messages -> the error to raise; None to go by SQLSTATE.
     """
 
     dbms: str
@@ -88,13 +85,18 @@ class Profile:
     decode: Callable[[pl.DataFrame, Sequence[Column]], Rows]
     options: dict[str, str] = field(default_factory=dict)
     is_autocommit: bool = False
+    speaks: str = ""
+    bind: Callable[[Sequence[str]], tuple[str, list[str]]] | None = None
     opened: tuple[str, ...] = ()
     snapshot: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     ends: tuple[str, str] | None = None
     measure: str | None = None
-    stage: Callable[[Stage, Sequence[str]], Staging] | None = None
-    translate: Callable[[int, str, str], Exception | str] = lambda native, state, message: state  # noqa: ARG005
+    stage: Callable[[Stage, Sequence[str]], Staging | RowStaging] | None = None
+    stage_schema: str = ""
+    stage_name: str = "ponte_stage_{}"
+    is_proven: bool = True
+    translate: Callable[[int, str, str], PonteError | RefusedError | None] = lambda *told: None  # noqa: ARG005
 
     @property
     def can_write(self) -> bool:

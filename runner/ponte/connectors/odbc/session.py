@@ -10,11 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from ponte.connectors.odbc.errors import translated
+from ponte.connectors.odbc.errors import first_line, translated
 from ponte.connectors.odbc.marks import in_order
 from ponte.connectors.odbc.process import CRASHED, HUNG, DriverProcess
-from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, Place, Profile
+from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, TOLD_LENGTH, Place, Profile
 from ponte.connectors.odbc.settings import Address
+from ponte.connectors.odbc.staging import RowStaging
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import CommitLostError, RefusedError, Rows
 from ponte.connectors.relational.dialect import Dialect, Stage
@@ -25,10 +26,12 @@ from ponte.errors import ConfigurationError, PonteError, TransientError
 DEADLINE_S = STATEMENT_TIMEOUT_S + 10.0
 LOGIN_TIMEOUT_S = 15
 ROWS_AT_ONCE = 5_000  # of pyodbc
-STAGED_AT_ONCE = 10_000
 LEAST_TEXT_BYTES = 64
 MOST_TEXT_BYTES = 256 * 1024 * 1024
-_MEASURED = frozenset({"string", "other", "json", "binary"})
+FETCH_BYTES = 32 * 1024 * 1024
+SCALAR_BYTES = 4 * 1024 * 1024  # such as the names of all tables
+SMALL_BYTES = 2 * 1024 * 1024  # of what the catalogue is asked: buffers are filled with zeros first
+_MEASURED = frozenset({"other", "json", "binary"})
 _BROKEN = frozenset({LOST, CRASHED, HUNG})
 
 
@@ -42,12 +45,13 @@ class OdbcSession:
     """
 
     def __init__(self, address: Address, profiles: dict[str, Profile], deadline_s: float = DEADLINE_S) -> None:
-        self._address = address
+        self._address, self._profiles = address, profiles
+        self._known: Profile | None = None
         self._staged: dict[tuple[str, tuple[Column, ...]], Stage] = {}
         self._process = DriverProcess(address.label, address.driver, deadline_s)
         try:
             facts = self._call(_connecting(address, profiles))
-            self._profile = profiles[facts["profile"]]
+            self._known = profiles[facts["profile"]]
             self.product = f"{facts['dbms']} {facts['version']}"
             for statement in self._profile.opened:
                 self.execute(statement)
@@ -56,6 +60,10 @@ class OdbcSession:
         except BaseException:
             self._process.kill()
             raise
+
+    @property
+    def _profile(self) -> Profile:
+        return self._known or self._profiles[""]
 
     @property
     def dialect(self) -> Dialect:
@@ -120,30 +128,50 @@ class OdbcSession:
 
     def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
         """Runs a statement."""
-        text, values = in_order(statement, parameters)
+        text, values = self._bound(statement, parameters)
         self._call({"call": "execute", "statement": text, "parameters": values})
 
     def scalar(self, statement: str, parameters: Sequence[str] = ()) -> str | None:
         """The one value, which the statement casts to text."""
-        value = self.ask(statement, parameters).to_series(0)
+        asked = {"batchSize": 1, "textBytes": SCALAR_BYTES, "bytes": 2 * SCALAR_BYTES, "ahead": False}
+        frames = list(self._fetch(statement, parameters, asked))
+        value = pl.concat(frames).to_series(0) if frames else pl.Series()
         return None if value.is_empty() or value[0] is None else str(value[0])
 
     def stage(self, name: str, columns: Sequence[Column], frame: pl.DataFrame, key: Sequence[str]) -> Stage:
-        """Carries a frame as JSON text, which the database takes apart: exact, whatever the driver makes of types."""
+        """Carries a frame as text: exact, whatever the driver makes of types."""
         make = self._profile.stage
         assert make is not None  # noqa: S101 - `begin` refused it
-        stage = Stage(self.dialect.quote(f"ponte_stage_{len(self._staged)}"), tuple(columns))
+        called = self._profile.stage_schema + self.dialect.quote(self._profile.stage_name.format(len(self._staged)))
+        stage = Stage(called, tuple(columns))
         stage = self._staged.setdefault((name, tuple(columns)), stage)
         staging = make(stage, key)
         for statement in staging.statements:
             self.execute(statement)
-        for piece in _texts(frame).iter_slices(STAGED_AT_ONCE):
-            self.execute(staging.insert, [piece.write_json()])
+        if isinstance(staging, RowStaging):
+            self._fill(staging, frame)
+        else:
+            for text in staging.texts(frame):
+                self.execute(staging.insert, [text])
         return stage
+
+    def _fill(self, staging: RowStaging, frame: pl.DataFrame) -> None:
+        try:
+            for rows, body in staging.pieces(frame):
+                self._call({"call": "fill", "table": staging.into, "rows": rows}, body)
+        except TransientError as error:
+            if error.reason != LOST:
+                raise
+            raise TransientError(
+                f"{error.message} Rows were on their way to a temporary table. Next: if it happens again, a record is"
+                " larger than the server takes at once (MariaDB, MySQL: max_allowed_packet).",
+                reason=LOST,
+            ) from error
 
     def ask(self, statement: str, parameters: Sequence[str] = ()) -> pl.DataFrame:
         """All rows of a small query, of columns that tell their width or are at most 64 KiB wide."""
-        found = [frame for frame in self._fetch(statement, parameters, 10_000, 65_536) if frame.height]
+        asked = {"batchSize": 1_000, "textBytes": 65_536, "bytes": SMALL_BYTES, "ahead": False}
+        found = [frame for frame in self._fetch(statement, parameters, asked) if frame.height]
         if found:
             return pl.concat(found)
         return pl.DataFrame(schema=dict.fromkeys(self.names(statement.replace("\x01", "")), pl.String))
@@ -179,11 +207,12 @@ class OdbcSession:
         self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
     ) -> Iterator[pl.DataFrame]:
         width = self._measured(statement, parameters, columns)
-        return self._fetch(statement, parameters, batch_size, width)
+        asked = {"batchSize": batch_size, "textBytes": width, "bytes": FETCH_BYTES, "ahead": batch_size > 1}
+        return self._fetch(statement, parameters, asked)
 
     def _measured(self, statement: str, parameters: Sequence[str], columns: Sequence[Column]) -> int:
         """The octets of the widest text that the statement gives now; buffers of that size cut nothing."""
-        wide = [c for c in columns if c.kind in _MEASURED or (c.kind == "decimal" and c.precision is None)]
+        wide = [column for column in columns if _is_wide(column)]
         if self._profile.measure is None or not wide:
             return LEAST_TEXT_BYTES
         widths = (self._profile.measure.format(f"q.{self.dialect.quote(column.name)}") for column in wide)
@@ -198,11 +227,20 @@ class OdbcSession:
             )
         return max(found, LEAST_TEXT_BYTES)
 
-    def _fetch(self, statement: str, parameters: Sequence[str], batch_size: int, width: int) -> Iterator[pl.DataFrame]:
-        text, values = in_order(statement, parameters)
-        asked = {"call": "rows", "statement": text, "parameters": values, "batchSize": batch_size}
-        end = yield from self._bodies({**asked, "textBytes": width, "fetch": ROWS_AT_ONCE, "ahead": batch_size > 1})
-        self._check(end)
+    def _fetch(self, statement: str, parameters: Sequence[str], how: dict[str, Any]) -> Iterator[pl.DataFrame]:
+        text, values = self._bound(statement, parameters)
+        asked = {"call": "rows", "statement": text, "parameters": values, "fetch": ROWS_AT_ONCE}
+        self._check((yield from self._bodies({**asked, **how})))
+
+    def _bound(self, statement: str, parameters: Sequence[str]) -> tuple[str, list[str]]:
+        """The statement with `?` and what stands for it; or with variables of the session, which are set here."""
+        bind = self._profile.bind
+        if bind is None:
+            return in_order(statement, parameters)
+        if parameters:
+            text, values = bind(parameters)
+            self._call({"call": "execute", "statement": text, "parameters": values})
+        return statement, []
 
     def _bodies(self, asked: dict[str, Any]) -> Generator[pl.DataFrame, None, dict[str, Any]]:
         bodies = self._process.stream(asked)
@@ -218,20 +256,28 @@ class OdbcSession:
                 bodies.close()
                 raise
 
-    def _call(self, head: dict[str, Any]) -> dict[str, Any]:
-        return self._check(self._process.call(head))
+    def _call(self, head: dict[str, Any], body: bytes = b"") -> dict[str, Any]:
+        return self._check(self._process.call(head, body))
 
     def _check(self, head: dict[str, Any]) -> dict[str, Any]:
         if "error" not in head:
             return head
         facts = dict(head["error"])
-        profile = getattr(self, "_profile", None)
-        if profile is not None:
-            told = profile.translate(facts["native"], facts["state"], facts["message"])
-            if isinstance(told, Exception):
-                raise told
-            facts["state"] = told
-        raise translated(facts, self._address)
+        profile = self._known or _speaker(self._profiles, facts["message"])
+        told = profile.translate(facts["native"], first_line(facts["message"]), self._address.label)
+        raise told or translated(facts, self._address)
+
+
+def _speaker(profiles: dict[str, Profile], message: str) -> Profile:
+    """Whose error it is, before the connection stands."""
+    return next((p for p in profiles.values() if p.speaks and p.speaks in message), profiles[""])
+
+
+def _is_wide(column: Column) -> bool:
+    """Whether the driver does not tell how wide its values are."""
+    if column.kind == "string":
+        return column.length is None or column.length > TOLD_LENGTH
+    return column.kind in _MEASURED or (column.kind == "decimal" and column.precision is None)
 
 
 def _connecting(address: Address, profiles: dict[str, Profile]) -> dict[str, Any]:
@@ -248,19 +294,3 @@ def _connecting(address: Address, profiles: dict[str, Profile]) -> dict[str, Any
         "loginTimeout": LOGIN_TIMEOUT_S,
         "timeout": STATEMENT_TIMEOUT_S,
     }
-
-
-def _texts(frame: pl.DataFrame) -> pl.DataFrame:
-    """A staged frame as ponte_row, c0, c1 ... of text; bytes as hexadecimal digits."""
-    number, *values = frame.iter_columns()
-    named = [_staged_text(series).alias(f"c{index}") for index, series in enumerate(values)]
-    return pl.DataFrame([number.alias("ponte_row"), *named])
-
-
-def _staged_text(values: pl.Series) -> pl.Series:
-    if values.dtype == pl.Binary:
-        return "\\x" + values.bin.encode("hex")
-    if isinstance(values.dtype, pl.Datetime):
-        zone = "+00:00" if values.dtype.time_zone else ""
-        return values.dt.replace_time_zone(None).dt.strftime(f"%Y-%m-%d %H:%M:%S%.6f{zone}")
-    return values.cast(pl.String)

@@ -11,6 +11,9 @@ from ponte_api.sync_source import SyncSource
 from ponte_api.systems import Odbc
 
 _PLAIN = re.compile(r"[^\[\]{}(),;?*=!@\s\x00-\x1f]+(?: [^\[\]{}(),;?*=!@\s\x00-\x1f]+)*")
+_LOGIN = frozenset({"uid", "user", "userid", "username", "logonid"})
+_SECRET = ("pwd", "pass", "secret", "token")
+_ADDRESS = frozenset({"driver", "dsn", "filedsn", "savefile"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -40,6 +43,8 @@ def address(source: SyncSource, spec: Odbc, references: References) -> Address:
     """The address of a SyncSource. Raises ConfigurationError for what cannot be had or stands for no value."""
     label = f"SyncSource {source.metadata.name}"
     first = ("DSN", spec.dsn) if spec.dsn is not None else ("DRIVER", spec.driver or "")
+    for option in spec.options:
+        _check_option(option.name, label)
     options = [
         (option.name, references.setting(option.setting, f"{label}: odbc.options, {option.name}"))
         for option in spec.options
@@ -52,6 +57,25 @@ def address(source: SyncSource, spec: Odbc, references: References) -> Address:
     attributes = (_attribute(name, value, label) for name, value in pairs)
     given = tuple(name.casefold() for name, _ in pairs)
     return Address(label, first[1], spec.dsn is not None, ";".join(attributes), given)
+
+
+def _check_option(name: str, label: str) -> None:
+    """Raises ConfigurationError for a login, a secret or another address, which drivers spell in many ways."""
+    plain = re.sub(r"[ _-]", "", name).casefold()
+    if plain in _LOGIN:
+        raise ConfigurationError(
+            f"{label}: odbc.options has {name}, which is a login. Next: give it as odbc.username and odbc.password."
+        )
+    if any(mark in plain for mark in _SECRET):
+        raise ConfigurationError(
+            f"{label}: odbc.options has {name}, which is a secret, and options are no place for one. Next: give the"
+            " password as odbc.password; keep another secret in odbc.ini and name that data source by odbc.dsn."
+        )
+    if plain in _ADDRESS:
+        raise ConfigurationError(
+            f"{label}: odbc.options has {name}, which names a driver or data source. Next: give it as odbc.driver or"
+            " odbc.dsn."
+        )
 
 
 def _attribute(name: str, value: str, label: str) -> str:

@@ -13,13 +13,14 @@ import polars as pl
 
 from ponte.connectors.odbc.drivers import PYODBC
 from ponte.connectors.odbc.marks import mark
-from ponte.connectors.odbc.profiles import Asking, Place, Profile, Staging
+from ponte.connectors.odbc.profiles import Asking, Place, Profile
+from ponte.connectors.odbc.staging import Staging
 from ponte.connectors.relational.catalogue import Column, Relation, did_you_mean
-from ponte.connectors.relational.client import Rows
+from ponte.connectors.relational.client import RefusedError, Rows
 from ponte.connectors.relational.dialect import Stage
 from ponte.connectors.relational.sqlite import SqliteDialect, affinity, column_of_row, refused
 from ponte.connectors.relational.values import decimals, faults, join_faults
-from ponte.errors import ConfigurationError, TransientError
+from ponte.errors import ConfigurationError, PonteError, TransientError
 
 _TELLING = (
     "CASE typeof({0}) WHEN 'integer' THEN 'i' || {0} WHEN 'real' THEN 'r' || printf('%!.17g', {0})"
@@ -174,14 +175,14 @@ def _shortest(text: str) -> str:
     return format(Decimal(short), "f") if "e" in short else short
 
 
-def _translate(native: int, state: str, message: str) -> Exception | str:
+def _translate(native: int, message: str, label: str) -> PonteError | RefusedError | None:
     """SQLite's own number stands behind its words; the driver calls all errors HY000."""
-    words = message.rpartition("]")[2].partition(" (")[0].strip()
+    words = message.partition(" (")[0].strip()
     if " constraint failed" in words or native == 19:
         return refused(words)
     if "locked" in words or "busy" in words:
-        return TransientError(f"another program holds the database ({words}).", reason="DatabaseLocked")
-    return state
+        return TransientError(f"{label}: another program holds the database ({words}).", reason="DatabaseLocked")
+    return None
 
 
 SQLITE = Profile(

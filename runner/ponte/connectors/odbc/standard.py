@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ponte.connectors.odbc.decoding import decode
 from ponte.connectors.odbc.drivers import PYODBC
 from ponte.connectors.odbc.marks import mark
 from ponte.connectors.odbc.profiles import Asking, Place, Profile
 from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.relational.dialect import Standard, UpdateThenInsert
+from ponte.connectors.relational.dialect import Dialect, Merge, Span, Standard, UpdateThenInsert
 from ponte.errors import ConfigurationError
 
+_FALSE = frozenset({"0", "False", None})
 _KINDS: dict[str, tuple[Kind, int]] = {  # by number, as SQLColumns tells it (ODBC Programmer's Reference, appendix D)
     "1": ("string", 0),
     "2": ("decimal", 0),
@@ -35,6 +37,9 @@ _KINDS: dict[str, tuple[Kind, int]] = {  # by number, as SQLColumns tells it (OD
     "-8": ("string", 0),
     "-9": ("string", 0),
     "-10": ("string", 0),
+    "-11": ("other", 0),
+    "-155": ("datetimetz", 0),  # SQL Server's
+    "95": ("datetimetz", 0),
 }
 _PYTHON: dict[str, Kind] = {
     "int": "string",  # its range is not told
@@ -83,15 +88,15 @@ class StandardOverOdbc(Standard, UpdateThenInsert):
         """Nothing is staged."""
         raise _unsupported("write")
 
-    def update(self, merge: object, span: object) -> tuple[str, ...]:  # noqa: ARG002 - as the others
+    def update(self, merge: Merge, span: Span) -> tuple[str, ...]:  # noqa: ARG002 - as the others
         """Nothing is written."""
         raise _unsupported("write")
 
 
 def _unsupported(what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"Ponte does not {what} over ODBC with a database that it does not know."
-        " Next: read all, or changes by a cursor.",
+        f"Ponte does not {what} over ODBC with this database: it does not know how the database takes a list of keys"
+        " apart. Next: read all, or changes by a cursor.",
         reason="Unsupported",
     )
 
@@ -100,6 +105,33 @@ _DIALECT = StandardOverOdbc()
 
 
 def _find(asking: Asking, place: Place) -> Relation:
+    return _relation(_DIALECT, asking, place)
+
+
+def finding(dialect: Dialect) -> Callable[[Asking, Place], Relation]:
+    """Finds tables with their unique keys, by ODBC's own catalogue."""
+
+    def find(asking: Asking, place: Place) -> Relation:
+        relation = _relation(dialect, asking, place)
+        if place.query is not None:
+            return relation
+        schema, _, table = (place.table or "").rpartition(".")
+        return replace(relation, unique_keys=_unique_keys(asking, table, schema or None))
+
+    return find
+
+
+def _unique_keys(asking: Asking, table: str, schema: str | None) -> tuple[frozenset[str], ...]:
+    keys: dict[str, set[str]] = {}
+    for row in asking.catalogue("primaryKeys", table=table, schema=schema):
+        keys.setdefault("", set()).add(str(row["column_name"]))
+    for row in asking.catalogue("statistics", table=table, schema=schema):
+        if row["non_unique"] in _FALSE and row["column_name"] and not row.get("filter_condition"):
+            keys.setdefault(str(row["index_name"]), set()).add(str(row["column_name"]))
+    return tuple({frozenset(names) for names in keys.values()})
+
+
+def _relation(dialect: Dialect, asking: Asking, place: Place) -> Relation:
     if place.query is not None:
         names = asking.catalogue("describe", statement=f"SELECT * FROM {place.query_sql} t WHERE 1 = 0")
         columns = tuple(Column(str(row["column_name"]), _PYTHON.get(str(row["python"]), "string"), "") for row in names)
@@ -117,13 +149,13 @@ def _find(asking: Asking, place: Place) -> Relation:
         named = ", ".join(sorted(f"{name}.{table}" for name in schemas))
         raise ConfigurationError(f"{place.label}: table {table!r} is in several schemas. Write one of {named}.")
     owner = schemas.pop()
-    sql = (f"{_DIALECT.quote(owner)}." if owner else "") + _DIALECT.quote(table)
+    sql = (f"{dialect.quote(owner)}." if owner else "") + dialect.quote(table)
     return Relation(sql, f"{place.label}: {place.table}", tuple(map(_column, rows)))
 
 
 def _column(row: dict[str, str | None]) -> Column:
     kind, bits = _KINDS.get(str(row["data_type"]), ("other", 0))
-    is_number = kind == "decimal"
+    is_number, is_counted = kind == "decimal", "identity" in str(row["type_name"]).lower()
     return Column(
         name=str(row["column_name"]),
         kind=kind,
@@ -131,7 +163,10 @@ def _column(row: dict[str, str | None]) -> Column:
         bits=bits or 64,
         precision=int(row["column_size"] or 38) if is_number else None,
         scale=int(row["decimal_digits"] or 0) if is_number else None,
+        length=int(row["column_size"] or 0) or None if kind == "string" else None,
         is_nullable=row["nullable"] != "0",
+        is_filled=row.get("column_def") is not None or is_counted,
+        is_writable=not is_counted,
     )
 
 

@@ -35,6 +35,7 @@ class Column:
         size: most bytes, in UTF-8 where it is a text; None for any, or where the database itself refuses more.
         collation: by which its texts are compared, where the database may take different ones for the same.
         is_padded: whether blanks at the end of its texts are lost.
+        has_empty: whether it keeps an empty text apart from no value, which Oracle does not.
         is_nullable: whether it may be empty.
         is_filled: whether the database fills it when it is left out (default, identity, generated).
         is_writable: False for generated columns.
@@ -51,6 +52,7 @@ class Column:
     size: int | None = None
     collation: str | None = None
     is_padded: bool = False
+    has_empty: bool = True
     is_nullable: bool = True
     is_filled: bool = False
     is_writable: bool = True

@@ -14,6 +14,7 @@ from ponte.mapping.json_rows import render_rows
 _PLAIN_INTEGER = r"^[+-]?[0-9]+$"
 _UUID = r"(?i)^(([0-9a-f]{4}-?){7}[0-9a-f]{4}|\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\})$"  # the forms that PostgreSQL takes
 _PADDED = "the key ends in blanks, which a column of fixed length does not keep: trim it in the Mapping"
+_EMPTY = "the database stores an empty text as no value: map it to no value, or to a text of its own"
 _TRUE, _FALSE = ["true", "t", "1"], ["false", "f", "0"]
 
 
@@ -37,6 +38,8 @@ def encode(frame: pl.DataFrame, columns: Sequence[Column]) -> tuple[pl.DataFrame
             found.append(faults(long, column.name, "TooLong", f"the text is longer than {column.length} characters"))
         if column.size is not None:
             found.append(faults(_is_larger(values, column.size), column.name, "TooLong", _says_larger(column.size)))
+        if not column.has_empty and values.dtype == pl.String:
+            found.append(faults((values == "").fill_null(value=False), column.name, "NotConvertible", _EMPTY))
         if column.is_padded:
             found.append(faults(_ends_in_blanks(values), column.name, "NotConvertible", _PADDED))
         if values.dtype == pl.String:

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
-from ponte.connectors.relational.catalogue import Column, Relation, did_you_mean
+from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import CommitLostError, RefusedError, Rows
-from ponte.connectors.relational.dialect import Dialect, Stage
-from ponte.connectors.sql.mysql import catalogue, values
+from ponte.connectors.relational.dialect import Stage
+from ponte.connectors.relational.mysql.catalogue import answer_column, checked_json, declared_json, table_relation
+from ponte.connectors.relational.mysql.dialect import MysqlDialect, binding
+from ponte.connectors.relational.mysql.errors import LOST, translate
+from ponte.connectors.relational.mysql.session import SETTINGS, SNAPSHOT, WRITE
+from ponte.connectors.relational.mysql.stage import statements
+from ponte.connectors.sql.mysql import values
 from ponte.connectors.sql.mysql.address import Address
-from ponte.connectors.sql.mysql.dialect import MysqlDialect
-from ponte.connectors.sql.mysql.errors import LOST, translate
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
-_SETTINGS = (
-    # No value is cut in silence; a CHAR is read without the blanks that fill it up, as everywhere.
-    "sql_mode = CONCAT_WS(',', NULLIF(REPLACE(@@sql_mode, 'PAD_CHAR_TO_FULL_LENGTH', ''), ''), 'STRICT_ALL_TABLES')",
-    "time_zone = '+00:00'",
-    "net_write_timeout = 3600",  # the server waits as long as it takes to deliver what was read
-    "net_read_timeout = 600",
-    "wait_timeout = 28800",
-    "lock_wait_timeout = 60",
-    "innodb_lock_wait_timeout = 50",  # shorter than what the target says one delivery may take
-    "group_concat_max_len = 4294967295",  # a query's GROUP_CONCAT is cut in silence otherwise
-)
 _LOAD = (
     "LOAD DATA LOCAL INFILE 'ponte' INTO TABLE {} CHARACTER SET utf8mb4"
     " FIELDS TERMINATED BY 0x09 ESCAPED BY 0x5C LINES TERMINATED BY 0x0A ({}){}"
@@ -42,7 +32,7 @@ _ROWS_OF_INSERT = 1000
 class MysqlSession:
     """One connection."""
 
-    dialect: Dialect = MysqlDialect()
+    dialect = MysqlDialect()
 
     def __init__(self, address: Address, label: str) -> None:
         self._label = label
@@ -50,15 +40,14 @@ class MysqlSession:
         self._staged: list[str] = []
         with self._translated():
             self._driver = driver(address)
-            settings = ", ".join(f"SESSION {setting}" for setting in _SETTINGS)
-            self._driver.query(f"SET {settings}")
+            self._driver.query(SETTINGS)
             ((self._loads, version),) = self._driver.ask("SELECT @@GLOBAL.local_infile, VERSION()")
-        self._is_mariadb = "mariadb" in version.lower()
+        self._json_columns = checked_json if "mariadb" in version.lower() else declared_json
 
     def begin(self, *, is_snapshot: bool) -> None:
         """A snapshot is taken at once; a writer sees, and locks, what stands now."""
-        self.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        self.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY" if is_snapshot else "START TRANSACTION")
+        for statement in SNAPSHOT if is_snapshot else WRITE:
+            self.execute(statement)
 
     def commit(self) -> None:
         """Commits. Raises CommitLostError when the connection broke."""
@@ -76,7 +65,9 @@ class MysqlSession:
 
     def relation(self, table: str | None, query: str | None) -> Relation:
         """A table or view by its name, with its database where needed, or a query."""
-        return self._query_relation(query) if query is not None else self._table_relation(table or "")
+        if query is not None:
+            return self._query_relation(query)
+        return table_relation(self.dialect, self._ask, self._label, table or "", self._json_columns)
 
     def stream(
         self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
@@ -132,12 +123,8 @@ class MysqlSession:
         if name not in self._staged:
             self._staged.append(name)
         stage = Stage(self.dialect.quote(f"ponte_stage_{self._staged.index(name)}"), columns)
-        fields = "".join(f", {self.dialect.quote(c.name)} {values.stage_type(c)}" for c in columns)
-        keys = [column for column in columns if column.name in key]
-        names = ", ".join(self.dialect.quote(column.name) for column in keys)
-        index = f", INDEX ({names})" if all(values.is_indexable(c) for c in keys) and _fits_index(keys) else ""
-        self.execute(f"DROP TEMPORARY TABLE IF EXISTS {stage.sql}")
-        self.execute(f"CREATE TEMPORARY TABLE {stage.sql} (ponte_row INT{fields}{index}) ENGINE=InnoDB")
+        for statement in statements(self.dialect, stage, key):
+            self.execute(statement)
         return stage
 
     def _load(self, stage: Stage, texts: pl.DataFrame) -> int:
@@ -160,50 +147,14 @@ class MysqlSession:
         return 0
 
     def _bind(self, parameters: Sequence[str]) -> None:
-        """Values as variables of the session; as moments too, where they can be, in UTC."""
-        if not parameters:
-            return
-        bound = []
-        with self._translated():
-            for number, value in enumerate(parameters, start=1):
-                bound.append(f"@ponte_p{number} = {self._driver.escape(value)}")
-                bound.append(f"@ponte_t{number} = {self._driver.escape(_utc(value))}")
-            self._driver.query(f"SET {', '.join(bound)}")
+        if parameters:
+            with self._translated():
+                self._driver.query(binding(parameters, self._driver.escape))
 
     def _ask(self, statement: str, parameters: Sequence[str] = ()) -> list[tuple[Any, ...]]:
         self._bind(parameters)
         with self._translated():
             return list(self._driver.ask(statement))
-
-    def _table_relation(self, name: str) -> Relation:
-        tables = self._ask(catalogue.TABLES)
-        here = (row for row in tables if row[3] == "1" and row[1] == name)
-        found = next(here, None) or next((row for row in tables if f"{row[0]}.{row[1]}" == name), None)
-        if found is None:
-            known = [row[1] if row[3] == "1" else f"{row[0]}.{row[1]}" for row in tables]
-            raise ConfigurationError(
-                f"{self._label}: there is no table {name!r}.{did_you_mean(name, known)}", reason="TableMissing"
-            )
-        schema, table, engine, _ = found
-        keys = catalogue.unique_keys(self._ask(catalogue.UNIQUE, [schema, table]))
-        transactional = {row[0] for row in self._ask(catalogue.TRANSACTIONAL)}
-        return Relation(
-            f"{self.dialect.quote(schema)}.{self.dialect.quote(table)}",
-            f"{self._label}: {name}",
-            self._columns(schema, table, frozenset().union(*keys)),
-            keys,
-            is_transactional=engine is None or engine in transactional,
-        )
-
-    def _columns(self, schema: str, table: str, keyed: frozenset[str]) -> tuple[Column, ...]:
-        json: frozenset[str] = frozenset()
-        if self._is_mariadb:
-            json = catalogue.json_columns(row[0] for row in self._ask(catalogue.JSON_CHECKS, [schema, table]))
-        self._bind([schema, table])
-        with self._translated():
-            names = [field.name for field in self._driver.fields(catalogue.COLUMNS)]
-        rows = self._ask(catalogue.COLUMNS, [schema, table])
-        return tuple(catalogue.table_column(dict(zip(names, row, strict=True)), json, keyed) for row in rows)
 
     def _query_relation(self, query: str) -> Relation:
         sql = f"({query.strip().rstrip(';')}\n)"
@@ -212,7 +163,7 @@ class MysqlSession:
         )
         with self._translated():
             fields = self._driver.fields(f"SELECT * FROM {sql} AS t LIMIT 0")
-        columns = [catalogue.answer_column(field, collations.get(str(field.charsetnr))) for field in fields]
+        columns = [answer_column(field, collations.get(str(field.charsetnr))) for field in fields]
         return Relation(sql, f"{self._label}: the query", tuple(columns))
 
     @contextmanager
@@ -246,20 +197,6 @@ def _told(error: Exception) -> tuple[int, str]:
     return (arguments[0], str(arguments[1])) if is_numbered else (0, "")
 
 
-def _fits_index(keys: Sequence[Column]) -> bool:
-    return sum(column.length or 8 for column in keys) <= 768
-
-
 def _keep(rows: Rows, path: Path) -> tuple[Path, pl.DataFrame | None]:
     rows.frame.write_ipc(path)
     return path, rows.faults
-
-
-_ZONED = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$")
-
-
-def _utc(text: str) -> str:
-    """A moment with its zone as MySQL takes it: in UTC, without one. What is none stays as it is."""
-    if not _ZONED.match(text):
-        return text
-    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None).isoformat(" ")

@@ -11,21 +11,12 @@ import polars.selectors as cs
 
 from ponte.connectors.relational.catalogue import Column
 from ponte.connectors.relational.client import Rows
-from ponte.connectors.relational.mysql_style import UNICODE, charset
+from ponte.connectors.relational.mysql.stage import plain_texts
 from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals
 
-_LONGEST_INDEXED = 768  # characters of four bytes in an index of 3,072 bytes
-_STAGE_TYPES = {
-    "integer": "BIGINT",
-    "boolean": "TINYINT",
-    "date": "DATE",
-    "datetime": "DATETIME(6)",
-    "datetimetz": "DATETIME(6)",
-    "binary": "LONGBLOB",
-}
 _ESCAPED = ["\\", "\t", "\n"]
 _ESCAPES = ["\\\\", "\\t", "\\n"]
-_TIMES = {"datetime": "%Y-%m-%d %H:%M:%S%.6f", "datetimetz": "%Y-%m-%d %H:%M:%S%.6f"}
+_TIMES = frozenset({"datetime", "datetimetz"})
 
 
 def decode(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column]) -> Rows:
@@ -39,28 +30,9 @@ def decode(rows: Sequence[tuple[Any, ...]], columns: Sequence[Column]) -> Rows:
     return Rows(pl.DataFrame(series), join_faults(found))
 
 
-def stage_type(column: Column) -> str:
-    """The type of a staged column: as wide as the values that `encode` lets through, so that none fails on the way."""
-    if column.kind == "decimal":
-        return f"DECIMAL({column.precision or 65},{column.scale if column.precision else 30})"
-    if is_indexable(column) and column.collation:
-        return f"VARCHAR({column.length}) CHARACTER SET {UNICODE} COLLATE {column.collation}"
-    return _STAGE_TYPES.get(column.kind, f"LONGTEXT CHARACTER SET {UNICODE} COLLATE {UNICODE}_bin")
-
-
-def is_indexable(column: Column) -> bool:
-    """Whether an index on the staged column can find what the table's column is compared with."""
-    if column.kind == "string":
-        return charset(column) == UNICODE and column.length is not None and column.length <= _LONGEST_INDEXED
-    return column.kind in {"integer", "decimal", "date", "datetime", "datetimetz"}
-
-
 def to_texts(frame: pl.DataFrame) -> pl.DataFrame:
     """A frame whose values are texts that the server reads: bytes in hexadecimal, times in UTC."""
-    zoned = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime) and dtype.time_zone]
-    return frame.with_columns(
-        cs.binary().bin.encode("hex"), cs.boolean().cast(pl.Int8), pl.col(zoned).dt.replace_time_zone(None)
-    ).with_columns(cs.datetime().dt.strftime(_TIMES["datetime"]), (~cs.string() & ~cs.datetime()).cast(pl.String))
+    return plain_texts(frame).with_columns(cs.binary().bin.encode("hex"))
 
 
 def to_lines(frame: pl.DataFrame) -> bytes:

@@ -1,15 +1,17 @@
-"""How statements are written for MariaDB and MySQL over PyMySQL: values are bound as variables of the session.
+"""How statements are written for MariaDB and MySQL: values are bound as variables of the session.
 
-PyMySQL would put values into the text of a statement; `SET @ponte_p1 = ...` is the only one where it does. So a query
-of a SyncSource may hold `%` as it likes.
+`@ponte_p1` holds the first one as it is; `@ponte_t1` holds it as a moment in UTC, where it is one. So a query of a
+SyncSource may hold `%` and `?` as it likes, and a value may stand in several places.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 from ponte.connectors.relational.catalogue import Column
-from ponte.connectors.relational.mysql_style import MysqlStyle, collated
+from ponte.connectors.relational.mysql.style import MysqlStyle, collated
 
 _CASTS = {
     "date": "CAST({} AS DATE)",
@@ -22,7 +24,14 @@ _ISO = "%Y-%m-%dT%H:%i:%s.%f"
 
 
 class MysqlDialect(MysqlStyle):
-    """How the session of PyMySQL writes things."""
+    """How MariaDB and MySQL write things."""
+
+    tables = (
+        "SELECT JSON_ARRAYAGG(IF(TABLE_SCHEMA = DATABASE(), TABLE_NAME, CONCAT(TABLE_SCHEMA, '.', TABLE_NAME)))"
+        " FROM information_schema.TABLES"
+        " WHERE TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')"
+    )
+    """Lists tables and views as one JSON array; optional for a dialect."""
 
     def read(self, column: Column, of: str) -> str:
         """As text; FLOAT by way of DOUBLE, because its own text is cut to six digits."""
@@ -93,3 +102,27 @@ def _typed(text: str, column: Column) -> str:
 
 def _without_zone(text: str, column: Column) -> str:
     return f"REPLACE({text}, ' UTC', '')" if column.kind == "datetimetz" else text
+
+
+_ZONED = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$")
+
+
+def binding(parameters: Sequence[str], written: Callable[[str], str]) -> str:
+    """The statement that makes values variables of the session; as moments too, where they can be.
+
+    Args:
+        parameters: the values.
+        written: how one stands in a statement.
+    """
+    bound = []
+    for number, value in enumerate(parameters, start=1):
+        bound.append(f"@ponte_p{number} = {written(value)}")
+        bound.append(f"@ponte_t{number} = {written(_utc(value))}")
+    return f"SET {', '.join(bound)}"
+
+
+def _utc(text: str) -> str:
+    """A moment with its zone as MySQL takes it: in UTC, without one. What is none stays as it is."""
+    if not _ZONED.match(text):
+        return text
+    return datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None).isoformat(" ")

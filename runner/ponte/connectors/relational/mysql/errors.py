@@ -90,8 +90,8 @@ def _of_connection(number: int, message: str, label: str) -> PonteError | None:
         return TransientError(f"{label}: the connection to the database was lost.", reason=LOST)
     if number == _TLS:
         return ConfigurationError(
-            f"{label}: the server offers no TLS, and sql.url asks for it. Next: have it switched on at the server, or"
-            " say ssl-mode=DISABLED where nobody can listen."
+            f"{label}: the server offers no TLS, and the SyncSource asks for it. Next: have it switched on at the"
+            " server, or ask for none where nobody can listen (sql.url: ssl-mode=DISABLED)."
         )
     if number in _UNREACHED and "SSL" in message:
         told = message.partition("] ")[2].partition(" (_ssl")[0] or "the handshake failed"

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from ponte.connectors.relational.catalogue import Column, Kind
+from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
+from ponte.connectors.relational.mysql.dialect import GEOMETRIES, MysqlDialect
 from ponte.connectors.relational.values import MAX_PRECISION
-from ponte.connectors.sql.mysql.dialect import GEOMETRIES
+from ponte.errors import ConfigurationError
 
-TABLES = """
+_TABLES = """
 SELECT TABLE_SCHEMA, TABLE_NAME, ENGINE, TABLE_SCHEMA = DATABASE() FROM information_schema.TABLES
 WHERE TABLE_SCHEMA NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
 """
-COLUMNS = """
+_COLUMNS = """
 SELECT COLUMN_NAME AS name, DATA_TYPE AS type, COLUMN_TYPE AS declared, IS_NULLABLE AS nullable,
   COLUMN_DEFAULT AS filled, EXTRA AS extra, CHARACTER_MAXIMUM_LENGTH AS length,
   CHARACTER_OCTET_LENGTH AS octets, NUMERIC_PRECISION AS prec,
   NUMERIC_SCALE AS scale, DATETIME_PRECISION AS fraction, COLLATION_NAME AS collation
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = @ponte_p1 AND TABLE_NAME = @ponte_p2 ORDER BY ORDINAL_POSITION
 """
-UNIQUE = """
+_UNIQUE = """
 SELECT INDEX_NAME, COLUMN_NAME, SUB_PART FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = @ponte_p1 AND TABLE_NAME = @ponte_p2 AND NON_UNIQUE = 0
 """
-JSON_CHECKS = """
+_JSON_CHECKS = """
 SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
 WHERE CONSTRAINT_SCHEMA = @ponte_p1 AND TABLE_NAME = @ponte_p2 AND CHECK_CLAUSE LIKE 'json_valid(%'
 """
-TRANSACTIONAL = "SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES'"
+_TRANSACTIONAL = "SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES'"
+_FACTS = (
+    *("name", "type", "declared", "nullable", "filled", "extra"),
+    *("length", "octets", "prec", "scale", "fraction", "collation"),
+)
+Row = tuple[str | None, ...]
+Ask = Callable[[str, Sequence[str]], Sequence[Row]]
+"""Rows of a query, as text; values are bound as variables of the session."""
+JsonColumns = Callable[[Ask, str, str], frozenset[str]]
 
 _INTEGERS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64, "year": 16}
 _KINDS: dict[str, Kind] = {
@@ -67,13 +76,49 @@ _CODES = {
 }
 
 
-def json_columns(clauses: Iterable[str]) -> frozenset[str]:
+def table_relation(dialect: MysqlDialect, ask: Ask, label: str, name: str, json_columns: JsonColumns) -> Relation:
+    """A table or view by its name, with its database where needed. Raises ConfigurationError where there is none.
+
+    Args:
+        dialect: quotes names.
+        ask: the session.
+        label: the SyncSource, for messages.
+        name: of the table.
+        json_columns: names of its columns that hold JSON and do not say so.
+    """
+    tables = ask(_TABLES, ())
+    here = (row for row in tables if row[3] == "1" and row[1] == name)
+    found = next(here, None) or next((row for row in tables if f"{row[0]}.{row[1]}" == name), None)
+    if found is None:
+        known = [str(row[1]) if row[3] == "1" else f"{row[0]}.{row[1]}" for row in tables]
+        raise ConfigurationError(
+            f"{label}: there is no table {name!r}.{did_you_mean(name, known)}", reason="TableMissing"
+        )
+    schema, table, engine = str(found[0]), str(found[1]), found[2]
+    keys = _unique_keys(ask(_UNIQUE, [schema, table]))
+    json, keyed = json_columns(ask, schema, table), frozenset[str]().union(*keys)
+    rows = (dict(zip(_FACTS, row, strict=True)) for row in ask(_COLUMNS, [schema, table]))
+    return Relation(
+        f"{dialect.quote(schema)}.{dialect.quote(table)}",
+        f"{label}: {name}",
+        tuple(_table_column(row, json, keyed) for row in rows),
+        keys,
+        is_transactional=engine is None or engine in {row[0] for row in ask(_TRANSACTIONAL, ())},
+    )
+
+
+def checked_json(ask: Ask, schema: str, table: str) -> frozenset[str]:
     """Columns that MariaDB calls LONGTEXT and that hold JSON: those that it checks to be so."""
-    found = (_JSON_CHECK.match(clause) for clause in clauses)
+    found = (_JSON_CHECK.match(str(row[0])) for row in ask(_JSON_CHECKS, [schema, table]))
     return frozenset(match.group(1).replace("``", "`").replace('""', '"') for match in found if match)
 
 
-def unique_keys(rows: Iterable[tuple[str | None, ...]]) -> tuple[frozenset[str], ...]:
+def declared_json(ask: Ask, schema: str, table: str) -> frozenset[str]:  # noqa: ARG001 - as MariaDB's
+    """MySQL has a type for JSON: no other column is one."""
+    return frozenset()
+
+
+def _unique_keys(rows: Iterable[Row]) -> tuple[frozenset[str], ...]:
     """Column sets that hold each combination once; of no use are indexes on expressions or beginnings of texts."""
     indexes: dict[str, set[str]] = {}
     partial = set()
@@ -84,7 +129,7 @@ def unique_keys(rows: Iterable[tuple[str | None, ...]]) -> tuple[frozenset[str],
     return tuple(frozenset(columns) for index, columns in indexes.items() if index not in partial)
 
 
-def table_column(row: Mapping[str, str | None], json: frozenset[str], keyed: frozenset[str]) -> Column:
+def _table_column(row: Mapping[str, str | None], json: frozenset[str], keyed: frozenset[str]) -> Column:
     """A column by a row of COLUMNS.
 
     Args:

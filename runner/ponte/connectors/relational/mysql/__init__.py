@@ -1,0 +1,1 @@
+"""MariaDB and MySQL whatever the driver: how they write things, their catalogue, their errors, their stages. Pure."""

@@ -1,0 +1,62 @@
+"""What only MariaDB's ODBC driver gets wrong, or MariaDB by it: rows that are more than the server takes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import polars as pl
+import pytest
+
+from mariadb import MariadbServer, maodbc
+from ponte.connectors.odbc.databases import PROFILES
+from ponte.connectors.odbc.session import OdbcSession
+from ponte.connectors.odbc.settings import Address
+from ponte.connectors.relational.statements import Select
+from ponte.connectors.relational.writing import Writer
+from ponte.engine.ports import Delivery
+
+pytestmark = pytest.mark.needs("maodbc")
+
+
+@pytest.fixture
+def session(mariadb_server: MariadbServer, mariadb_url: str) -> Iterator[OdbcSession]:
+    """A session on a server that takes one MiB at once."""
+    database = urlsplit(mariadb_url).path.removeprefix("/")
+    mariadb_server.run("CREATE TABLE t (id int PRIMARY KEY, txt longtext, raw longblob)", database=database)
+    ((before,),) = mariadb_server.run("SELECT @@GLOBAL.max_allowed_packet")
+    mariadb_server.run("SET GLOBAL max_allowed_packet = 1048576")
+    settings = maodbc(mariadb_url)
+    options = ";".join(f"{option['name']}={option['value']}" for option in settings["options"])
+    login = f"DRIVER={{MariaDB Unicode}};{options};UID={settings['username']['value']}"
+    opened = OdbcSession(Address("SyncSource shop", "MariaDB Unicode", is_dsn=False, login=login, given=()), PROFILES)
+    yield opened
+    opened.close()
+    mariadb_server.run(f"SET GLOBAL max_allowed_packet = {before}")
+
+
+def test_many_wide_rows_go_in_pieces_and_what_is_too_long_is_rejected(session: OdbcSession) -> None:
+    texts = ["x" * 5_000] * 900 + ["ż" * 262_144, "x" * 600_000]
+    frame = pl.DataFrame({"id": range(902), "txt": texts, "raw": [b"\0\xff"] * 902})
+    unset = pl.Series([None] * frame.height, dtype=pl.String)
+    session.begin(is_snapshot=True)
+    writer = Writer(session, session.relation("t", None), ())
+    session.rollback()
+
+    answers = writer.deliver(Delivery("create", frame, ("id",), unset, unset))
+
+    assert answers["outcome"].to_list() == ["done"] * 901 + ["rejected"]
+    assert (answers["field"][901], answers["reason"][901]) == ("txt", "TooLong")
+    assert session.scalar("SELECT CAST(SUM(CHAR_LENGTH(txt)) AS CHAR(20)) FROM t") == str(900 * 5_000 + 262_144)
+
+
+def test_a_query_keeps_whole_numbers_that_the_driver_would_wrap(session: OdbcSession) -> None:
+    query = "SELECT CAST(18446744073709551615 AS UNSIGNED) AS big, 65535 AS small, b'101' AS bits"
+    session.begin(is_snapshot=True)
+    relation = session.relation(None, query)
+    select = Select(relation, relation.columns).text(session.dialect)
+    (rows,) = session.stream(select, (), relation.columns, 10)
+
+    assert rows.frame["small"].to_list() == [65535]
+    assert rows.faults is not None
+    assert rows.faults.select("row", "field", "reason").rows() == [(0, "big", "NotConvertible")]
