@@ -38,13 +38,7 @@ class Plan:
 
     def position(self, frame: pl.DataFrame) -> str | None:
         """Where to go on behind a frame; None where that cannot be said."""
-        if not self.key or frame.is_empty():
-            return None
-        key = [_text(frame.get_column(name)[-1]) for name in self.key]
-        if None in key:
-            return None
-        cursor = [] if self.cursor is None else [_text(frame.get_column(self.cursor)[-1])]
-        return json.dumps(cursor + key, ensure_ascii=False)
+        return position_of(frame, self.cursor, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +127,17 @@ class Reading:
     @property
     def _key(self) -> tuple[Column, ...]:
         return tuple(self.relation.column(name) for name in self.spec.key)
+
+
+def position_of(frame: pl.DataFrame, cursor: str | None, key: Sequence[str]) -> str | None:
+    """The position behind a frame in the order of a cursor and a key; None where that cannot be said."""
+    if not key or frame.is_empty():
+        return None
+    last = [_text(frame.get_column(name)[-1]) for name in key]
+    if None in last:
+        return None
+    first = [] if cursor is None else [_text(frame.get_column(cursor)[-1])]
+    return json.dumps(first + last, ensure_ascii=False)
 
 
 def plan_reading(dialect: Dialect, relation: Relation, spec: ObjectSpec, read: Read) -> Plan:

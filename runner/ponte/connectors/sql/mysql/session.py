@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -15,6 +13,7 @@ import polars as pl
 from ponte.connectors.relational.catalogue import Column, Relation, did_you_mean
 from ponte.connectors.relational.client import CommitLostError, RefusedError, Rows
 from ponte.connectors.relational.dialect import Dialect, Stage
+from ponte.connectors.relational.spooling import spooled
 from ponte.connectors.sql.mysql import catalogue, values
 from ponte.connectors.sql.mysql.address import Address
 from ponte.connectors.sql.mysql.dialect import MysqlDialect
@@ -91,14 +90,7 @@ class MysqlSession:
         self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
     ) -> Iterator[Rows]:
         """By way of files: a connection does nothing else while it sends rows, and has no cursors to return to."""
-        with TemporaryDirectory(prefix="ponte-") as folder:
-            kept = [
-                _keep(rows, Path(folder) / f"{number}.arrow")
-                for number, rows in enumerate(self.stream(statement, parameters, columns, batch_size))
-            ]
-            for path, faults in kept:
-                yield Rows(pl.read_ipc(path), faults)
-                path.unlink()
+        return spooled(self.stream(statement, parameters, columns, batch_size))
 
     def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
         """Runs a statement."""
@@ -248,11 +240,6 @@ def _told(error: Exception) -> tuple[int, str]:
 
 def _fits_index(keys: Sequence[Column]) -> bool:
     return sum(column.length or 8 for column in keys) <= 768
-
-
-def _keep(rows: Rows, path: Path) -> tuple[Path, pl.DataFrame | None]:
-    rows.frame.write_ipc(path)
-    return path, rows.faults
 
 
 _ZONED = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$")
