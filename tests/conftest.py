@@ -56,6 +56,7 @@ def _has_firebird() -> bool:
 
 
 PROBES: dict[str, Callable[[], bool]] = {
+    "citext": lambda: any(Path("/usr/share/postgresql").glob("*/extension/citext.control")),
     "firebird": _has_firebird,
     "mariadb": _has_mariadb,
     "northwind": _has_northwind,

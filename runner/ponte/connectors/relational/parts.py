@@ -88,7 +88,8 @@ class PartTable:
 
     def _deletion(self, dialect: Dialect, header: Merge, span: Span) -> Deletion:
         quote = dialect.quote
-        tied = " AND ".join(f"t.{quote(pair.part)} = h.{quote(pair.record)}" for pair in self.part.on)
+        pairs = zip(self.ties, self.part.on, strict=True)
+        tied = " AND ".join(dialect.same(c, f"t.{quote(c.name)}", f"h.{quote(pair.record)}") for c, pair in pairs)
         found = f"{header.stage.sql} s JOIN {header.table.sql} h ON {matches(dialect, header, 'h')}"
         return Deletion(self.relation, found, tied, span)
 

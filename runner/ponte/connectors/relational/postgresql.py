@@ -5,13 +5,13 @@ The driver's connector adds how a bound parameter is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import polars as pl
 
 from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.relational.dialect import OnConflict, Standard
+from ponte.connectors.relational.dialect import OnExactConflict, Standard
 from ponte.errors import ConfigurationError
 
 _KINDS: dict[str, tuple[Kind, int]] = {
@@ -44,7 +44,10 @@ _COLUMNS = """
 SELECT a.attname::text AS name, b.typname::text AS typname, format_type(b.oid, -1) AS declared,
   CASE WHEN t.typtype = 'd' AND a.atttypmod = -1 THEN t.typtypmod ELSE a.atttypmod END AS modifier,
   NOT (a.attnotnull OR t.typnotnull) AS is_nullable, a.atthasdef OR a.attidentity <> '' AS is_filled,
-  a.attgenerated = '' AND a.attidentity <> 'a' AS is_writable
+  a.attgenerated = '' AND a.attidentity <> 'a' AS is_writable,
+  CASE WHEN b.typname = 'citext' THEN 'citext' ELSE (
+    SELECT l.collname::text FROM pg_collation AS l
+    WHERE l.oid = a.attcollation AND to_jsonb(l) ->> 'collisdeterministic' = 'false') END AS collation
 FROM pg_attribute AS a
 JOIN pg_type AS t ON t.oid = a.atttypid
 JOIN pg_type AS b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
@@ -72,7 +75,7 @@ _STAGE_TYPES: dict[str, str] = {
 Ask = Callable[[str, Sequence[str]], pl.DataFrame]
 
 
-class PostgresqlDialect(Standard, OnConflict):
+class PostgresqlDialect(Standard, OnExactConflict):
     """How PostgreSQL writes things.
 
     A subclass says how a bound text is written.
@@ -101,6 +104,16 @@ class PostgresqlDialect(Standard, OnConflict):
     def comparable(self, column: Column, of: str) -> str:
         """The column as it is: its own order, its own index."""
         return f"{of}.{self.quote(column.name)}"
+
+    def exact(self, column: Column, expression: str) -> str:
+        """The text, letter by letter."""
+        return f'CAST({expression} AS text) COLLATE "C"' if column.collation else expression
+
+    def same(self, column: Column, left: str, right: str) -> str:
+        """The same by the collation, for which there is an index, and to the letter."""
+        if not column.collation:
+            return f"{left} = {right}"
+        return f"({left} = {right} AND {self.exact(column, left)} = {self.exact(column, right)})"
 
     def parameter(self, number: int, column: Column) -> str:
         """The bound text, of the column's type."""
@@ -148,7 +161,8 @@ def table_relation(dialect: PostgresqlDialect, ask: Ask, label: str, name: str) 
     oid = dialect.text(1)
     unique = ask(_UNIQUE.format(oid=oid), [found["oid"]])
     keys = unique.group_by("index").agg("name").get_column("name").to_list()
-    columns = [_column(row) for row in ask(_COLUMNS.format(oid=oid), [found["oid"]]).iter_rows(named=True)]
+    keyed = {name for key in keys for name in key}
+    columns = [_column(row, keyed) for row in ask(_COLUMNS.format(oid=oid), [found["oid"]]).iter_rows(named=True)]
     sql = f"{dialect.quote(found['schema_name'])}.{dialect.quote(found['table_name'])}"
     return Relation(sql, f"{label}: {name}", tuple(columns), tuple(frozenset(key) for key in keys))
 
@@ -179,7 +193,7 @@ def _full(row: dict[str, Any]) -> str:
     return f"{row['schema_name']}.{row['table_name']}"
 
 
-def _column(row: dict[str, Any]) -> Column:
+def _column(row: dict[str, Any], keyed: Container[str]) -> Column:
     kind, bits = _KINDS.get(row["typname"], ("other", 0))
     modifier = row["modifier"] - 4
     is_bounded = row["modifier"] >= 4
@@ -191,6 +205,8 @@ def _column(row: dict[str, Any]) -> Column:
         precision=(modifier >> 16) & 0xFFFF if kind == "decimal" and is_bounded else None,
         scale=max(((modifier & 0x7FF) ^ 1024) - 1024, 0) if kind == "decimal" and is_bounded else None,
         length=modifier if kind == "string" and is_bounded else None,
+        collation=row["collation"],
+        is_padded=row["typname"] == "bpchar" and row["name"] in keyed,
         is_nullable=row["is_nullable"],
         is_filled=row["is_filled"],
         is_writable=row["is_writable"],
@@ -213,4 +229,10 @@ _DECLARED = {
 
 def _query_column(name: str, declared: str) -> Column:
     kind, bits = _KINDS.get(_DECLARED.get(declared, declared), ("other", 0))
-    return Column(name, kind, "bpchar" if declared == "character" else declared, bits=bits or 64)
+    return Column(
+        name,
+        kind,
+        "bpchar" if declared == "character" else declared,
+        bits=bits or 64,
+        collation="citext" if declared.endswith("citext") else None,
+    )

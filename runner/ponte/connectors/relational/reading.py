@@ -169,8 +169,16 @@ def key_rows(keys: pl.DataFrame, columns: Sequence[Column], numbers: pl.Series |
 
 
 def column_of(column: Column) -> Column:
-    """The column as a place for keys to look for: nothing is required of them but their type."""
-    return Column(column.name, column.kind, column.declared, column.bits, column.precision, column.scale)
+    """The column as a place for keys to look for: nothing is required of them but that the column could hold them."""
+    return Column(
+        column.name,
+        column.kind,
+        column.declared,
+        column.bits,
+        column.precision,
+        column.scale,
+        is_padded=column.is_padded,
+    )
 
 
 def _key_text(values: pl.Series) -> pl.Series:

@@ -6,12 +6,12 @@ The driver's connector adds how a bound parameter is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ponte.connectors.relational.catalogue import Column, Kind, Relation
 from ponte.connectors.relational.client import RefusedError
-from ponte.connectors.relational.dialect import OnConflict, Standard
+from ponte.connectors.relational.dialect import OnExactConflict, Standard
 
 _NUMBERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _CONSTRAINTS = {
@@ -24,7 +24,14 @@ _CONSTRAINTS = {
 _ISO = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 
 
-class SqliteDialect(Standard, OnConflict):
+COLLATIONS = (
+    "SELECT CAST(n.name AS TEXT) AS name, n.coll AS coll"
+    " FROM pragma_index_list({0}) l JOIN pragma_index_xinfo(l.name) n"
+    ' WHERE l."unique" = 1 AND l.partial = 0 AND n.key = 1'
+)
+
+
+class SqliteDialect(Standard, OnExactConflict):
     """How SQLite writes things.
 
     A subclass says how a bound text is written.
@@ -60,6 +67,16 @@ class SqliteDialect(Standard, OnConflict):
         is_number = f"{text} NOT GLOB '*[^0-9.-]*'"
         return _in_one_form(text, f"CASE WHEN {is_number} THEN CAST({text} AS NUMERIC) ELSE {text} END")
 
+    def exact(self, column: Column, expression: str) -> str:
+        """Texts byte by byte: the collation of a column that no unique index has is not told."""
+        return f"{expression} COLLATE BINARY" if column.kind == "string" else expression
+
+    def same(self, column: Column, left: str, right: str) -> str:
+        """The same by the column's collation, for which there may be an index, and to the letter."""
+        if column.kind != "string":
+            return f"{left} = {right}"
+        return f"({left} = {right} AND {left} = {self.exact(column, right)})"
+
     def bound(self, column: Column) -> str:
         """The greatest value of a column, as it is stored."""
         return f"max({self.comparable(column, 't')})"
@@ -83,6 +100,20 @@ def _in_one_form(text: str, otherwise: str) -> str:
     plain = f"replace(replace(replace({text}, 'T', ' '), 'Z', ''), '+00:00', '')"
     short = f"CASE WHEN instr({plain}, '.') > 0 THEN rtrim(rtrim({plain}, '0'), '.') ELSE {plain} END"
     return f"(CASE WHEN {text} GLOB '{_ISO}' THEN {short} ELSE {otherwise} END)"
+
+
+def collated(columns: Iterable[Column], rows: Iterable[tuple[str | None, str | None]]) -> tuple[Column, ...]:
+    """The columns, with the collations of their unique indexes that take different texts for the same.
+
+    Args:
+        columns: of a table.
+        rows: column and collation of each place of its unique indexes.
+    """
+    loose = {name: collation for name, collation in rows if collation != "BINARY"}
+    return tuple(
+        replace(column, collation=loose[column.name]) if column.kind == "string" and column.name in loose else column
+        for column in columns
+    )
 
 
 def refused(text: str) -> RefusedError:

@@ -20,7 +20,7 @@ import polars.selectors as cs
 from ponte.connectors.relational.catalogue import Column, Relation, did_you_mean
 from ponte.connectors.relational.client import Rows
 from ponte.connectors.relational.dialect import Dialect, Stage
-from ponte.connectors.relational.sqlite import SqliteDialect, affinity, column_of_row, refused
+from ponte.connectors.relational.sqlite import COLLATIONS, SqliteDialect, affinity, collated, column_of_row, refused
 from ponte.connectors.relational.values import decimals, faults, is_broken, join_faults, texts
 from ponte.errors import ConfigurationError, TransientError
 
@@ -136,9 +136,10 @@ class SqliteSession:
                 raise ConfigurationError(
                     f"{self._label}: there is no table {name!r}.{did_you_mean(name, known)}", reason="TableMissing"
                 )
-            return Relation(
-                f"main.{self.dialect.quote(found)}", f"{self._label}: {name}", self._columns(found), self._unique(found)
+            columns = collated(
+                self._columns(found), self._connection.execute(COLLATIONS.format("?1"), (found,)).fetchall()
             )
+            return Relation(f"main.{self.dialect.quote(found)}", f"{self._label}: {name}", columns, self._unique(found))
 
     def _query_relation(self, query: str) -> Relation:
         sql = f"({query.strip().rstrip(';')}\n)"
