@@ -32,6 +32,7 @@ _KINDS: dict[str, tuple[Kind, int]] = {
     "jsonb": ("json", 0),
     "bytea": ("binary", 0),
 }
+_MICROSECONDS = 6
 _AS_TEXT = frozenset({"other", "json"})
 _INVOLVED = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
 _TABLES = f"""
@@ -203,7 +204,7 @@ def _column(row: dict[str, Any], keyed: Container[str]) -> Column:
         declared=row["declared"],
         bits=bits or 64,
         precision=(modifier >> 16) & 0xFFFF if kind == "decimal" and is_bounded else None,
-        scale=max(((modifier & 0x7FF) ^ 1024) - 1024, 0) if kind == "decimal" and is_bounded else None,
+        scale=_scale(kind, row["typname"], row["modifier"]),
         length=modifier if kind == "string" and is_bounded else None,
         collation=row["collation"],
         is_padded=row["typname"] == "bpchar" and row["name"] in keyed,
@@ -211,6 +212,15 @@ def _column(row: dict[str, Any], keyed: Container[str]) -> Column:
         is_filled=row["is_filled"],
         is_writable=row["is_writable"],
     )
+
+
+def _scale(kind: Kind, type_name: str, modifier: int) -> int | None:
+    """Decimals of a number, or digits of a second's fraction, by the type's modifier; -1 where it has none."""
+    if kind == "decimal" and modifier >= 4:
+        return max((((modifier - 4) & 0x7FF) ^ 1024) - 1024, 0)
+    if type_name in {"time", "timetz"}:
+        return modifier if modifier >= 0 else _MICROSECONDS
+    return modifier if kind in {"datetime", "datetimetz"} and modifier >= 0 else None
 
 
 _DECLARED = {
