@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from ponte.engine.ports import Delivery, Read, System
+from ponte.errors import ConfigurationError
 
 Make = Callable[..., System]
 Rows = Callable[..., list[tuple[Any, ...]]]
@@ -130,3 +131,29 @@ async def test_keys_of_sqlite_that_an_index_keeps_apart_are_not_one_for_the_colu
     assert answers["outcome"].to_list() == ["done"]
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT * FROM t ORDER BY rowid").fetchall() == [("abc", "first"), ("ABC", "newer")]
+
+
+@pytest.mark.needs("postgresql")
+async def test_bytes_can_be_a_key_of_postgresql(postgres_url: str, make_system: Make) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE t (sku bytea PRIMARY KEY, name text)")
+    system = make_system(postgres_url, {"name": "t", "table": "t", "key": ["sku"]})
+    frame = pl.DataFrame({"sku": [b"\x00\xff", b"\\x41"], "name": ["first", "second"]})
+
+    answers = await system.target("t").deliver(deliver("create", frame))
+    found = await system.target("t").find(frame.select("sku"))
+    read = [batch async for batch in system.source("t").read(Read("all", 1))]
+    rest = [batch async for batch in system.source("t").read(Read("all", 9, resume=read[0].position))]
+
+    assert set(answers["outcome"]) == {"done"}
+    assert sorted(found["row"].to_list()) == [0, 1]
+    assert [batch.frame.rows() for batch in rest] == [[(b"\\x41", "second")]]
+
+
+async def test_bytes_are_no_key_that_is_looked_up_in_sqlite(tmp_path: Path, make_system: Make) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as connection:
+        connection.execute("CREATE TABLE t (sku BLOB PRIMARY KEY, name TEXT)")
+    system = make_system(f"sqlite:///{tmp_path}/shop.db", {"name": "t", "table": "t", "key": ["sku"]})
+
+    with pytest.raises(ConfigurationError, match=r"keys of bytes in SQLite \(sku\)"):
+        await system.target("t").find(pl.DataFrame({"sku": [b"\xff"]}))

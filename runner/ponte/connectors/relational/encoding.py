@@ -165,7 +165,8 @@ def _is_finer_than(values: pl.Series, digits: int) -> pl.Series:
     if values.dtype == pl.String:
         return (values.str.extract(r"\.([0-9]*[1-9])", 1).str.len_chars() > digits).fill_null(value=False)
     if isinstance(values.dtype, pl.Datetime) and values.dtype.time_unit == "ns":
-        return (values.dt.nanosecond() % 10 ** (9 - digits) != 0).fill_null(value=False)
+        finer: pl.Series = values.dt.nanosecond() % 10 ** (9 - digits) != 0
+        return finer.fill_null(value=False)
     return pl.repeat(False, values.len(), dtype=pl.Boolean, eager=True)  # noqa: FBT003 - a value
 
 

@@ -117,8 +117,9 @@ class PostgresqlDialect(Standard, OnExactConflict):
         return f"({left} = {right} AND {self.exact(column, left)} = {self.exact(column, right)})"
 
     def parameter(self, number: int, column: Column) -> str:
-        """The bound text, of the column's type."""
-        return f"CAST({self.text(number)} AS {column.declared})"
+        """The bound text, of the column's type; bytes by their hexadecimal digits."""
+        text = self.text(number)
+        return f"decode({text}, 'hex')" if column.kind == "binary" else f"CAST({text} AS {column.declared})"
 
     def bound(self, column: Column) -> str:
         """The greatest value of a column, as the canonical text of a bound."""
@@ -143,6 +144,8 @@ class PostgresqlDialect(Standard, OnExactConflict):
 
 def _key(text: str, column: Column) -> str:
     """A key out of text; one that is no label of an enumeration is none that a table could have."""
+    if column.kind == "binary":
+        return f"decode({text}, 'hex')"
     if column.kind != "other":
         return f"CAST({text} AS {column.declared})"
     labels = f"SELECT enumlabel FROM pg_enum WHERE enumtypid = pg_typeof(CAST(NULL AS {column.declared}))"

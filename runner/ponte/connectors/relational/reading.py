@@ -182,6 +182,8 @@ def column_of(column: Column) -> Column:
 
 
 def _key_text(values: pl.Series) -> pl.Series:
+    if values.dtype == pl.Binary:
+        return values.bin.encode("hex")
     return (values.cast(pl.Int8) if values.dtype == pl.Boolean else values).cast(pl.String)
 
 
@@ -196,4 +198,6 @@ def _texts(position: Position) -> tuple[str, ...]:
 def _text(value: object) -> str | None:
     if value is None:
         return None
+    if isinstance(value, bytes):
+        return value.hex()
     return value.isoformat() if isinstance(value, date) else str(value)

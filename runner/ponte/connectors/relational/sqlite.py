@@ -12,6 +12,7 @@ from dataclasses import replace
 from ponte.connectors.relational.catalogue import Column, Kind, Relation
 from ponte.connectors.relational.client import RefusedError
 from ponte.connectors.relational.dialect import OnExactConflict, Standard
+from ponte.errors import ConfigurationError
 
 _NUMBERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _CONSTRAINTS = {
@@ -82,7 +83,13 @@ class SqliteDialect(Standard, OnExactConflict):
         return f"max({self.comparable(column, 't')})"
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
-        """Rows out of a JSON array of arrays of text."""
+        """Rows out of a JSON array of arrays of text. Raises ConfigurationError for bytes, which it cannot take out."""
+        if raw := [column.name for column in columns if column.kind == "binary"]:
+            raise ConfigurationError(
+                f"Ponte does not look up keys of bytes in SQLite ({', '.join(raw)}). Next: choose a key that is text"
+                " or a number, or read from a query: hex(COLUMN).",
+                reason="Unsupported",
+            )
         keys = "".join(f", value ->> {i + 1} AS k{i}" for i in range(len(columns)))
         return f"(SELECT value ->> 0 AS ponte_row{keys} FROM json_each({self.text(number)}))"
 
