@@ -5,6 +5,7 @@ The driver's connector adds how a bound parameter is written.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
@@ -76,7 +77,7 @@ _STAGE_TYPES: dict[str, str] = {
 Ask = Callable[[str, Sequence[str]], pl.DataFrame]
 
 
-class PostgresqlDialect(Standard, OnExactConflict):
+class PostgresqlDialect(Standard, OnExactConflict, ABC):
     """How PostgreSQL writes things.
 
     A subclass says how a bound text is written.
@@ -91,9 +92,9 @@ class PostgresqlDialect(Standard, OnExactConflict):
     )
     """Lists tables and views as one JSON array; optional for a dialect."""
 
+    @abstractmethod
     def text(self, number: int) -> str:
         """A bound parameter, from 1, as text."""
-        raise NotImplementedError
 
     def read(self, column: Column, of: str) -> str:
         """Natively where the driver gives it exactly; as text otherwise. Blanks that fill up CHAR are no content."""

@@ -6,6 +6,7 @@ The driver's connector adds how a bound parameter is written.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -32,7 +33,7 @@ COLLATIONS = (
 )
 
 
-class SqliteDialect(Standard, OnExactConflict):
+class SqliteDialect(Standard, OnExactConflict, ABC):
     """How SQLite writes things.
 
     A subclass says how a bound text is written.
@@ -45,9 +46,9 @@ class SqliteDialect(Standard, OnExactConflict):
     )
     """Lists tables and views as one JSON array; optional for a dialect."""
 
+    @abstractmethod
     def text(self, number: int) -> str:
         """A bound parameter, from 1, as text."""
-        raise NotImplementedError
 
     def read(self, column: Column, of: str) -> str:
         """The value as it is stored."""
