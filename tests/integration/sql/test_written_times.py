@@ -5,39 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import polars as pl
-import psycopg
-import pytest
 
-from mariadb import MariadbServer
 from ponte.engine.ports import Delivery, System
 
 Make = Callable[..., System]
 Run = Callable[[str], list[tuple[Any, ...]]]
-
-
-@pytest.fixture(
-    params=[
-        pytest.param("postgresql", marks=pytest.mark.needs("postgresql")),
-        pytest.param("mariadb", marks=pytest.mark.needs("mariadb")),
-    ]
-)
-def database(request: pytest.FixtureRequest) -> tuple[str, str, Run]:
-    """Its type for a time without a zone, its address, and a way to run a statement."""
-    if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
-        return "timestamp", url, lambda statement: _run_on_postgresql(url, statement)
-    server: MariadbServer = request.getfixturevalue("mariadb_server")
-    url = request.getfixturevalue("mariadb_url")
-    return "datetime", url, lambda statement: server.run(statement, database=urlsplit(url).path[1:])
-
-
-def _run_on_postgresql(url: str, statement: str) -> list[tuple[Any, ...]]:
-    with psycopg.connect(url) as connection:
-        cursor = connection.execute(statement.encode())
-        return cursor.fetchall() if cursor.description else []
 
 
 async def test_a_time_that_is_finer_than_its_column_is_a_reject(
