@@ -27,7 +27,7 @@ MISLEADING_PREFIXES = ("PONTE_", "PG", "OTEL_", "FORCE_COLOR", "NO_COLOR", "COLU
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "no_proxy", "ftp_proxy"}
 TIERS = ("faults", "bench")
 
-pytest_plugins = ["pytester", "postgres", "mariadb"]
+pytest_plugins = ["pytester", "postgres", "mariadb", "firebird_server"]
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None, print_blob=True)
@@ -51,7 +51,13 @@ def _has_mariadb() -> bool:
     return shutil.which("mariadb-install-db") is not None and importlib.util.find_spec("pymysql") is not None
 
 
+def _has_firebird() -> bool:
+    return shutil.which("firebird", path="/usr/sbin") is not None and importlib.util.find_spec("firebird") is not None
+
+
 PROBES: dict[str, Callable[[], bool]] = {
+    "citext": lambda: any(Path("/usr/share/postgresql").glob("*/extension/citext.control")),
+    "firebird": _has_firebird,
     "mariadb": _has_mariadb,
     "northwind": _has_northwind,
     "postgresql": _has_postgresql,

@@ -257,6 +257,10 @@ class Rest(Model):
         return duration_seconds(self.timeout) if self.timeout else DEFAULT_TIMEOUT_S
 
 
+SQL_SCHEMES = ("sqlite", "postgresql", "postgres", "mariadb", "mysql")
+"""Databases that Ponte has drivers of its own for: read and written to. All others are read by SQLAlchemy."""
+
+
 class SqlSystem(Model):
     """A SQL database."""
 
@@ -270,11 +274,17 @@ class SqlSystem(Model):
     )
 
     url: Setting
-    """Address: sqlite:///PATH, postgresql://HOST:PORT/DATABASE or mariadb://HOST:PORT/DATABASE; without credentials."""
+    """Address: sqlite:///PATH, postgresql://HOST:PORT/DATABASE or mariadb://HOST:PORT/DATABASE; to read only, also
+    DIALECT://HOST:PORT/DATABASE of another SQLAlchemy dialect. Without credentials."""
     username: Setting | None = None
     """User name."""
     password: Secret | None = None
     """Password."""
+
+    @property
+    def is_only_read(self) -> bool:
+        """Whether its address, as far as it stands here, is of a database that Ponte does not write to."""
+        return self.url.value is not None and self.url.value.partition(":")[0] not in SQL_SCHEMES
 
 
 OPTION_PATTERN = r"^[A-Za-z][A-Za-z0-9_ -]{0,62}$"

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 
 PINNED = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(\[[^\]]+\])?==(?P<version>[^ ;\\]+)")
 OWN_NAME = "ponte-sync"
-CONNECTORS = ("excel", "mysql", "odbc", "postgresql", "rest")
+CONNECTORS = ("excel", "firebird", "mysql", "odbc", "postgresql", "rest")
 
 
 def pins(path: Path) -> dict[str, str]:

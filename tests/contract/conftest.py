@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from firebird_server import PASSWORD
 from ponte.connectors.registry import connect
 from ponte.engine.ports import System
 from ponte.manifests.references import References
@@ -24,6 +25,7 @@ class StillClock:
         return None
 
 
+SECRETS = {"PONTE_SECRET_FIREBIRD_PASSWORD": PASSWORD}
 Make = Callable[..., System]
 
 
@@ -42,7 +44,7 @@ async def make_system() -> AsyncIterator[Make]:
                 "spec": {kind: settings, "objects": [spec]},
             }
         )
-        systems.append(connect(source, References(environment={}), StillClock()))
+        systems.append(connect(source, References(environment=SECRETS), StillClock()))
         return systems[-1]
 
     yield make

@@ -186,6 +186,11 @@ def _ends(manifests: Manifests, job: SyncJob) -> Iterator[Finding]:
         )
     yield from _takes_in(job, source)
     target_system = manifests.sources.get(job.spec.target.name)
+    if target_system is not None and target_system.spec.sql is not None and target_system.spec.sql.is_only_read:
+        yield (
+            ("spec", "target", "name"),
+            f'"{job.spec.target.name}" is a database that Ponte only reads: name another system as the target',
+        )
     if target is None or target_system is None or target_system.spec.rest is None:
         return
     if not any(map(target.offers, ("create", "update", "upsert", "bulk"))):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
-from mariadb import maodbc
+from mariadb import MariadbServer, maodbc
 from ponte.connectors.registry import connect
 from ponte.engine.ports import System
 from ponte.manifests.references import References
 from ponte_api.sync_source import SyncSource
+
+Run = Callable[[str], list[tuple[Any, ...]]]
 
 
 class StillClock:
@@ -66,3 +70,25 @@ async def make_mariadb_system(request: pytest.FixtureRequest) -> AsyncIterator[C
     yield make
     for system in systems:
         await system.close()
+
+
+@pytest.fixture(
+    params=[
+        pytest.param("postgresql", marks=pytest.mark.needs("postgresql")),
+        pytest.param("mariadb", marks=pytest.mark.needs("mariadb")),
+    ]
+)
+def database(request: pytest.FixtureRequest) -> tuple[str, str, Run]:
+    """Its type for a time without a zone, its address, and a way to run a statement."""
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_url")
+        return "timestamp", url, lambda statement: _run_on_postgresql(url, statement)
+    server: MariadbServer = request.getfixturevalue("mariadb_server")
+    url = request.getfixturevalue("mariadb_url")
+    return "datetime", url, lambda statement: server.run(statement, database=urlsplit(url).path[1:])
+
+
+def _run_on_postgresql(url: str, statement: str) -> list[tuple[Any, ...]]:
+    with psycopg.connect(url) as connection:
+        cursor = connection.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []

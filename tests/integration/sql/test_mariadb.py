@@ -395,20 +395,6 @@ async def test_a_table_without_transactions_is_read_but_not_written(
     assert failure.value.reason == "NotTransactional"
 
 
-async def test_without_a_unique_index_the_statement_that_helps_is_given(
-    mariadb_url: str, execute: Execute, make_system: Make
-) -> None:
-    execute("CREATE TABLE t (sku varchar(50), n int)", "CREATE UNIQUE INDEX part ON t (sku(3))")
-    delivery = deliver("create", pl.DataFrame({"sku": ["a"], "n": [1]}), ("sku",))
-
-    with pytest.raises(ConfigurationError, match="CREATE UNIQUE INDEX") as failure:
-        await make_system(mariadb_url, {"name": "t", "table": "t"}).target("t").deliver(delivery)
-    execute(failure.value.message.partition("Next: ")[2])
-    answers = await make_system(mariadb_url, {"name": "t", "table": "t"}).target("t").deliver(delivery)
-
-    assert answers["outcome"].to_list() == ["done"]
-
-
 async def test_what_is_missing_is_named_with_the_nearest_name(
     mariadb_url: str, execute: Execute, make_system: Make
 ) -> None:
@@ -423,46 +409,6 @@ async def test_what_is_missing_is_named_with_the_nearest_name(
         await read(system, "articles", Read("all", 10, columns=("prise",)))
     with pytest.raises(ConfigurationError, match="owner must not be empty"):
         await system.target("articles").deliver(deliver("create", pl.DataFrame({"sku": ["a"]}), ("sku",)))
-
-
-async def test_header_and_lines_are_one_record_in_one_transaction(
-    mariadb_url: str, execute: Execute, make_system: Make
-) -> None:
-    execute(
-        "CREATE TABLE orders (id int PRIMARY KEY, customer text NOT NULL)",
-        """CREATE TABLE `lines` (order_id int, pos int, sku text, price decimal(8,2) CHECK (price > 0), note text,
-           PRIMARY KEY (order_id, pos), FOREIGN KEY (order_id) REFERENCES orders (id))""",
-    )
-    parts = [{"name": "lines", "table": "lines", "join": [{"part": "order_id", "record": "id"}], "key": ["pos"]}]
-    system = make_system(mariadb_url, {"name": "orders", "table": "orders", "key": ["id"], "parts": parts})
-    target = system.target("orders")
-
-    def frame(*orders: tuple[int, list[tuple[int, str, str]]]) -> pl.DataFrame:
-        rows = [
-            {"id": i, "customer": "c", "lines": [{"pos": p, "sku": s, "price": Decimal(n)} for p, s, n in lines]}
-            for i, lines in orders
-        ]
-        line = pl.Struct({"pos": pl.Int64, "sku": pl.String, "price": pl.Decimal(8, 2)})
-        return pl.DataFrame(rows, schema={"id": pl.Int64, "customer": pl.String, "lines": pl.List(line)})
-
-    first = frame((1, [(1, "a", "1.10"), (2, "b", "2.20")]), (2, []), (3, [(1, "bad", "-1.00")]))
-    answers = await target.deliver(deliver("create", first, ("id",)))
-    execute("UPDATE `lines` SET note = 'kept' WHERE pos = 2")
-    await target.deliver(deliver("update", frame((1, [(2, "b2", "2.50"), (3, "c", "3.00")])), ("id",)))
-
-    assert answers["outcome"].to_list() == ["done", "done", "rejected"]
-    assert execute("SELECT * FROM `lines` ORDER BY 1, 2") == [
-        (1, 2, "b2", Decimal("2.50"), "kept"),
-        (1, 3, "c", Decimal("3.00"), None),
-    ]
-    batches = await read(system, "orders", Read("all", 1))
-    lists = {row["id"]: row["lines"] for batch in batches for row in batch.frame.iter_rows(named=True)}
-    assert [line["sku"] for line in lists[1]] == ["b2", "c"]
-    assert lists[2] == []
-    fetched = await target.fetch(pl.DataFrame({"id": [1]}), pl.Series([None], dtype=pl.String))
-    assert [line["pos"] for line in fetched["lines"][0]] == [2, 3]
-    await target.deliver(deliver("delete", pl.DataFrame({"id": [1, 2]}), ("id",)))
-    assert execute("SELECT count(*) FROM orders") == [(0,)]
 
 
 async def test_a_range_of_times_is_read_in_utc(mariadb_url: str, execute: Execute, make_system: Make) -> None:

@@ -200,18 +200,6 @@ async def test_a_constraint_that_is_checked_at_commit_blames_its_record(postgres
     assert execute(postgres_url, "SELECT id FROM t") == [(1,)]
 
 
-async def test_without_a_unique_index_the_statement_that_helps_is_given(postgres_url: str, make_system: Make) -> None:
-    execute(postgres_url, "CREATE TABLE t (sku text, n int)", "CREATE UNIQUE INDEX ON t (sku) WHERE n > 0")
-    delivery = deliver("create", pl.DataFrame({"sku": ["a"], "n": [1]}), ("sku",))
-
-    with pytest.raises(ConfigurationError, match="CREATE UNIQUE INDEX") as failure:
-        await make_system(postgres_url, {"name": "t", "table": "t"}).target("t").deliver(delivery)
-    execute(postgres_url, failure.value.message.partition("Next: ")[2])
-    answers = await make_system(postgres_url, {"name": "t", "table": "t"}).target("t").deliver(delivery)
-
-    assert answers["outcome"].to_list() == ["done"]
-
-
 async def test_what_is_missing_is_named_with_the_nearest_name(postgres_url: str, make_system: Make) -> None:
     execute(postgres_url, "CREATE TABLE articles (sku text PRIMARY KEY, price numeric(10,2), owner text NOT NULL)")
     system = make_system(
@@ -226,50 +214,6 @@ async def test_what_is_missing_is_named_with_the_nearest_name(postgres_url: str,
         await system.target("articles").deliver(deliver("create", pl.DataFrame({"sku": ["a"], "prize": [1]}), ("sku",)))
     with pytest.raises(ConfigurationError, match="owner must not be empty"):
         await system.target("articles").deliver(deliver("create", pl.DataFrame({"sku": ["a"]}), ("sku",)))
-
-
-async def test_header_and_lines_are_one_record_in_one_transaction(postgres_url: str, make_system: Make) -> None:
-    execute(
-        postgres_url,
-        "CREATE TABLE orders (id int PRIMARY KEY, customer text NOT NULL)",
-        """CREATE TABLE lines (order_id int REFERENCES orders, pos int, sku text, price numeric(8,2) CHECK (price > 0),
-           note text, PRIMARY KEY (order_id, pos))""",
-    )
-    parts = [{"name": "lines", "table": "lines", "join": [{"part": "order_id", "record": "id"}], "key": ["pos"]}]
-    system = make_system(postgres_url, {"name": "orders", "table": "orders", "key": ["id"], "parts": parts})
-    target = system.target("orders")
-
-    def frame(*orders: tuple[int, list[tuple[int, str, str]]]) -> pl.DataFrame:
-        rows = [
-            {
-                "id": number,
-                "customer": "c",
-                "lines": [{"pos": p, "sku": sku, "price": Decimal(price)} for p, sku, price in lines],
-            }
-            for number, lines in orders
-        ]
-        line = pl.Struct({"pos": pl.Int64, "sku": pl.String, "price": pl.Decimal(8, 2)})
-        return pl.DataFrame(rows, schema={"id": pl.Int64, "customer": pl.String, "lines": pl.List(line)})
-
-    first = frame((1, [(1, "a", "1.10"), (2, "b", "2.20")]), (2, []), (3, [(1, "bad", "-1.00")]))
-    answers = await target.deliver(deliver("create", first, ("id",)))
-    execute(postgres_url, "UPDATE lines SET note = 'kept' WHERE pos = 2")
-    second = frame((1, [(2, "b2", "2.50"), (3, "c", "3.00")]))
-    await target.deliver(deliver("update", second, ("id",)))
-
-    assert answers["outcome"].to_list() == ["done", "done", "rejected"]
-    assert execute(postgres_url, "SELECT * FROM lines ORDER BY 1, 2") == [
-        (1, 2, "b2", Decimal("2.50"), "kept"),
-        (1, 3, "c", Decimal("3.00"), None),
-    ]
-    batches = await read(system, "orders", Read("all", 1))
-    lists = {row["id"]: row["lines"] for batch in batches for row in batch.frame.iter_rows(named=True)}
-    assert [line["sku"] for line in lists[1]] == ["b2", "c"]
-    assert lists[2] == []
-    fetched = await target.fetch(pl.DataFrame({"id": [1]}), pl.Series([None], dtype=pl.String))
-    assert [line["pos"] for line in fetched["lines"][0]] == [2, 3]
-    await target.deliver(deliver("delete", pl.DataFrame({"id": [1, 2]}), ("id",)))
-    assert execute(postgres_url, "SELECT count(*) FROM orders") == [(0,)]
 
 
 async def test_a_reading_sees_one_state_whatever_is_written_meanwhile(postgres_url: str, make_system: Make) -> None:

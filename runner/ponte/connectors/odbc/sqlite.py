@@ -18,7 +18,7 @@ from ponte.connectors.odbc.staging import Staging
 from ponte.connectors.relational.catalogue import Column, Relation, did_you_mean
 from ponte.connectors.relational.client import RefusedError, Rows
 from ponte.connectors.relational.dialect import Stage
-from ponte.connectors.relational.sqlite import SqliteDialect, affinity, column_of_row, refused
+from ponte.connectors.relational.sqlite import COLLATIONS, SqliteDialect, affinity, collated, column_of_row, refused
 from ponte.connectors.relational.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
@@ -80,7 +80,8 @@ def _find(asking: Asking, place: Place) -> Relation:
     rows = asking.ask(_XINFO.format(_DIALECT.text(1)), [found]).rows()
     primary = frozenset(str(row[1]) for row in rows if int(row[5]))
     keys |= {primary} if primary else set()
-    return Relation(f"main.{_DIALECT.quote(found)}", f"{place.label}: {name}", _columns(rows, primary), tuple(keys))
+    columns = collated(_columns(rows, primary), asking.ask(COLLATIONS.format(_DIALECT.text(1)), [found]).rows())
+    return Relation(f"main.{_DIALECT.quote(found)}", f"{place.label}: {name}", columns, tuple(keys))
 
 
 def _query(asking: Asking, place: Place) -> Relation:

@@ -244,6 +244,23 @@ class OnConflict:
         return (statement,) if sets else ()
 
 
+class OnExactConflict:
+    """`ON CONFLICT` where the key's index keeps only the same texts apart.
+
+    An index that takes `abc` and `ABC` for one would have one record overwrite the other. There, rows are updated by
+    the key to the letter and then inserted, so that the second one is refused.
+    """
+
+    def upsert(self: Dialect, merge: Merge, span: Span) -> tuple[str, ...]:
+        """By the key's columns."""
+        is_loose = any(column.collation for column in merge.keys)
+        return UpdateThenInsert.upsert(self, merge, span) if is_loose else OnConflict.upsert(self, merge, span)
+
+    def update(self: Dialect, merge: Merge, span: Span) -> tuple[str, ...]:
+        """One statement over table and stage."""
+        return OnConflict.update(self, merge, span)
+
+
 class UpdateThenInsert:
     """Existing rows are updated, then those that are missing are inserted. For databases that cannot name the index.
 

@@ -15,6 +15,7 @@ _PLAIN_INTEGER = r"^[+-]?[0-9]+$"
 _UUID = r"(?i)^(([0-9a-f]{4}-?){7}[0-9a-f]{4}|\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\})$"  # the forms that PostgreSQL takes
 _PADDED = "the key ends in blanks, which a column of fixed length does not keep: trim it in the Mapping"
 _EMPTY = "the database stores an empty text as no value: map it to no value, or to a text of its own"
+_MICROSECONDS = 6
 _TRUE, _FALSE = ["true", "t", "1"], ["false", "f", "0"]
 
 
@@ -147,10 +148,29 @@ def _times(values: pl.Series, column: Column) -> pl.Series:
 def _whole(values: pl.Series, column: Column) -> pl.Series:
     """Times without a finer fraction of a second than the column keeps."""
     times = _times(values, column)
+    fits = ~_is_finer_than(values, _MICROSECONDS)
+    if column.scale is not None:
+        fits &= (times.dt.microsecond() % 10 ** (_MICROSECONDS - column.scale) == 0).fill_null(value=True)
+    return times if fits.all() else times.zip_with(fits, pl.Series([None], dtype=times.dtype))
+
+
+def _others(values: pl.Series, column: Column) -> pl.Series:
+    """Texts; those of times of the day without a finer fraction of a second than the column keeps."""
+    text = _texts(values, column)
     if column.scale is None:
-        return times
-    fits = times.dt.microsecond() % 10 ** (6 - column.scale) == 0
-    return times.zip_with(fits.fill_null(value=True), pl.Series([None], dtype=times.dtype))
+        return text
+    finer = _is_finer_than(text, column.scale)
+    return text.zip_with(~finer, pl.Series([None], dtype=pl.String)) if finer.any() else text
+
+
+def _is_finer_than(values: pl.Series, digits: int) -> pl.Series:
+    """Mask of times, or of their texts, whose fraction of a second needs more digits."""
+    if values.dtype == pl.String:
+        return (values.str.extract(r"\.([0-9]*[1-9])", 1).str.len_chars() > digits).fill_null(value=False)
+    if isinstance(values.dtype, pl.Datetime) and values.dtype.time_unit == "ns":
+        finer: pl.Series = values.dt.nanosecond() % 10 ** (9 - digits) != 0
+        return finer.fill_null(value=False)
+    return pl.repeat(False, values.len(), dtype=pl.Boolean, eager=True)  # noqa: FBT003 - a value
 
 
 def _has_nul(values: pl.Series) -> pl.Series:
@@ -172,7 +192,7 @@ def _ends_in_blanks(values: pl.Series) -> pl.Series:
 
 _ENCODERS: dict[str, Callable[[pl.Series, Column], pl.Series]] = {
     "string": _texts,
-    "other": _texts,
+    "other": _others,
     "decimal": _decimals,
     "integer": _integers,
     "boolean": _booleans,

@@ -52,21 +52,7 @@ class PartTable:
         found = list(session.stream(statement, [key_rows(keys, self.ties)], (_NUMBER, *fields), _ALL_ROWS))
         frame = found[0].frame if found else _empty((_NUMBER, *fields))
         faults = found[0].faults if found else None
-        return self._lists(frame, records.height), _of_records(faults, frame, self.part.name)
-
-    def _lists(self, frame: pl.DataFrame, height: int) -> pl.Series:
-        numbers = frame.get_column(frame.columns[0])
-        values = frame.drop(frame.columns[0]).to_struct(self.part.name)
-        grouped = (
-            pl.DataFrame({"number": numbers, "value": values})
-            .group_by("number", maintain_order=True)
-            .agg(pl.col("value"))
-            .with_columns(pl.col("number").cast(pl.Int64))
-        )
-        every = pl.DataFrame({"number": pl.Series(range(height), dtype=pl.Int64)})
-        joined = every.join(grouped, on="number", how="left", maintain_order="left").get_column("value")
-        empty = pl.Series([[]], dtype=joined.dtype)
-        return joined.zip_with(joined.is_not_null(), empty).alias(self.part.name)
+        return lists(frame, records.height, self.part.name), of_records(faults, frame, self.part.name)
 
     def explode(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
         """The parts of records as rows with `ponte_row` of their record, and faults of the records.
@@ -88,7 +74,7 @@ class PartTable:
         columns = self.relation.select(whole.columns[1:])
         encoded, faulty = encode(whole, columns)
         staged = whole.select(pl.col("ponte_row").cast(pl.Int32)).hstack(encoded)
-        return staged, _of_records(faulty, staged, self.part.name)
+        return staged, of_records(faulty, staged, self.part.name)
 
     def write(self, dialect: Dialect, header: Merge, staged: Stage, span: Span) -> tuple[str, ...]:
         """Statements that bring the parts of staged records into line with those that are staged."""
@@ -102,7 +88,8 @@ class PartTable:
 
     def _deletion(self, dialect: Dialect, header: Merge, span: Span) -> Deletion:
         quote = dialect.quote
-        tied = " AND ".join(f"t.{quote(pair.part)} = h.{quote(pair.record)}" for pair in self.part.on)
+        pairs = zip(self.ties, self.part.on, strict=True)
+        tied = " AND ".join(dialect.same(c, f"t.{quote(c.name)}", f"h.{quote(pair.record)}") for c, pair in pairs)
         found = f"{header.stage.sql} s JOIN {header.table.sql} h ON {matches(dialect, header, 'h')}"
         return Deletion(self.relation, found, tied, span)
 
@@ -119,7 +106,30 @@ def read_parts(
     return frame.with_columns(lists), join_faults(faults)
 
 
-def _of_records(faults: pl.DataFrame | None, parts: pl.DataFrame, name: str) -> pl.DataFrame | None:
+def lists(frame: pl.DataFrame, height: int, name: str) -> pl.Series:
+    """Parts as one list per record.
+
+    Args:
+        frame: the parts in their order; its first column numbers their record.
+        height: how many records there are.
+        name: of the parts.
+    """
+    numbers = frame.get_column(frame.columns[0])
+    values = frame.drop(frame.columns[0]).to_struct(name)
+    grouped = (
+        pl.DataFrame({"number": numbers, "value": values})
+        .group_by("number", maintain_order=True)
+        .agg(pl.col("value"))
+        .with_columns(pl.col("number").cast(pl.Int64))
+    )
+    every = pl.DataFrame({"number": pl.Series(range(height), dtype=pl.Int64)})
+    joined = every.join(grouped, on="number", how="left", maintain_order="left").get_column("value")
+    empty = pl.Series([[]], dtype=joined.dtype)
+    return joined.zip_with(joined.is_not_null(), empty).alias(name)
+
+
+def of_records(faults: pl.DataFrame | None, parts: pl.DataFrame, name: str) -> pl.DataFrame | None:
+    """Faults of parts as faults of their records, which the first column of the parts numbers."""
     if faults is None:
         return None
     numbers = parts.get_column(parts.columns[0]).gather(faults.get_column("row")).cast(pl.UInt32)

@@ -5,13 +5,14 @@ The driver's connector adds how a bound parameter is written.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import polars as pl
 
 from ponte.connectors.relational.catalogue import Column, Kind, Relation, did_you_mean
-from ponte.connectors.relational.dialect import OnConflict, Standard
+from ponte.connectors.relational.dialect import OnExactConflict, Standard
 from ponte.errors import ConfigurationError
 
 _KINDS: dict[str, tuple[Kind, int]] = {
@@ -32,6 +33,7 @@ _KINDS: dict[str, tuple[Kind, int]] = {
     "jsonb": ("json", 0),
     "bytea": ("binary", 0),
 }
+_MICROSECONDS = 6
 _AS_TEXT = frozenset({"other", "json"})
 _INVOLVED = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'"
 _TABLES = f"""
@@ -45,7 +47,10 @@ _COLUMNS = """
 SELECT a.attname::text AS name, b.typname::text AS typname, format_type(b.oid, -1) AS declared,
   CASE WHEN t.typtype = 'd' AND a.atttypmod = -1 THEN t.typtypmod ELSE a.atttypmod END AS modifier,
   NOT (a.attnotnull OR t.typnotnull) AS is_nullable, a.atthasdef OR a.attidentity <> '' AS is_filled,
-  a.attgenerated = '' AND a.attidentity <> 'a' AS is_writable
+  a.attgenerated = '' AND a.attidentity <> 'a' AS is_writable,
+  CASE WHEN b.typname = 'citext' THEN 'citext' ELSE (
+    SELECT l.collname::text FROM pg_collation AS l
+    WHERE l.oid = a.attcollation AND to_jsonb(l) ->> 'collisdeterministic' = 'false') END AS collation
 FROM pg_attribute AS a
 JOIN pg_type AS t ON t.oid = a.atttypid
 JOIN pg_type AS b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END
@@ -73,7 +78,7 @@ _STAGE_TYPES: dict[str, str] = {
 Ask = Callable[[str, Sequence[str]], pl.DataFrame]
 
 
-class PostgresqlDialect(Standard, OnConflict):
+class PostgresqlDialect(Standard, OnExactConflict, ABC):
     """How PostgreSQL writes things.
 
     A subclass says how a bound text is written.
@@ -88,9 +93,9 @@ class PostgresqlDialect(Standard, OnConflict):
     )
     """Lists tables and views as one JSON array; optional for a dialect."""
 
+    @abstractmethod
     def text(self, number: int) -> str:
         """A bound parameter, from 1, as text."""
-        raise NotImplementedError
 
     def read(self, column: Column, of: str) -> str:
         """Natively where the driver gives it exactly; as text otherwise. Blanks that fill up CHAR are no content."""
@@ -103,9 +108,20 @@ class PostgresqlDialect(Standard, OnConflict):
         """The column as it is: its own order, its own index."""
         return f"{of}.{self.quote(column.name)}"
 
+    def exact(self, column: Column, expression: str) -> str:
+        """The text, letter by letter."""
+        return f'CAST({expression} AS text) COLLATE "C"' if column.collation else expression
+
+    def same(self, column: Column, left: str, right: str) -> str:
+        """The same by the collation, for which there is an index, and to the letter."""
+        if not column.collation:
+            return f"{left} = {right}"
+        return f"({left} = {right} AND {self.exact(column, left)} = {self.exact(column, right)})"
+
     def parameter(self, number: int, column: Column) -> str:
-        """The bound text, of the column's type."""
-        return f"CAST({self.text(number)} AS {column.declared})"
+        """The bound text, of the column's type; bytes by their hexadecimal digits."""
+        text = self.text(number)
+        return f"decode({text}, 'hex')" if column.kind == "binary" else f"CAST({text} AS {column.declared})"
 
     def bound(self, column: Column) -> str:
         """The greatest value of a column, as the canonical text of a bound."""
@@ -130,6 +146,8 @@ class PostgresqlDialect(Standard, OnConflict):
 
 def _key(text: str, column: Column) -> str:
     """A key out of text; one that is no label of an enumeration is none that a table could have."""
+    if column.kind == "binary":
+        return f"decode({text}, 'hex')"
     if column.kind != "other":
         return f"CAST({text} AS {column.declared})"
     labels = f"SELECT enumlabel FROM pg_enum WHERE enumtypid = pg_typeof(CAST(NULL AS {column.declared}))"
@@ -149,7 +167,8 @@ def table_relation(dialect: PostgresqlDialect, ask: Ask, label: str, name: str) 
     oid = dialect.text(1)
     unique = ask(_UNIQUE.format(oid=oid), [found["oid"]])
     keys = unique.group_by("index").agg("name").get_column("name").to_list()
-    columns = [_column(row) for row in ask(_COLUMNS.format(oid=oid), [found["oid"]]).iter_rows(named=True)]
+    keyed = {name for key in keys for name in key}
+    columns = [_column(row, keyed) for row in ask(_COLUMNS.format(oid=oid), [found["oid"]]).iter_rows(named=True)]
     sql = f"{dialect.quote(found['schema_name'])}.{dialect.quote(found['table_name'])}"
     path = (found["schema_name"], found["table_name"]) if found["is_plain"] else ()
     return Relation(sql, f"{label}: {name}", tuple(columns), tuple(frozenset(key) for key in keys), path=path)
@@ -186,7 +205,7 @@ def _full(row: dict[str, Any]) -> str:
     return f"{row['schema_name']}.{row['table_name']}"
 
 
-def _column(row: dict[str, Any]) -> Column:
+def _column(row: dict[str, Any], keyed: Container[str]) -> Column:
     kind, bits = _KINDS.get(row["typname"], ("other", 0))
     modifier = row["modifier"] - 4
     is_bounded = row["modifier"] >= 4
@@ -196,12 +215,23 @@ def _column(row: dict[str, Any]) -> Column:
         declared=row["declared"],
         bits=bits or 64,
         precision=(modifier >> 16) & 0xFFFF if kind == "decimal" and is_bounded else None,
-        scale=max(((modifier & 0x7FF) ^ 1024) - 1024, 0) if kind == "decimal" and is_bounded else None,
+        scale=_scale(kind, row["typname"], row["modifier"]),
         length=modifier if kind == "string" and is_bounded else None,
+        collation=row["collation"],
+        is_padded=row["typname"] == "bpchar" and row["name"] in keyed,
         is_nullable=row["is_nullable"],
         is_filled=row["is_filled"],
         is_writable=row["is_writable"],
     )
+
+
+def _scale(kind: Kind, type_name: str, modifier: int) -> int | None:
+    """Decimals of a number, or digits of a second's fraction, by the type's modifier; -1 where it has none."""
+    if kind == "decimal" and modifier >= 4:
+        return max((((modifier - 4) & 0x7FF) ^ 1024) - 1024, 0)
+    if type_name in {"time", "timetz"}:
+        return modifier if modifier >= 0 else _MICROSECONDS
+    return modifier if kind in {"datetime", "datetimetz"} and modifier >= 0 else None
 
 
 _DECLARED = {
@@ -220,4 +250,10 @@ _DECLARED = {
 
 def _query_column(name: str, declared: str) -> Column:
     kind, bits = _KINDS.get(_DECLARED.get(declared, declared), ("other", 0))
-    return Column(name, kind, "bpchar" if declared == "character" else declared, bits=bits or 64)
+    return Column(
+        name,
+        kind,
+        "bpchar" if declared == "character" else declared,
+        bits=bits or 64,
+        collation="citext" if declared.endswith("citext") else None,
+    )

@@ -38,13 +38,7 @@ class Plan:
 
     def position(self, frame: pl.DataFrame) -> str | None:
         """Where to go on behind a frame; None where that cannot be said."""
-        if not self.key or frame.is_empty():
-            return None
-        key = [_text(frame.get_column(name)[-1]) for name in self.key]
-        if None in key:
-            return None
-        cursor = [] if self.cursor is None else [_text(frame.get_column(self.cursor)[-1])]
-        return json.dumps(cursor + key, ensure_ascii=False)
+        return position_of(frame, self.cursor, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +129,17 @@ class Reading:
         return tuple(self.relation.column(name) for name in self.spec.key)
 
 
+def position_of(frame: pl.DataFrame, cursor: str | None, key: Sequence[str]) -> str | None:
+    """The position behind a frame in the order of a cursor and a key; None where that cannot be said."""
+    if not key or frame.is_empty():
+        return None
+    last = [_text(frame.get_column(name)[-1]) for name in key]
+    if None in last:
+        return None
+    first = [] if cursor is None else [_text(frame.get_column(cursor)[-1])]
+    return json.dumps(first + last, ensure_ascii=False)
+
+
 def plan_reading(dialect: Dialect, relation: Relation, spec: ObjectSpec, read: Read) -> Plan:
     """The plan of a reading. Raises ConfigurationError for fields that are not there."""
     parts = {part.name for part in spec.parts}
@@ -164,11 +169,21 @@ def key_rows(keys: pl.DataFrame, columns: Sequence[Column], numbers: pl.Series |
 
 
 def column_of(column: Column) -> Column:
-    """The column as a place for keys to look for: nothing is required of them but their type."""
-    return Column(column.name, column.kind, column.declared, column.bits, column.precision, column.scale)
+    """The column as a place for keys to look for: nothing is required of them but that the column could hold them."""
+    return Column(
+        column.name,
+        column.kind,
+        column.declared,
+        column.bits,
+        column.precision,
+        column.scale,
+        is_padded=column.is_padded,
+    )
 
 
 def _key_text(values: pl.Series) -> pl.Series:
+    if values.dtype == pl.Binary:
+        return values.bin.encode("hex")
     return (values.cast(pl.Int8) if values.dtype == pl.Boolean else values).cast(pl.String)
 
 
@@ -183,4 +198,6 @@ def _texts(position: Position) -> tuple[str, ...]:
 def _text(value: object) -> str | None:
     if value is None:
         return None
+    if isinstance(value, bytes):
+        return value.hex()
     return value.isoformat() if isinstance(value, date) else str(value)

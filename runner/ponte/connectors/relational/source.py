@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from typing import Generic, Protocol, TypeVar
 
 import polars as pl
 
@@ -19,15 +20,30 @@ from ponte.connectors.relational.values import join_faults
 from ponte.engine.ports import Batch, Read, ReadMode, SourceCapabilities
 from ponte_api.sync_source import ObjectSpec, Part
 
-OpenSession = Callable[[], AbstractAsyncContextManager[tuple[Session, Worker]]]
+S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
+OpenSession = Callable[[], AbstractAsyncContextManager[tuple[S, Worker]]]
 
 
-class RelationSource:
+class Readings(Protocol[S_contra]):
+    """How one object is read by a session, in its thread. Blocking."""
+
+    def greatest(self, session: S_contra, spec: ObjectSpec, field: str) -> str | None:
+        """The greatest value of a field now, as the canonical text of a bound."""
+        ...
+
+    def batches(self, session: S_contra, spec: ObjectSpec, read: Read) -> Generator[Batch, None, None]:
+        """The batches of one reading; the last one says so."""
+        ...
+
+
+class RelationSource(Generic[S]):
     """One table or query, for reading."""
 
-    def __init__(self, spec: ObjectSpec, session: OpenSession) -> None:
+    def __init__(self, spec: ObjectSpec, session: OpenSession[S], readings: Readings[S]) -> None:
         self._spec = spec
         self._session = session
+        self._readings = readings
         modes: list[ReadMode] = ["all"]
         modes += ["keys"] if spec.key else []
         modes += ["changes", "range"] if spec.cursor else []
@@ -41,12 +57,12 @@ class RelationSource:
             return None
         async with self._session() as (session, worker):
             with refused_as_configuration(self._spec.name):
-                return await worker.run(_greatest, session, self._spec, self._spec.cursor.field)
+                return await worker.run(self._readings.greatest, session, self._spec, self._spec.cursor.field)
 
     async def read(self, read: Read) -> AsyncIterator[Batch]:
         """Yields batches of one snapshot; the last one says so."""
         async with self._session() as (session, worker):
-            batches = _batches(session, self._spec, read)
+            batches = self._readings.batches(session, self._spec, read)
             try:
                 with refused_as_configuration(self._spec.name):
                     while (batch := await worker.run(next, batches, None)) is not None:
@@ -55,10 +71,43 @@ class RelationSource:
                 await asyncio.shield(worker.run(batches.close))
 
 
-def _greatest(session: Session, spec: ObjectSpec, field: str) -> str | None:
-    session.begin(is_snapshot=True)
-    relation = _relation(session, spec)
-    column = relation.column(field)
+class ByStatements:
+    """Readings by the statements of a dialect of ours."""
+
+    def greatest(self, session: Session, spec: ObjectSpec, field: str) -> str | None:
+        """By `max`."""
+        session.begin(is_snapshot=True)
+        relation = _relation(session, spec)
+        return _greatest(session, relation, relation.column(field))
+
+    def batches(self, session: Session, spec: ObjectSpec, read: Read) -> Generator[Batch, None, None]:
+        """In one snapshot."""
+        session.begin(is_snapshot=True)
+        relation = _relation(session, spec)
+        if read.mode == "range" and spec.cursor is not None:
+            cursor = relation.column(spec.cursor.field)
+            check_range(relation, cursor, read, lambda: _greatest(session, relation, cursor))
+        plan = plan_reading(session.dialect, relation, spec, read)
+        parts = [PartTable(part, session.relation(part.table, None)) for part in wanted_parts(spec, read)]
+        rows = _rows(session, plan, read, is_shared=bool(parts))
+        yield from mark_last(
+            (_batch(session, plan, parts, page) for page in rows),
+            lambda: _batch(session, plan, parts, Rows(empty_frame(plan.columns))),
+        )
+        session.rollback()
+
+
+def mark_last(batches: Iterator[Batch], empty: Callable[[], Batch]) -> Iterator[Batch]:
+    """The batches, of which the last one says so; an empty one where there is none."""
+    held: Batch | None = None
+    for batch in batches:
+        if held is not None:
+            yield held
+        held = batch
+    yield replace(held or empty(), is_last=True)
+
+
+def _greatest(session: Session, relation: Relation, column: Column) -> str | None:
     return session.scalar(f"SELECT {session.dialect.bound(column)} FROM {relation.sql} t")
 
 
@@ -68,23 +117,7 @@ def _relation(session: Session, spec: ObjectSpec) -> Relation:
     return relation
 
 
-def _batches(session: Session, spec: ObjectSpec, read: Read) -> Generator[Batch, None, None]:
-    session.begin(is_snapshot=True)
-    relation = _relation(session, spec)
-    if read.mode == "range" and spec.cursor is not None:
-        _check_range(session, relation, relation.column(spec.cursor.field), read)
-    plan = plan_reading(session.dialect, relation, spec, read)
-    parts = [PartTable(part, session.relation(part.table, None)) for part in _wanted(spec, read)]
-    held: Batch | None = None
-    for rows in _rows(session, plan, read, is_shared=bool(parts)):
-        if held is not None:
-            yield held
-        held = _batch(session, plan, parts, rows)
-    yield replace(held or _batch(session, plan, parts, Rows(_empty(plan.columns))), is_last=True)
-    session.rollback()
-
-
-def _check_range(session: Session, relation: Relation, cursor: Column, read: Read) -> None:
+def check_range(relation: Relation, cursor: Column, read: Read, greatest: Callable[[], str | None]) -> None:
     """Raises UsageError for bounds that the cursor cannot have; text that holds times is told by its greatest value."""
     label = f"{relation.label}, cursor {cursor.name}"
     if cursor.kind == "integer":
@@ -96,8 +129,8 @@ def _check_range(session: Session, relation: Relation, cursor: Column, read: Rea
     elif cursor.holds_times:
         check_bounds(read, lambda text: is_time(text) or is_number(text), TIME_EXAMPLE, label)
     elif cursor.kind == "string":
-        greatest = session.scalar(f"SELECT {session.dialect.bound(cursor)} FROM {relation.sql} t")
-        if greatest is not None and is_time(greatest):
+        found = greatest()
+        if found is not None and is_time(found):
             check_bounds(read, is_time, TIME_EXAMPLE, label)
 
 
@@ -107,7 +140,8 @@ def _batch(session: Session, plan: Plan, parts: list[PartTable], rows: Rows) -> 
     return Batch(frame, faults=found, position=plan.position(rows.frame))
 
 
-def _wanted(spec: ObjectSpec, read: Read) -> list[Part]:
+def wanted_parts(spec: ObjectSpec, read: Read) -> list[Part]:
+    """The parts that a reading asks for."""
     return [part for part in spec.parts if read.columns is None or part.name in read.columns]
 
 
@@ -117,5 +151,6 @@ def _rows(session: Session, plan: Plan, read: Read, *, is_shared: bool) -> Itera
         yield from fetch(statement, parameters, plan.columns, read.batch_size)
 
 
-def _empty(columns: tuple[Column, ...]) -> pl.DataFrame:
+def empty_frame(columns: Sequence[Column]) -> pl.DataFrame:
+    """No rows of these columns."""
     return pl.DataFrame(schema={column.name: column.dtype or pl.Decimal(38, 0) for column in columns})

@@ -6,12 +6,14 @@ The driver's connector adds how a bound parameter is written.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ponte.connectors.relational.catalogue import Column, Kind, Relation
 from ponte.connectors.relational.client import RefusedError
-from ponte.connectors.relational.dialect import OnConflict, Standard
+from ponte.connectors.relational.dialect import OnExactConflict, Standard
+from ponte.errors import ConfigurationError
 
 _NUMBERS = re.compile(r"\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\)")
 _CONSTRAINTS = {
@@ -24,7 +26,14 @@ _CONSTRAINTS = {
 _ISO = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 
 
-class SqliteDialect(Standard, OnConflict):
+COLLATIONS = (
+    "SELECT CAST(n.name AS TEXT) AS name, n.coll AS coll"
+    " FROM pragma_index_list({0}) l JOIN pragma_index_xinfo(l.name) n"
+    ' WHERE l."unique" = 1 AND l.partial = 0 AND n.key = 1'
+)
+
+
+class SqliteDialect(Standard, OnExactConflict, ABC):
     """How SQLite writes things.
 
     A subclass says how a bound text is written.
@@ -37,9 +46,9 @@ class SqliteDialect(Standard, OnConflict):
     )
     """Lists tables and views as one JSON array; optional for a dialect."""
 
+    @abstractmethod
     def text(self, number: int) -> str:
         """A bound parameter, from 1, as text."""
-        raise NotImplementedError
 
     def read(self, column: Column, of: str) -> str:
         """The value as it is stored."""
@@ -60,12 +69,28 @@ class SqliteDialect(Standard, OnConflict):
         is_number = f"{text} NOT GLOB '*[^0-9.-]*'"
         return _in_one_form(text, f"CASE WHEN {is_number} THEN CAST({text} AS NUMERIC) ELSE {text} END")
 
+    def exact(self, column: Column, expression: str) -> str:
+        """Texts byte by byte: the collation of a column that no unique index has is not told."""
+        return f"{expression} COLLATE BINARY" if column.kind == "string" else expression
+
+    def same(self, column: Column, left: str, right: str) -> str:
+        """The same by the column's collation, for which there may be an index, and to the letter."""
+        if column.kind != "string":
+            return f"{left} = {right}"
+        return f"({left} = {right} AND {left} = {self.exact(column, right)})"
+
     def bound(self, column: Column) -> str:
         """The greatest value of a column, as it is stored."""
         return f"max({self.comparable(column, 't')})"
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
-        """Rows out of a JSON array of arrays of text."""
+        """Rows out of a JSON array of arrays of text. Raises ConfigurationError for bytes, which it cannot take out."""
+        if raw := [column.name for column in columns if column.kind == "binary"]:
+            raise ConfigurationError(
+                f"Ponte does not look up keys of bytes in SQLite ({', '.join(raw)}). Next: choose a key that is text"
+                " or a number, or read from a query: hex(COLUMN).",
+                reason="Unsupported",
+            )
         keys = "".join(f", value ->> {i + 1} AS k{i}" for i in range(len(columns)))
         return f"(SELECT value ->> 0 AS ponte_row{keys} FROM json_each({self.text(number)}))"
 
@@ -83,6 +108,20 @@ def _in_one_form(text: str, otherwise: str) -> str:
     plain = f"replace(replace(replace({text}, 'T', ' '), 'Z', ''), '+00:00', '')"
     short = f"CASE WHEN instr({plain}, '.') > 0 THEN rtrim(rtrim({plain}, '0'), '.') ELSE {plain} END"
     return f"(CASE WHEN {text} GLOB '{_ISO}' THEN {short} ELSE {otherwise} END)"
+
+
+def collated(columns: Iterable[Column], rows: Iterable[tuple[str | None, str | None]]) -> tuple[Column, ...]:
+    """The columns, with the collations of their unique indexes that take different texts for the same.
+
+    Args:
+        columns: of a table.
+        rows: column and collation of each place of its unique indexes.
+    """
+    loose = {name: collation for name, collation in rows if collation != "BINARY"}
+    return tuple(
+        replace(column, collation=loose[column.name]) if column.kind == "string" and column.name in loose else column
+        for column in columns
+    )
 
 
 def refused(text: str) -> RefusedError:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 
 from ponte.connectors.discovery import FoundField, FoundObject
-from ponte.connectors.relational.catalogue import Column
-from ponte.connectors.relational.client import Session, Worker
-from ponte.connectors.relational.source import RelationSource
+from ponte.connectors.relational.catalogue import Column, Relation
+from ponte.connectors.relational.client import Session
+from ponte.connectors.relational.sessions import Sessions, named_object
+from ponte.connectors.relational.source import ByStatements, RelationSource
 from ponte.connectors.relational.target import TableTarget
 from ponte.engine.ports import Probe, SchemaField, Source, Target
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError
-from ponte_api.sync_source import ObjectSpec, SyncSource
-
-DEFAULT_CONNECTIONS = 8
+from ponte_api.sync_source import SyncSource
 
 
 class DatabaseSystem:
@@ -29,20 +26,21 @@ class DatabaseSystem:
 
     def __init__(self, source: SyncSource, open_session: Callable[[], Session]) -> None:
         self._source = source
-        self._open = open_session
-        limits = source.spec.limits
-        self._free = asyncio.Semaphore((limits and limits.connections) or DEFAULT_CONNECTIONS)
+        self.session = Sessions(source, open_session).session
         self._targets: list[TableTarget] = []
 
     def source(self, object_name: str) -> Source:
         """The object for reading."""
-        return RelationSource(self._object(object_name), self.session)
+        return RelationSource(named_object(self._source, object_name), self.session, ByStatements())
 
     def target(self, object_name: str) -> Target:
         """The object for writing."""
-        spec = self._object(object_name)
+        spec = named_object(self._source, object_name)
         if spec.table is None:
-            raise ConfigurationError(f"{self._label(spec)} is a query and cannot be written. Give it a table.")
+            raise ConfigurationError(
+                f"SyncSource {self._source.metadata.name}, object {spec.name} is a query and cannot be written."
+                " Give it a table."
+            )
         target = TableTarget(spec, self.session)
         self._targets.append(target)
         return target
@@ -60,7 +58,7 @@ class DatabaseSystem:
 
     async def schema(self, object_name: str) -> list[SchemaField]:
         """The columns, from the catalogue."""
-        spec = self._object(object_name)
+        spec = named_object(self._source, object_name)
         async with self.session() as (session, worker):
             await worker.run(session.begin, is_snapshot=True)
             relation = await worker.run(session.relation, spec.table, spec.query)
@@ -75,44 +73,22 @@ class DatabaseSystem:
 
     async def found_object(self, object_name: str) -> FoundObject:
         """The columns that can be written, and the unique keys."""
-        spec = self._object(object_name)
+        spec = named_object(self._source, object_name)
         async with self.session() as (session, worker):
             await worker.run(session.begin, is_snapshot=True)
             relation = await worker.run(session.relation, spec.table, spec.query)
-        columns = [column for column in relation.columns if column.is_writable or spec.query is not None]
-        keys = (tuple(c.name for c in relation.columns if c.name in key) for key in relation.unique_keys)
-        return FoundObject(tuple(map(_found, columns)), tuple(keys))
+        return found(relation, [c for c in relation.columns if c.is_writable or spec.query is not None])
 
     async def close(self) -> None:
         """Closes what targets hold."""
         for target in self._targets:
             await target.close()
 
-    @asynccontextmanager
-    async def session(self) -> AsyncIterator[tuple[Session, Worker]]:
-        """A session of its own, in a thread of its own, within the limit of connections."""
-        async with self._free:
-            worker = Worker()
-            try:
-                session = await worker.run(self._open)
-                try:
-                    yield session, worker
-                finally:
-                    await asyncio.shield(worker.run(session.close))
-            finally:
-                worker.stop()
 
-    def _object(self, name: str) -> ObjectSpec:
-        spec = self._source.spec.object(name)
-        if spec is None:
-            names = ", ".join(sorted(known.name for known in self._source.spec.objects))
-            raise ConfigurationError(f"SyncSource {self._source.metadata.name} has no object {name!r} (has: {names}).")
-        if (spec.table is None) == (spec.query is None):
-            raise ConfigurationError(f"{self._label(spec)}: set exactly one of table and query.")
-        return spec
-
-    def _label(self, spec: ObjectSpec) -> str:
-        return f"SyncSource {self._source.metadata.name}, object {spec.name}"
+def found(relation: Relation, columns: Iterable[Column]) -> FoundObject:
+    """A relation, of these columns, as people are told of it."""
+    keys = (tuple(c.name for c in relation.columns if c.name in key) for key in relation.unique_keys)
+    return FoundObject(tuple(map(_found, columns)), tuple(keys))
 
 
 def _found(column: Column) -> FoundField:

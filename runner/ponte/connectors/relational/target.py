@@ -39,7 +39,7 @@ class TableTarget:
         transactional=True,
     )
 
-    def __init__(self, spec: ObjectSpec, session: OpenSession) -> None:
+    def __init__(self, spec: ObjectSpec, session: OpenSession[Session]) -> None:
         self._spec = spec
         self._session = session
         self._held: tuple[Session, Worker] | None = None

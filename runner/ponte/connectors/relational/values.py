@@ -80,3 +80,22 @@ def resize(frames: Iterator[pl.DataFrame], size: int) -> Iterator[pl.DataFrame]:
     rest = [part for part in held if part.height]
     if rest:
         yield pl.concat(rest, rechunk=False)
+
+
+def texts(values: Sequence[object]) -> tuple[pl.Series, pl.Series]:
+    """Texts, and a mask of those that are not UTF-8, which are null."""
+    try:
+        return pl.Series(values, dtype=pl.String), pl.repeat(False, len(values), eager=True)  # noqa: FBT003 - a value
+    except UnicodeEncodeError:
+        bad = [isinstance(value, str) and is_broken(value) for value in values]
+        kept = [None if is_bad else value for value, is_bad in zip(values, bad, strict=True)]
+        return pl.Series(kept, dtype=pl.String), pl.Series(bad, dtype=pl.Boolean)
+
+
+def is_broken(text: str) -> bool:
+    """Whether a text holds what no UTF-8 can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False

@@ -1,7 +1,8 @@
-"""Connector `sql`: SQLite by the standard library, PostgreSQL by ADBC, MariaDB by PyMySQL. No ORM on the way."""
+"""Connector `sql`: SQLite by the standard library, PostgreSQL by ADBC, MariaDB by PyMySQL; others by SQLAlchemy."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -13,8 +14,11 @@ from ponte.connectors.sql.mysql.address import SCHEMES, Address, parse_address
 from ponte.engine.ports import Clock, System
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import SqlSystem, SyncSource
+from ponte_api.systems import SQL_SCHEMES
 
 __all__ = ["connect", "describe"]
+
+_SCHEME = re.compile(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?")
 
 
 def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature
@@ -41,10 +45,30 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
         user, password = _login(url, spec, references, label)
         address = parse_address(url, user, password or "", label)
         return DatabaseSystem(source, lambda: _open_mysql(address, label))
-    raise ConfigurationError(
-        f"{label}: sql.url starts with {scheme!r}. Known are sqlite:///PATH, postgresql://HOST:PORT/DATABASE"
-        " and mariadb://HOST:PORT/DATABASE."
-    )
+    return _other(source, url, spec, references)
+
+
+def _other(source: SyncSource, url: str, spec: SqlSystem, references: References) -> System:
+    """Any other database, read by SQLAlchemy."""
+    label = f"SyncSource {source.metadata.name}"
+    scheme = url.partition("://")[0]
+    name = scheme.partition("+")[0]
+    if "://" not in url or name in SQL_SCHEMES or not _SCHEME.fullmatch(scheme):
+        raise ConfigurationError(
+            f"{label}: sql.url starts with {scheme[:40]!r}. Write sqlite:///PATH, postgresql://HOST:PORT/DATABASE,"
+            " mariadb://HOST:PORT/DATABASE, or DIALECT://HOST:PORT/DATABASE of another SQLAlchemy dialect, to read."
+        )
+    if "odbc_connect=" in url:
+        raise ConfigurationError(f"{label}: sql.url holds a connection string. Next: use the connector `odbc` for it.")
+    user, password = _login(url, spec, references, label)
+    return _connect_by_alchemy(source, url, user, password or "")
+
+
+def _connect_by_alchemy(source: SyncSource, url: str, user: str, password: str) -> System:
+    from ponte.connectors.sql.alchemy.session import Address as AlchemyAddress  # noqa: PLC0415 - only where needed
+    from ponte.connectors.sql.alchemy.system import AlchemySystem  # noqa: PLC0415 - only where needed
+
+    return AlchemySystem(source, AlchemyAddress(url, user, password, f"SyncSource {source.metadata.name}"))
 
 
 def _sqlite_path(url: str, label: str) -> Path:

@@ -20,12 +20,12 @@ import polars.selectors as cs
 from ponte.connectors.relational.catalogue import Column, Relation, did_you_mean
 from ponte.connectors.relational.client import Rows
 from ponte.connectors.relational.dialect import Dialect, Stage
-from ponte.connectors.relational.sqlite import SqliteDialect, affinity, column_of_row, refused
-from ponte.connectors.relational.values import decimals, faults, join_faults
+from ponte.connectors.relational.sqlite import COLLATIONS, SqliteDialect, affinity, collated, column_of_row, refused
+from ponte.connectors.relational.values import decimals, faults, is_broken, join_faults, texts
 from ponte.errors import ConfigurationError, TransientError
 
 _BUSY_S = 10.0
-_KEEPING_BYTES = partial(str, encoding="utf-8", errors="surrogateescape")  # what is no UTF-8 is seen in `_strings`
+_KEEPING_BYTES = partial(str, encoding="utf-8", errors="surrogateescape")  # what is no UTF-8 is seen in `texts`
 _ZONED = re.compile(r"\d\d:\d\d.*[+-](?!00:?00$)\d\d:?\d\d$")
 
 
@@ -92,7 +92,7 @@ class SqliteSession:
         with self._translated():
             row = self._connection.execute(statement, parameters).fetchone()
         value = None if row is None or row[0] is None else _text(row[0])
-        if value is not None and _is_broken(value):
+        if value is not None and is_broken(value):
             raise ConfigurationError(
                 f"{self._label}: the greatest value of the cursor is not UTF-8. Next: mend it in the source.",
                 reason="InvalidCursor",
@@ -136,9 +136,10 @@ class SqliteSession:
                 raise ConfigurationError(
                     f"{self._label}: there is no table {name!r}.{did_you_mean(name, known)}", reason="TableMissing"
                 )
-            return Relation(
-                f"main.{self.dialect.quote(found)}", f"{self._label}: {name}", self._columns(found), self._unique(found)
+            columns = collated(
+                self._columns(found), self._connection.execute(COLLATIONS.format("?1"), (found,)).fetchall()
             )
+            return Relation(f"main.{self.dialect.quote(found)}", f"{self._label}: {name}", columns, self._unique(found))
 
     def _query_relation(self, query: str) -> Relation:
         sql = f"({query.strip().rstrip(';')}\n)"
@@ -218,7 +219,7 @@ _STORED: dict[str, tuple[type, ...]] = {
 def _series(values: list[object], column: Column) -> tuple[pl.Series, pl.Series]:
     kinds = set(map(type, values)) - {type(None)}
     if column.kind == "decimal":
-        text, broken = _strings([None if v is None else _text(v) for v in values])
+        text, broken = texts([None if v is None else _text(v) for v in values])
         exact, bad = decimals(text, None, None)
         return exact, bad | broken
     if column.kind == "boolean":
@@ -226,30 +227,12 @@ def _series(values: list[object], column: Column) -> tuple[pl.Series, pl.Series]
         return pl.Series([bool(v) if v in (0, 1) else None for v in values], dtype=pl.Boolean), bad
     allowed = _STORED.get(column.kind)
     if allowed is None:
-        return _strings(values if kinds <= {str} else [None if v is None else _text(v) for v in values])
+        return texts(values if kinds <= {str} else [None if v is None else _text(v) for v in values])
     if kinds <= set(allowed):
         return pl.Series(values, dtype=column.dtype, strict=False), pl.repeat(False, len(values), eager=True)  # noqa: FBT003
     bad = pl.Series([v is not None and not isinstance(v, allowed) for v in values], dtype=pl.Boolean)
     kept = [v if isinstance(v, allowed) else None for v in values]
     return pl.Series(kept, dtype=column.dtype, strict=False), bad
-
-
-def _strings(values: Sequence[object]) -> tuple[pl.Series, pl.Series]:
-    """Texts, and a mask of those that are not UTF-8, which are null."""
-    try:
-        return pl.Series(values, dtype=pl.String), pl.repeat(False, len(values), eager=True)  # noqa: FBT003 - a value
-    except UnicodeEncodeError:
-        bad = [isinstance(value, str) and _is_broken(value) for value in values]
-        kept = [None if is_bad else value for value, is_bad in zip(values, bad, strict=True)]
-        return pl.Series(kept, dtype=pl.String), pl.Series(bad, dtype=pl.Boolean)
-
-
-def _is_broken(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _text(value: object) -> str:

@@ -152,7 +152,9 @@ def _table_column(row: Mapping[str, str | None], json: frozenset[str], keyed: fr
         declared=declared if kind_of not in GEOMETRIES | {"uuid"} else kind_of,
         bits=bits,
         precision=precision,
-        scale=_scale(kind, precision, _number(row["scale"]), _number(row["fraction"])),
+        scale=_number(row["fraction"])
+        if kind_of == "time"
+        else _scale(kind, precision, _number(row["scale"]), _number(row["fraction"])),
         length=characters,
         size=octets if characters is None else None,
         collation=row["collation"] if kind == "string" else None,

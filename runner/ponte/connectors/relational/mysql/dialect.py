@@ -19,6 +19,7 @@ _CASTS = {
     "datetimetz": "CAST({} AS DATETIME(6))",
     "float": "({} + 0e0)",
     "boolean": "CAST({} AS SIGNED)",
+    "binary": "UNHEX({})",
 }
 _ISO = "%Y-%m-%dT%H:%i:%s.%f"
 

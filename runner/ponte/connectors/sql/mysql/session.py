@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -18,6 +16,7 @@ from ponte.connectors.relational.mysql.dialect import MysqlDialect, binding
 from ponte.connectors.relational.mysql.errors import LOST, translate
 from ponte.connectors.relational.mysql.session import SETTINGS, SNAPSHOT, WRITE
 from ponte.connectors.relational.mysql.stage import statements
+from ponte.connectors.relational.spooling import spooled
 from ponte.connectors.sql.mysql import values
 from ponte.connectors.sql.mysql.address import Address
 from ponte.errors import ConfigurationError, PonteError, TransientError
@@ -82,14 +81,7 @@ class MysqlSession:
         self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
     ) -> Iterator[Rows]:
         """By way of files: a connection does nothing else while it sends rows, and has no cursors to return to."""
-        with TemporaryDirectory(prefix="ponte-") as folder:
-            kept = [
-                _keep(rows, Path(folder) / f"{number}.arrow")
-                for number, rows in enumerate(self.stream(statement, parameters, columns, batch_size))
-            ]
-            for path, faults in kept:
-                yield Rows(pl.read_ipc(path), faults)
-                path.unlink()
+        return spooled(self.stream(statement, parameters, columns, batch_size))
 
     def execute(self, statement: str, parameters: Sequence[str] = ()) -> None:
         """Runs a statement."""
@@ -195,8 +187,3 @@ def _told(error: Exception) -> tuple[int, str]:
     arguments = error.args
     is_numbered = len(arguments) > 1 and isinstance(arguments[0], int)
     return (arguments[0], str(arguments[1])) if is_numbered else (0, "")
-
-
-def _keep(rows: Rows, path: Path) -> tuple[Path, pl.DataFrame | None]:
-    rows.frame.write_ipc(path)
-    return path, rows.faults

@@ -1,0 +1,82 @@
+"""What holds alike for PostgreSQL and MariaDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+from ponte.engine.ports import Batch, Delivery, Read, System
+from ponte.errors import ConfigurationError
+
+Make = Callable[..., System]
+Run = Callable[[str], list[tuple[Any, ...]]]
+
+
+async def read(system: System, name: str, request: Read) -> list[Batch]:
+    return [batch async for batch in system.source(name).read(request)]
+
+
+def deliver(operation: Any, frame: pl.DataFrame, key: tuple[str, ...]) -> Delivery:
+    nothing = pl.Series([None] * frame.height, dtype=pl.String)
+    return Delivery(operation, frame, key, nothing, nothing)
+
+
+async def test_without_a_unique_index_the_statement_that_helps_is_given(
+    database: tuple[str, str, Run], make_system: Make
+) -> None:
+    type_, url, run = database
+    run("CREATE TABLE t (sku varchar(50), n int)")
+    run("CREATE UNIQUE INDEX part ON t " + ("(sku(3))" if type_ == "datetime" else "(sku) WHERE n > 0"))
+    delivery = deliver("create", pl.DataFrame({"sku": ["a"], "n": [1]}), ("sku",))
+
+    with pytest.raises(ConfigurationError, match="CREATE UNIQUE INDEX") as failure:
+        await make_system(url, {"name": "t", "table": "t"}).target("t").deliver(delivery)
+    run(failure.value.message.partition("Next: ")[2])
+    answers = await make_system(url, {"name": "t", "table": "t"}).target("t").deliver(delivery)
+
+    assert answers["outcome"].to_list() == ["done"]
+
+
+async def test_header_and_lines_are_one_record_in_one_transaction(
+    database: tuple[str, str, Run], make_system: Make
+) -> None:
+    _, url, run = database
+    run("CREATE TABLE orders (id int PRIMARY KEY, customer text NOT NULL)")
+    run(
+        "CREATE TABLE order_lines (order_id int, pos int, sku text, price decimal(8,2) CHECK (price > 0), note text,"
+        " PRIMARY KEY (order_id, pos), FOREIGN KEY (order_id) REFERENCES orders (id))"
+    )
+    parts = [{"name": "lines", "table": "order_lines", "join": [{"part": "order_id", "record": "id"}], "key": ["pos"]}]
+    system = make_system(url, {"name": "orders", "table": "orders", "key": ["id"], "parts": parts})
+    target = system.target("orders")
+
+    def frame(*orders: tuple[int, list[tuple[int, str, str]]]) -> pl.DataFrame:
+        rows = [
+            {"id": i, "customer": "c", "lines": [{"pos": p, "sku": s, "price": Decimal(n)} for p, s, n in lines]}
+            for i, lines in orders
+        ]
+        line = pl.Struct({"pos": pl.Int64, "sku": pl.String, "price": pl.Decimal(8, 2)})
+        return pl.DataFrame(rows, schema={"id": pl.Int64, "customer": pl.String, "lines": pl.List(line)})
+
+    first = frame((1, [(1, "a", "1.10"), (2, "b", "2.20")]), (2, []), (3, [(1, "bad", "-1.00")]))
+    answers = await target.deliver(deliver("create", first, ("id",)))
+    run("UPDATE order_lines SET note = 'kept' WHERE pos = 2")
+    await target.deliver(deliver("update", frame((1, [(2, "b2", "2.50"), (3, "c", "3.00")])), ("id",)))
+
+    assert answers["outcome"].to_list() == ["done", "done", "rejected"]
+    assert run("SELECT * FROM order_lines ORDER BY 1, 2") == [
+        (1, 2, "b2", Decimal("2.50"), "kept"),
+        (1, 3, "c", Decimal("3.00"), None),
+    ]
+    batches = await read(system, "orders", Read("all", 1))
+    lists = {row["id"]: row["lines"] for batch in batches for row in batch.frame.iter_rows(named=True)}
+    assert [line["sku"] for line in lists[1]] == ["b2", "c"]
+    assert lists[2] == []
+    fetched = await target.fetch(pl.DataFrame({"id": [1]}), pl.Series([None], dtype=pl.String))
+    assert [line["pos"] for line in fetched["lines"][0]] == [2, 3]
+    await target.deliver(deliver("delete", pl.DataFrame({"id": [1, 2]}), ("id",)))
+    assert run("SELECT count(*) FROM orders") == [(0,)]
