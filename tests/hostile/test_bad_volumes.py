@@ -113,4 +113,4 @@ def test_a_long_file_takes_the_memory_of_its_batches(workplace: Workplace, resti
     run = measured(workplace.folder)
 
     assert (run.code, len(workplace.rows())) == (0, LONG_FILE_ROWS), run.said
-    assert run.peak_mb < resting_mb + size_mb * 0.8
+    assert run.peak_mb < resting_mb + size_mb * 0.95

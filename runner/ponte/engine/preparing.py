@@ -5,7 +5,6 @@ It is done in a thread, while the target and the ledger are busy with the batche
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -24,6 +23,7 @@ from ponte.engine.versions import versions
 from ponte.errors import ConfigurationError
 from ponte.mapping import CompiledMapping, LookupRef, Mapped, compile_mapping
 from ponte.mapping.paths import united
+from ponte.threads import in_thread
 from ponte_api.mapping import Converted
 
 
@@ -124,7 +124,7 @@ async def _prepare(state: RunState, mapper: Mapper, batch: Batch, read_at_us: in
     """In a thread: the event loop stays free for the answers of target and ledger, and Polars needs no GIL."""
     compiled = mapper.compiled(batch.frame.schema)
     found = await mapper.found(compiled, batch.frame)
-    return await asyncio.to_thread(_computed, state, compiled, batch, found, read_at_us)
+    return await in_thread(lambda: _computed(state, compiled, batch, found, read_at_us))
 
 
 def _computed(

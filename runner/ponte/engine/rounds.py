@@ -1,7 +1,7 @@
 """Rounds: findings are gathered until a delivery is worth its while, then delivered and accounted for together.
 
 A delivery costs a claim, a call and a commit however few records it has. In a reading in which little has changed,
-records wait for those of the next batches, but no longer than a second.
+records wait for those of the next batches, but no longer than a second, and never for more than the job's batchSize.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Rounds:
 
     def __init__(self, state: RunState, mapper: Mapper) -> None:
         self._state = state
-        self._size = 0 if mapper.has_lookups else state.ports.target.capabilities.chunk
+        self._size = 0 if mapper.has_lookups else min(state.job.batch_size, state.ports.target.capabilities.chunk)
         self._held: list[Findings] = []
 
     async def take(self, item: Findings) -> None:

@@ -14,6 +14,7 @@ from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Outside, Scope
 from ponte.errors import TransientError
 from ponte.ledger import claims, erasure, lookups, records, rejects, runs, scopes, seeding
 from ponte.ledger.database import Database
+from ponte.threads import in_thread
 from ponte_api.result import RunResult
 
 T = TypeVar("T")
@@ -221,4 +222,4 @@ class StoredLedger:
             with self._lock:
                 return work()
 
-        return await asyncio.to_thread(locked)
+        return await in_thread(locked)

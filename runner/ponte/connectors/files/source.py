@@ -18,6 +18,7 @@ from ponte.connectors.files.selection import comparable, pick
 from ponte.connectors.files.tables import Table, resize
 from ponte.engine.ports import Batch, Clock, Read, ReadMode, SchemaField, SourceCapabilities
 from ponte.errors import ConfigurationError
+from ponte.threads import in_thread
 from ponte_api.sync_source import ObjectSpec
 
 _BATCH = 25_000
@@ -51,7 +52,7 @@ class FileSource:
         choice = await self._choose()
         batches = self._batches(read, choice)
         try:
-            while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+            while (batch := await in_thread(lambda: next(batches, None))) is not None:
                 yield batch
         finally:
             batches.close()

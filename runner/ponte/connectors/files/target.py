@@ -11,6 +11,7 @@ from ponte.connectors.files.client import Folder
 from ponte.connectors.files.state import StateFile
 from ponte.connectors.files.writing import Key, NotExpressibleError, Record, State
 from ponte.engine.ports import ANSWER_SCHEMA, FOUND_SCHEMA, Delivery, TargetCapabilities
+from ponte.threads import in_thread
 from ponte_api.sync_source import ObjectSpec
 
 CHUNK = 100_000
@@ -36,16 +37,16 @@ class FileTarget:
     async def deliver(self, delivery: Delivery) -> pl.DataFrame:
         """Merges a delivery into the file; records that the format cannot express are rejected."""
         async with self._turn:
-            return await asyncio.to_thread(self._deliver, delivery)
+            return await in_thread(lambda: self._deliver(delivery))
 
     async def find(self, keys: pl.DataFrame) -> pl.DataFrame:
         """Which keys the file has."""
-        found = await asyncio.to_thread(self._places, keys)
+        found = await in_thread(lambda: self._places(keys))
         return pl.DataFrame([{"row": row, "target_id": None} for row, _ in found], schema=FOUND_SCHEMA)
 
     async def fetch(self, keys: pl.DataFrame, target_ids: pl.Series) -> pl.DataFrame:  # noqa: ARG002 - keys are enough
         """The records as they stand."""
-        found = await asyncio.to_thread(self._places, keys)
+        found = await in_thread(lambda: self._places(keys))
         records = [{**record, "row": row} for row, record in found]
         return pl.DataFrame(records, schema_overrides={"row": pl.UInt32}, infer_schema_length=None)
 

@@ -5,7 +5,6 @@ The drivers of `ponte.connectors.sql` implement it. Everything above it is the s
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import polars as pl
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.dialect import Dialect, Stage
 from ponte.errors import ConfigurationError
+from ponte.threads import in_thread
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -149,8 +149,7 @@ class Worker:
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Does a blocking call in the thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
+        return await in_thread(lambda: call(*args, **kwargs), self._thread)
 
     def stop(self) -> None:
         """Lets the thread end after what it is doing."""
