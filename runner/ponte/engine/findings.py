@@ -72,7 +72,7 @@ async def findings(state: RunState, mapper: Mapper, read: Read, read_at_us: int)
     if mapper.has_lookups:
         items = _examined(state, prepared_batches(state, mapper, ahead(batches), read_at_us))
     else:
-        prepared = ahead(prepared_batches(state, mapper, batches, read_at_us))
+        prepared = ahead(prepared_batches(state, mapper, ahead(batches), read_at_us))
         items = ahead(_examined(state, prepared))
     async for item in timed(state, items):
         yield item
