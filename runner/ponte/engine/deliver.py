@@ -1,4 +1,4 @@
-"""Delivering a batch: claim, look up what may exist, deliver, settle what is unknown, commit. Chunk by chunk.
+"""Delivering a chunk in three steps: look up what may exist and claim; send, and settle what is unknown; commit.
 
 The order of effects is the promise: a key is claimed durably before anything is sent, and the claim ends only in the
 transaction that writes a definite answer. Whatever happens between leaves the key in doubt, and a key in doubt is
@@ -74,53 +74,103 @@ def chunks_of(work: pl.DataFrame, records: pl.DataFrame, size: int, shape: Shape
     return chunks
 
 
-async def deliver(state: RunState, chunk: Chunk) -> None:
-    """Delivers one chunk and commits what came of it.
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A chunk whose records may now be sent.
 
-    Looking up comes before claiming, so that a claim means: this very operation may have been sent.
+    Attributes:
+        verdicts: what to do with each record (`settle.judge`), without those that must be left alone.
+        claim: None where nothing is to be sent.
+        doubtful: keys that an older claim, never settled, has too.
+        lost: records that another writer has, or has delivered newer (columns key, version).
+        erased: how many are left alone because a person asked that they be forgotten.
+    """
+
+    chunk: Chunk
+    verdicts: pl.DataFrame
+    claim: int | None
+    doubtful: pl.Series
+    lost: pl.DataFrame
+    erased: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A chunk that was sent as far as could be.
+
+    Attributes:
+        answers: by ANSWERED_SCHEMA; records that were not sent have none.
+        error: why not all could be sent.
+    """
+
+    claimed: Claimed
+    answers: pl.DataFrame
+    error: PonteError | None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether the target took all of it."""
+        return self.error is None and bool((self.answers["answer"] == "done").all())
+
+
+async def claim(state: RunState, chunk: Chunk) -> Claimed:
+    """Looks up what may exist, then claims what is to be sent: a claim means that this very operation may be sent.
 
     Raises:
-        TransientError: the target cannot be reached; what was answered is committed, the rest is given back.
+        TransientError: the target cannot be asked.
         StateError: another run has taken over.
     """
     state.check_stop()
     verdicts = await settle.judge(state, chunk.operation, chunk.work, chunk.records, chunk.shape.key)
-    claim, doubtful = None, pl.Series("key", [], dtype=pl.String)
-    if verdicts["verdict"].is_in(SENT).any():
-        verdicts, claim, doubtful = await _claim(state, chunk, verdicts)
-    answered = [pl.DataFrame(schema=ANSWERED_SCHEMA)]
-    try:
-        if not doubtful.is_empty():
-            verdicts = await _judge_doubtful(state, chunk, verdicts, doubtful)
-        answered.append(settle.answers_without_sending(verdicts))
-        await _send_all(state, chunk, verdicts, answered)
-    except PonteError:
-        await _commit(state, chunk, claim, pl.concat(answered).sort("row"))
-        raise
-    await _commit(state, chunk, claim, pl.concat(answered).sort("row"))
-    if sum(part.height for part in answered) < verdicts.height:
-        state.check_stop()
-
-
-async def _claim(state: RunState, chunk: Chunk, verdicts: pl.DataFrame) -> tuple[pl.DataFrame, int, pl.Series]:
-    """Claims what is to be sent; gives the verdicts without those that another writer has, and what is doubtful."""
-    ports = state.ports
     sent = chunk.work[verdicts.filter(pl.col("verdict").is_in(SENT))["row"]]
+    if not sent.height:
+        none = sent["key"]
+        return Claimed(chunk, verdicts, None, none, sent.select("key", "version"), 0)
     rows = sent.select("key", unless_same("natural_key"), pl.lit(chunk.operation).alias("operation"), "version")
-    await ports.failpoint("claim.before")
+    await state.ports.failpoint("claim.before")
     live_s = state.begin_claim()
     with state.stage("claim"):
-        grant = await ports.ledger.claim(state.writer, rows.match_to_schema(CLAIM_SCHEMA), live_s)
-    await ports.failpoint("claim.after")
-    if not grant.erased.is_empty():
-        erased = sent.filter(pl.col("key").is_in(grant.erased.implode()))
-        state.leave_erased(erased.height)
-        verdicts = verdicts.filter(~pl.col("row").is_in(erased["row"].implode()))
-    if not grant.lost.is_empty():
-        lost = sent.filter(pl.col("key").is_in(grant.lost.implode()))
-        state.lose(lost.select("key", "version"))
-        verdicts = verdicts.filter(~pl.col("row").is_in(lost["row"].implode()))
-    return verdicts, grant.claim, grant.doubtful
+        grant = await state.ports.ledger.claim(state.writer, rows.match_to_schema(CLAIM_SCHEMA), live_s)
+    await state.ports.failpoint("claim.after")
+    erased = sent.filter(pl.col("key").is_in(grant.erased.implode()))
+    lost = sent.filter(pl.col("key").is_in(grant.lost.implode()))
+    alone = pl.concat([erased["row"], lost["row"]]).implode()
+    kept = verdicts.filter(~pl.col("row").is_in(alone))
+    return Claimed(chunk, kept, grant.claim, grant.doubtful, lost.select("key", "version"), erased.height)
+
+
+async def send(state: RunState, claimed: Claimed) -> Sent:
+    """Sends what is claimed. Never raises a PonteError: what was answered before it must be committed first."""
+    chunk, verdicts = claimed.chunk, claimed.verdicts
+    answered = [pl.DataFrame(schema=ANSWERED_SCHEMA)]
+    error = None
+    try:
+        if not claimed.doubtful.is_empty():
+            verdicts = await _judge_doubtful(state, chunk, verdicts, claimed.doubtful)
+        answered.append(settle.answers_without_sending(verdicts))
+        await _send_all(state, chunk, verdicts, answered)
+    except PonteError as raised:
+        error = raised
+    return Sent(claimed, pl.concat(answered).sort("row"), error)
+
+
+async def commit(state: RunState, sent: Sent) -> None:
+    """Commits what was answered; what was not sent is given back with the claim.
+
+    Raises:
+        PonteError: why not all could be sent.
+        Interrupted: a stop signal kept some from being sent.
+    """
+    claimed = sent.claimed
+    if claimed.erased:
+        state.leave_erased(claimed.erased)
+    if claimed.lost.height:
+        state.lose(claimed.lost)
+    await _commit(state, claimed.chunk, claimed.claim, sent.answers)
+    if sent.error is not None:
+        raise sent.error
+    if sent.answers.height < claimed.verdicts.height:
+        state.check_stop()
 
 
 async def _judge_doubtful(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, keys: pl.Series) -> pl.DataFrame:
@@ -153,7 +203,11 @@ async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answe
         await _bury(state, chunk.work[anew["row"]])
         creates = pl.concat([creates, anew])
     if creates.height:
-        answered.append(await _renewed(state, chunk, await _send(state, chunk, creates, "create")))
+        created = await _send(state, chunk, creates, "create")
+        is_stale = _may_be_stale(state, chunk, created)
+        answered.append(created.filter(~is_stale))
+        if is_stale.any():
+            answered.append(await _renewed(state, chunk, created.filter(is_stale)))
 
 
 async def _bury(state: RunState, work: pl.DataFrame) -> None:
@@ -166,22 +220,18 @@ async def _bury(state: RunState, work: pl.DataFrame) -> None:
     await state.ports.failpoint("bury.after")
 
 
-async def _renewed(state: RunState, chunk: Chunk, answers: pl.DataFrame) -> pl.DataFrame:
-    """The answers of creates, after those that an earlier run may have sent with other content were updated.
+def _may_be_stale(state: RunState, chunk: Chunk, created: pl.DataFrame) -> pl.Series:
+    """Which answers of creates may be about other content: a target that knows the key of a create looks at no more."""
+    is_done = created["answer"] == "done"
+    if not state.ports.target.capabilities.takes_idempotency_keys or "update" not in state.job.operations:
+        return is_done & False
+    return is_done & chunk.work["key"].is_in(state.doubts["key"].implode()).gather(created["row"])
 
-    A target that knows a create by its idempotency key does not look at its content.
-    """
-    capabilities = state.ports.target.capabilities
-    if not capabilities.takes_idempotency_keys or "update" not in state.job.operations or not state.doubts.height:
-        return answers
-    was_doubtful = chunk.work["key"].is_in(state.doubts["key"].implode()).gather(answers["row"])
-    is_stale = was_doubtful & (answers["answer"] == "done")
-    stale = answers.filter(is_stale)
-    if not stale.height:
-        return answers
-    updated = await _send(state, chunk, stale.select("row", "target_id"), "update")
-    created = updated.update(stale.select("row", "target_id"), on="row").with_columns(done_as=pl.lit("create"))
-    return pl.concat([answers.filter(~is_stale), created])
+
+async def _renewed(state: RunState, chunk: Chunk, created: pl.DataFrame) -> pl.DataFrame:
+    """Answers of creates that an earlier run may have sent with other content: these are updated at once."""
+    updated = await _send(state, chunk, created.select("row", "target_id"), "update")
+    return updated.update(created.select("row", "target_id"), on="row").with_columns(done_as=pl.lit("create"))
 
 
 async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Operation) -> pl.DataFrame:
@@ -257,6 +307,3 @@ def _rejects(failed: pl.DataFrame) -> pl.DataFrame:
 def unless_same(natural_key: str) -> pl.Expr:
     """The natural key, or null where it is the source key: the ledger stores it once."""
     return pl.when(pl.col(natural_key) != pl.col("key")).then(pl.col(natural_key)).alias("natural_key")
-
-
-__all__ = ["ANSWERED_SCHEMA", "Chunk", "Shape", "chunks_of", "deliver", "unless_same"]

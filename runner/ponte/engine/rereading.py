@@ -61,7 +61,7 @@ async def _read_keys(state: RunState, mapper: Mapper, keys: pl.Series) -> None:
     rounds = Rounds(state, mapper)
     async for item in findings(state, mapper, read, read_at_us):
         await rounds.take(item)
-    await rounds.work_off()
+    await rounds.close()
     state.known, state.is_again = before, False
 
 

@@ -1,37 +1,60 @@
 """Rounds: findings are gathered until a delivery is worth its while, then delivered and accounted for together.
 
-A delivery costs a claim, a call and a commit however few records it has. In a reading in which little has changed,
+A delivery costs a claim, a call and a commit, however few records it has. In a reading in which little has changed,
 records wait for those of the next batches, but no longer than a second, and never for more than the job's batchSize.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 
 import polars as pl
 
 from ponte.engine import threshold
-from ponte.engine.deliver import Chunk, chunks_of, deliver
+from ponte.engine.deliver import Chunk, Sent, chunks_of, claim, commit, send
 from ponte.engine.findings import Findings, Work
 from ponte.engine.ledger_port import Commit
 from ponte.engine.preparing import Mapper
+from ponte.engine.settle import may_ask
 from ponte.engine.state import RunState
 from ponte.engine.watermark import later
 from ponte.engine.wording import told
 from ponte.errors import StateError
 
 
-class Rounds:
-    """Takes findings in the order of the reading.
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What is to be accounted for together.
 
-    Where the Mapping has look-ups, each batch has a round of its own: the next one asks for what it delivered.
+    Attributes:
+        read: what the account must come to.
+        is_due: what was read has gone unaccounted for a second.
+    """
+
+    held: list[Findings]
+    rejects: pl.DataFrame
+    read: int
+    is_due: bool
+
+
+class Rounds:
+    """Takes findings in the order of the reading, delivers and accounts for them.
+
+    While a chunk is on its way to the target, the answers of the one before are committed: never more than two chunks
+    are claimed and not settled. Where the Mapping has look-ups, each batch is finished before the next is asked for.
     """
 
     def __init__(self, state: RunState, mapper: Mapper) -> None:
         self._state = state
-        self._size = 0 if mapper.has_lookups else min(state.job.batch_size, state.ports.target.capabilities.chunk)
+        self._is_patient = not mapper.has_lookups
+        self._size = min(state.job.batch_size, state.ports.target.capabilities.chunk)
+        self._read = state.account.read
         self._held: list[Findings] = []
+        self._sent: Sent | None = None
+        self._done: _Round | None = None
 
     async def take(self, item: Findings) -> None:
         """Adds what was found out about one batch; delivers if it is time.
@@ -39,36 +62,64 @@ class Rounds:
         Raises:
             RejectThreshold: too many new rejects; nothing of the batches held was delivered.
         """
+        if item.rejects.height:
+            await self._finish()  # the threshold counts them all
         if self._held and threshold.is_reached(self._state, *_rejected([*self._held, item])):
-            await self.work_off()
+            await self._work_off()
         self._held.append(item)
         waiting = sum(held.work.rows.height for held in self._held if held.work is not None)
         if waiting >= self._size or self._state.is_checkpoint_due():
-            await self.work_off()
+            await self._work_off()
+        if not self._is_patient:
+            await self.close()
 
-    async def work_off(self) -> None:
-        """Delivers what is held; when it returns, all of it is durable and accounted for.
+    async def close(self) -> None:
+        """Delivers what is held; when it returns, all that was taken is durable and accounted for.
 
         Raises:
             RejectThreshold: see `take`.
         """
+        await self._work_off()
+        await self._finish()
+
+    async def _work_off(self) -> None:
         held, self._held = self._held, []
         if not held:
             return
         state = self._state
-        read = state.account.read + sum(item.read for item in held)
-        state.unreadable += sum(item.unreadable for item in held)
         rejects, records = _rejected(held)
         await threshold.check_before(state, rejects, records)
+        self._read += sum(item.read for item in held)
+        state.unreadable += sum(item.unreadable for item in held)
         for chunk in _chunks(held, state.ports.target.capabilities.chunk):
-            await deliver(state, chunk)
-            threshold.check_after(state)
-        for item in held:
-            state.keyless += item.keyless
-            state.left.append(item.left)
-            state.again.append(item.twice)
-            state.count(**item.outcomes)
-        await _close(state, rejects, held, read)
+            await self._deliver(chunk)
+        if self._done is not None:
+            await self._finish()
+        self._done = _Round(held, rejects, self._read, state.is_checkpoint_due())
+        state.checkpoint_at = state.ports.clock.now()
+
+    async def _deliver(self, chunk: Chunk) -> None:
+        if not may_ask(self._state.ports.target.capabilities, "create"):
+            await self._finish()  # each create in doubt is work for a person: never more than those of one chunk
+        claimed = await claim(self._state, chunk)
+        sent, finished = await asyncio.gather(send(self._state, claimed), self._finish(), return_exceptions=True)
+        if isinstance(sent, BaseException):
+            raise sent
+        self._sent = sent
+        if isinstance(finished, BaseException):
+            raise finished
+        if not sent.is_well:
+            await self._finish()  # before anything else is sent
+
+    async def _finish(self) -> None:
+        """Commits what was sent last, and accounts for its round if that is complete."""
+        sent, self._sent = self._sent, None
+        done, self._done = self._done, None
+        if sent is not None:
+            await commit(self._state, sent)
+            threshold.check_after(self._state)
+        if done is not None:
+            await _account_for(self._state, done)
 
 
 def _rejected(held: list[Findings]) -> tuple[pl.DataFrame, int]:
@@ -85,22 +136,25 @@ def _chunks(held: list[Findings], size: int) -> Iterator[Chunk]:
         yield from chunks_of(rows, pl.concat([part.records for part in parts]), size, shape)
 
 
-async def _close(state: RunState, rejects: pl.DataFrame, held: list[Findings], read: int) -> None:
-    """Writes what is not written yet; `read` is what the account must come to."""
-    closed = pl.concat([item.closed for item in held])
-    state.note_rejects(rejects, closed)
-    _check_account(state, read)
-    reached = next((item.reached for item in reversed(held) if item.reached is not None), None)
+async def _account_for(state: RunState, done: _Round) -> None:
+    """Counts what was not sent, and writes what is not written yet."""
+    for item in done.held:
+        state.keyless += item.keyless
+        state.left.append(item.left)
+        state.again.append(item.twice)
+        state.count(**item.outcomes)
+    closed = pl.concat([item.closed for item in done.held])
+    state.note_rejects(done.rejects, closed)
+    _check_account(state, done.read)
+    reached = next((item.reached for item in reversed(done.held) if item.reached is not None), None)
     watermark = None if reached is None or state.holds_watermark else later(state.watermark, reached)
     state.watermark = watermark or state.watermark
-    is_due = state.is_checkpoint_due()
-    state.checkpoint_at = state.ports.clock.now()
-    if not (rejects.height or closed.len() or watermark is not None or is_due):
+    if not (done.rejects.height or closed.len() or watermark is not None or done.is_due):
         return
-    commit = Commit(result=state.result(), rejects=rejects, closed=closed, watermark=watermark)
+    written = Commit(result=state.result(), rejects=done.rejects, closed=closed, watermark=watermark)
     await state.ports.failpoint("close-batch.before")
     with state.stage("commit"):
-        await state.ports.ledger.commit(state.writer, commit)
+        await state.ports.ledger.commit(state.writer, written)
     await state.ports.failpoint("close-batch.after")
 
 

@@ -133,9 +133,9 @@ async def _read(state: RunState, mapper: Mapper, read: Read, read_at_us: int) ->
             state.announced = reading.announced
             await rounds.take(found)
     except PonteError:
-        await rounds.work_off()  # what was read before a source broke off gets through
+        await rounds.close()  # what was read before a source broke off gets through
         raise
-    await rounds.work_off()
+    await rounds.close()
     return reading
 
 

@@ -141,7 +141,7 @@ async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataF
     capabilities = state.ports.target.capabilities
     for delay in DELAYS_S:
         rows = answers.filter(pl.col("outcome") == "unknown")["row"]
-        if rows.is_empty() or not _may_ask(capabilities, delivery.operation):
+        if rows.is_empty() or not may_ask(capabilities, delivery.operation):
             break
         try:
             await state.ports.clock.sleep(max(delay, capabilities.settle_s))
@@ -157,7 +157,7 @@ async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataF
         except PonteError:
             break  # the next call meets it too; what was acknowledged must be committed first
         answers = pl.concat([answers.filter(~pl.col("row").is_in(newer["row"].implode())), newer]).sort("row")
-    reason = "AmbiguousCreate" if delivery.operation == "create" and not _may_ask(capabilities, "create") else None
+    reason = "AmbiguousCreate" if delivery.operation == "create" and not may_ask(capabilities, "create") else None
     stays = pl.col("outcome") == "unknown"
     return answers.with_columns(
         pl.when(stays & pl.lit(reason is not None)).then(pl.lit(reason)).otherwise("reason").alias("reason"),
@@ -171,7 +171,8 @@ def without_unsent(answers: pl.DataFrame) -> pl.DataFrame:
     return answers.filter((pl.col("outcome") != "rejected") | pl.col("reason").ne_missing("Interrupted"))
 
 
-def _may_ask(capabilities: TargetCapabilities, operation: Operation) -> bool:
+def may_ask(capabilities: TargetCapabilities, operation: Operation) -> bool:
+    """Whether it can be found out what became of an operation whose answer was lost."""
     return operation != "create" or _may_repeat(capabilities) or capabilities.finds
 
 
