@@ -9,9 +9,12 @@ import json
 import sys
 from pathlib import Path
 
-from ponte.cli.actions import run
-from ponte.cli.main import main
-from ponte.runtime import Runtime
+from ponte.cli.main import main, settle_memory
+
+settle_memory()
+
+from ponte.cli.actions import run  # noqa: E402 - loads Polars, which must find the settings of the command
+from ponte.runtime import Runtime  # noqa: E402
 
 STAGES = Path(sys.argv.pop(1))
 

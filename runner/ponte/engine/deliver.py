@@ -96,14 +96,21 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A chunk that was sent as far as could be.
+    """A chunk that was sent as far as could be; the records themselves are let go of.
 
     Attributes:
+        work: see `Chunk`.
+        wanted: how many answers there should be.
+        claim, lost, erased: see `Claimed`.
         answers: by ANSWERED_SCHEMA; records that were not sent have none.
         error: why not all could be sent.
     """
 
-    claimed: Claimed
+    work: pl.DataFrame
+    wanted: int
+    claim: int | None
+    lost: pl.DataFrame
+    erased: int
     answers: pl.DataFrame
     error: PonteError | None
 
@@ -151,7 +158,8 @@ async def send(state: RunState, claimed: Claimed) -> Sent:
         await _send_all(state, chunk, verdicts, answered)
     except PonteError as raised:
         error = raised
-    return Sent(claimed, pl.concat(answered).sort("row"), error)
+    answers = pl.concat(answered).sort("row")
+    return Sent(chunk.work, verdicts.height, claimed.claim, claimed.lost, claimed.erased, answers, error)
 
 
 async def commit(state: RunState, sent: Sent) -> None:
@@ -161,15 +169,14 @@ async def commit(state: RunState, sent: Sent) -> None:
         PonteError: why not all could be sent.
         Interrupted: a stop signal kept some from being sent.
     """
-    claimed = sent.claimed
-    if claimed.erased:
-        state.leave_erased(claimed.erased)
-    if claimed.lost.height:
-        state.lose(claimed.lost)
-    await _commit(state, claimed.chunk, claimed.claim, sent.answers)
+    if sent.erased:
+        state.leave_erased(sent.erased)
+    if sent.lost.height:
+        state.lose(sent.lost)
+    await _commit(state, sent)
     if sent.error is not None:
         raise sent.error
-    if sent.answers.height < claimed.verdicts.height:
+    if sent.answers.height < sent.wanted:
         state.check_stop()
 
 
@@ -254,11 +261,10 @@ async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Op
     )
 
 
-async def _commit(state: RunState, chunk: Chunk, claim: int | None, answered: pl.DataFrame) -> None:
-    """Commits what was answered; what was not sent is given back with the claim."""
+async def _commit(state: RunState, sent: Sent) -> None:
     ports = state.ports
-    rows = chunk.work.join(answered, on="row", how="inner", maintain_order="left")
-    if claim is None and not rows.height:
+    rows = sent.work.join(sent.answers, on="row", how="inner", maintain_order="left")
+    if sent.claim is None and not rows.height:
         return
     was_doubtful = pl.col("key").is_in(state.doubts["key"].implode())
     done = rows.filter(pl.col("answer") == "done")
@@ -276,7 +282,7 @@ async def _commit(state: RunState, chunk: Chunk, claim: int | None, answered: pl
     stored = written.select(unless_same("natural_key"), "key", "fingerprint", "version", "exists")
     commit = Commit(
         result=state.result(),
-        claim=claim,
+        claim=sent.claim,
         unknown=failed.filter(pl.col("answer").ne_missing("rejected"))["key"],
         settled=rows.filter(was_doubtful & pl.col("answer").is_in(["done", "rejected"]))["key"],
         added=stored.filter(~pl.col("exists")).select(RECORD_SCHEMA.names()),

@@ -83,6 +83,7 @@ async def _examined(state: RunState, items: AsyncIterator[Prepared | Batch]) -> 
     async for item in items:
         found = await _found(state, item, read_before) if isinstance(item, Prepared) else _of_pieces(item)
         read_before += found.read
+        del item  # a generator that waits holds on to what it names: here a whole batch
         yield found
 
 

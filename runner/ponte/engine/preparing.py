@@ -117,7 +117,9 @@ async def prepared_batches(
 ) -> AsyncGenerator[Prepared | Batch, None]:
     """The batches of a reading, prepared; one without records stays as it is."""
     async for batch in batches:
-        yield await _prepare(state, mapper, batch, read_at_us) if batch.frame.height else batch
+        item = await _prepare(state, mapper, batch, read_at_us) if batch.frame.height else batch
+        del batch  # a generator that waits holds on to what it names: here a whole batch
+        yield item
 
 
 async def _prepare(state: RunState, mapper: Mapper, batch: Batch, read_at_us: int) -> Prepared:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import polars as pl
@@ -95,7 +95,8 @@ class Rounds:
             await self._deliver(chunk)
         if self._done is not None:
             await self._finish()
-        self._done = _Round(held, rejects, self._read, state.is_checkpoint_due())
+        accounted = [replace(item, work=None) for item in held]
+        self._done = _Round(accounted, rejects, self._read, state.is_checkpoint_due())
         state.checkpoint_at = state.ports.clock.now()
 
     async def _deliver(self, chunk: Chunk) -> None:
