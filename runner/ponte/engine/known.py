@@ -39,7 +39,7 @@ class Known(Protocol):
         """Which natural keys are held by a live record of another key.
 
         Args:
-            rows: key and natural_key as text, hash and natural as their hashes.
+            rows: key and natural_key as text, hash and natural as their hashes; live and holds as in VIEW_SCHEMA.
         """
         ...
 
@@ -157,10 +157,15 @@ class QueriedKnown:
 
     async def taken(self, rows: pl.DataFrame) -> pl.Series:
         """See `Known.taken`."""
-        holders = await self._ledger.holders(self._scope, rows["natural_key"])
-        beside = rows.select("key", "natural_key").with_row_index("row")
-        other = beside.join(holders, on="natural_key", suffix="_holder").filter(pl.col("key") != pl.col("key_holder"))
-        return beside["row"].is_in(other["row"].implode()) | self._delivered.contains(rows["natural"])
+        in_run = self._delivered.contains(rows["natural"])
+        holds_it = (pl.col("live") & (pl.col("holds") == pl.col("natural"))).fill_null(value=False)
+        asked = rows.with_row_index("place").filter(~holds_it).select("place", "key", "natural_key")
+        if not asked.height:
+            return in_run
+        holders = await self._ledger.holders(self._scope, asked["natural_key"])
+        other = asked.join(holders, on="natural_key", suffix="_holder").filter(pl.col("key") != pl.col("key_holder"))
+        places = pl.int_range(rows.height, dtype=pl.UInt32, eager=True)
+        return places.is_in(other["place"].implode()) | in_run
 
     def delivered(self, naturals: pl.Series) -> None:
         """See `Known.delivered`."""

@@ -246,6 +246,18 @@ class Target(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadiedTarget(Protocol):
+    """A target that can get ready before there is anything to deliver.
+
+    Implemented besides `Target`, by those connectors only that can.
+    """
+
+    async def ready(self) -> None:
+        """Gets what the first call needs, such as a connection. Raises what that call would raise."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Probe:
     """What a system said when asked whether it can be used."""

@@ -18,7 +18,7 @@ from ponte.engine.job import Job, Order, Ports
 from ponte.engine.known import IndexedKnown
 from ponte.engine.ledger_port import REMOVED_SCHEMA, Commit, Ending
 from ponte.engine.opening import Opened, open_run
-from ponte.engine.ports import Read
+from ponte.engine.ports import Read, ReadiedTarget, Target
 from ponte.engine.preparing import Mapper
 from ponte.engine.reading import keys_frame
 from ponte.engine.rereading import read_again
@@ -44,7 +44,7 @@ async def run(ports: Ports, job: Job, order: Order) -> RunResult:
     """
     opened = await open_run(ports, job, order)
     state = opened.state
-    async with _kept_lease(state):
+    async with _kept_lease(state), _readied(ports.target):
         try:
             ending = await _work(opened)
         except PonteError as error:
@@ -249,6 +249,18 @@ async def _fail(state: RunState, error: PonteError) -> RunResult:
         await state.ports.ledger.finish(state.writer, Ending(result))
         await state.ports.failpoint("fail.after")
     return result
+
+
+@asynccontextmanager
+async def _readied(target: Target) -> AsyncIterator[None]:
+    """The target gets ready while the first records are read; what keeps it from that, the first delivery says."""
+    task = asyncio.create_task(target.ready()) if isinstance(target, ReadiedTarget) else None
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -47,6 +47,10 @@ class TableTarget:
         self._stack = AsyncExitStack()
         self._turn = asyncio.Lock()
 
+    async def ready(self) -> None:
+        """Connects, and looks at the tables."""
+        await self._run(lambda _: None)
+
     async def deliver(self, delivery: Delivery) -> pl.DataFrame:
         """Applies a chunk in one transaction.
 
