@@ -21,7 +21,7 @@ class Systems:
         typer.Option(
             "--from",
             metavar="ADDRESS",
-            help="What is read: files:FOLDER/FILE, sqlite:FILE#TABLE, postgresql://USER@HOST/DATABASE#TABLE.",
+            help="What is read: files:FOLDER/FILE, sqlite:FILE#TABLE, postgresql://USER@HOST/DATABASE#TABLE, mariadb://...",
             show_default=False,
         ),
     ] = None
