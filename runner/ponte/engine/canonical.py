@@ -14,6 +14,8 @@ import polars as pl
 import polars_hash as plh
 from polars.datatypes import DataTypeClass
 
+from ponte.mapping.members import member
+
 NO_VALUE = "~"
 _MOST_LEAVES = 65_536
 _SEPARATOR = "\x1f"
@@ -123,7 +125,7 @@ def _without_zeros(text: pl.Expr) -> pl.Expr:
 def _leaves(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> list[tuple[pl.Expr, bool]]:
     """The values of a field as text, each with whether the text may hold anything at all."""
     if isinstance(dtype, pl.Struct):
-        members = [leaf for member in _sorted(dtype) for leaf in _leaves(value.struct.field(member.name), member.dtype)]
+        members = [leaf for field in _sorted(dtype) for leaf in _leaves(member(value, dtype, field.name), field.dtype)]
         return [(value.is_not_null().cast(pl.String), False), *members]
     if isinstance(dtype, pl.List):
         return [(_list_text(value, dtype), True)]
@@ -149,15 +151,15 @@ def _prefixed(text: pl.Expr) -> pl.Expr:
 
 
 def _sorted(dtype: pl.Struct) -> list[pl.Field]:
-    return sorted(dtype.fields, key=lambda member: member.name)
+    return sorted(dtype.fields, key=lambda field: field.name)
 
 
 def _at(schema: pl.Schema, path: str) -> tuple[pl.Expr, pl.DataType | DataTypeClass]:
     name, *rest = path.split(".") if path not in schema else (path,)
     expression = pl.col(name)
     dtype: pl.DataType | DataTypeClass = schema[name]
-    for member in rest:
+    for step in rest:
         assert isinstance(dtype, pl.Struct)  # noqa: S101 - paths are checked when the job is compiled
-        expression = expression.struct.field(member)
-        dtype = next(candidate.dtype for candidate in dtype.fields if candidate.name == member)
+        expression = member(expression, dtype, step)
+        dtype = next(candidate.dtype for candidate in dtype.fields if candidate.name == step)
     return expression, dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -18,6 +19,7 @@ from ponte.engine.settle import key_fields
 from ponte_api.result import Account
 
 MASK = "***"
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
 @dataclass(slots=True)
@@ -135,10 +137,30 @@ async def _changes(ports: Ports, delivery: Delivery, sensitive: frozenset[str]) 
     for row, (key, new) in enumerate(zip(shown, after, strict=True)):
         old = before.get(row, {})
         changed = [name for name in new if delivery.operation == "create" or old.get(name) != new[name]]
-        fields = tuple(FieldChange(name, _masked(name, old.get(name), sensitive), _masked(name, new[name], sensitive))
-                       for name in changed if new[name] is not None or old.get(name) is not None)  # fmt: skip
-        changes.append(PlannedChange(delivery.operation, key, fields))
+        values = [(name, old.get(name), new[name], _scale(delivery.frame.schema[name])) for name in changed]
+        fields = tuple(
+            FieldChange(
+                name, _masked(name, _priced(was, scale), sensitive), _masked(name, _priced(gets, scale), sensitive)
+            )
+            for name, was, gets, scale in values
+            if was is not None or gets is not None
+        )
+        changes.append(
+            PlannedChange(delivery.operation, key, fields, "" if fields else "written again; no value differs")
+        )
     return changes
+
+
+def _scale(dtype: pl.DataType) -> int:
+    return dtype.scale if isinstance(dtype, pl.Decimal) else 0
+
+
+def _priced(value: str | None, scale: int) -> str | None:
+    """A number with at least so many digits after its point: 12.9 as 12.90, as the Mapping's type has it."""
+    if value is None or not scale or not _NUMBER.fullmatch(value):
+        return value
+    whole, _, fraction = value.partition(".")
+    return f"{whole}.{fraction.ljust(scale, '0')}"
 
 
 def _masked(name: str, value: str | None, sensitive: frozenset[str]) -> str | None:

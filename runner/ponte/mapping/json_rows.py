@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ponte.errors import ConfigurationError
+from ponte.mapping.members import member
 
 _NULL = pl.lit("null")
 _ESCAPED = ['"', "\\", *map(chr, range(0x20))]
@@ -82,7 +83,7 @@ def render_fields(frame: pl.DataFrame, paths: Sequence[str], said: Said = _NOTHI
         for step in steps:
             if not isinstance(column.dtype, pl.Struct) or step not in {field.name for field in column.dtype.fields}:
                 break
-            column = column.struct.field(step)
+            column = column.to_frame("record").select(member(pl.col("record"), column.dtype, step)).to_series()
         else:
             value = _value(pl.col("value"), column.dtype, path, said)
             sent = pl.when(pl.col("value").is_null()).then(None).otherwise(value) if path in said.omit_null else value
@@ -106,7 +107,7 @@ def _value(value: pl.Expr, dtype: pl.DataType, path: str, said: Said) -> pl.Expr
         return _NULL
     if isinstance(dtype, pl.Struct):
         members = [
-            _member(value.struct.field(field.name), field.name, field.dtype, f"{path}.{field.name}", said)  # type: ignore[arg-type]  # a schema's dtypes are instances
+            _member(member(value, dtype, field.name), field.name, field.dtype, f"{path}.{field.name}", said)  # type: ignore[arg-type]  # a schema's dtypes are instances
             for field in dtype.fields
         ]
         return pl.when(value.is_null()).then(_NULL).otherwise(_braced(members))

@@ -12,6 +12,7 @@ from polars.datatypes import DataTypeClass
 
 from ponte.errors import ConfigurationError
 from ponte.mapping import json_text
+from ponte.mapping.members import member
 
 _STEP = re.compile(r"\[(-?[0-9]{1,6})\]|\.?([^.\[\]]+)")
 
@@ -121,10 +122,10 @@ def _enter(value: pl.Expr, dtype: pl.DataType, step: str | int, path: str) -> tu
         return value.list.get(step, null_on_oob=True), _instance(dtype.inner)
     if not isinstance(dtype, pl.Struct):
         raise ConfigurationError(f"{path}: .{step} needs nested data, the field has none", reason="UnknownField")
-    members = {member.name: _instance(member.dtype) for member in dtype.fields}
+    members = {field.name: _instance(field.dtype) for field in dtype.fields}
     if step not in members:
         raise ConfigurationError(f"there is no field {path}{nearest(step, members)}", reason="UnknownField")
-    return value.struct.field(step), members[step]
+    return member(value, dtype, step), members[step]
 
 
 def _instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:

@@ -155,6 +155,23 @@ def test_a_required_field_that_nothing_resembles_is_marked(ponte: Ponte, systems
     assert ponte("validate").returncode == 0
 
 
+@pytest.mark.parametrize("top", [0, 2, 5])
+def test_a_title_above_the_header_of_a_workbook_is_no_field(ponte: Ponte, systems: Path, top: int) -> None:
+    with xlsxwriter.Workbook(systems / "listino.xlsx") as book:
+        sheet = book.add_worksheet()
+        if top:
+            sheet.write(0, 0, "Listino 2026")
+        for row, cells in enumerate((("ARTCOD", "ARTDES"), ("0001", "Vite"), ("0002", "Dado"))):
+            sheet.write_row(top + row, 0, cells)
+
+    made = ponte("init", "--from", "files:listino.xlsx", "--to", "sqlite:shop.db#products")
+
+    assert made.returncode == 0, made.stderr
+    written = (systems / "integration" / "systems.yaml").read_text()
+    assert (f"excel: {{headerRow: {top + 1}}}" in written) == bool(top)
+    assert "created 2" in ponte("run", "products").stdout
+
+
 def test_schema_proposes_a_mapping_that_is_sound(ponte: Ponte, systems: Path) -> None:
     ponte("init", *ENDS)
     proposed = ponte("schema", "export", "articoli", "--mapping", "shop", "products")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -29,6 +30,14 @@ def ask(console: Console, question: str, default: str = "") -> str:
     return line.strip() or default
 
 
+def ask_secretly(console: Console, question: str) -> str:
+    """One answer that does not show on the terminal. Raises Abort at the end of the input."""
+    try:
+        return getpass.getpass(f"{escape(question)}: ", console.err)
+    except EOFError as error:
+        raise typer.Abort from error
+
+
 def ask_until(console: Console, question: str, understand: Callable[[str], _T], default: str = "") -> _T:
     """An answer that is understood; until then it is said what is wrong with it."""
     while True:
@@ -46,8 +55,9 @@ def choose(console: Console, question: str, choices: Sequence[str], default: str
     def understand(answer: str) -> str:
         if answer.isdigit() and 1 <= int(answer) <= len(choices):
             return choices[int(answer) - 1]
-        if answer in choices:
-            return answer
+        meant = [choice for choice in choices if answer in (choice, choice.partition(": ")[0])]
+        if len(meant) == 1:
+            return meant[0]
         raise UsageError("Write one of the numbers.")
 
     return ask_until(console, question, understand, default or ("1" if len(choices) == 1 else ""))

@@ -6,23 +6,25 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ponte.cli.actions.asking import ask, ask_until, choose, is_agreed
+from ponte.cli.actions.asking import ask, ask_secretly, ask_until, choose, is_agreed
 from ponte.cli.actions.init import refuse_used, where_option
 from ponte.cli.commands.manifests import Systems
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
-from ponte.cli.proposals.addresses import Address, parse_address
+from ponte.cli.proposals.addresses import SERVERS, Address, parse_address
 from ponte.cli.proposals.integration import Draft, End, draft, objects_at, read_end, written_end
 from ponte.cli.proposals.manifests import mapping_lines
 from ponte.cli.render.text import wrapped
 from ponte.cli.workspace import references_of
-from ponte.connectors.registry import References
 from ponte.errors import ConfigurationError, UsageError
+from ponte.manifests.references import References, variable_name
+from ponte_api.common import KeyRef
 
 _KINDS = (
     "files: a folder of CSV, Excel or JSON Lines files",
     "sqlite: a SQLite database",
     "postgresql: a PostgreSQL server",
+    "mariadb: a MariaDB or MySQL server",
 )
 
 
@@ -52,13 +54,13 @@ def init_by_questions(folder: Path, common: Common) -> None:
     console, references = console_of(common), references_of(common)
     console.tell("Two systems become an integration. Nothing is written before you agree.\n\n")
     console.tell("What is read?\n")
-    source = _asked_end(console, references, lambda address: read_end(address, address.name, references))
+    source = _asked_end(console, references, lambda address, known: read_end(address, address.name, known))
     lines = wrapped(", ".join(field.name for field in source.found.fields), indent=2, width=console.width)
     console.tell("".join(f"  {line}\n" for line in lines[:6]))
     taken = source.names[0]
     console.tell("\nWhat is written?\n")
     target = _asked_end(
-        console, references, lambda address: written_end(address, _other_name(address.name, taken), references)
+        console, references, lambda address, known: written_end(address, _other_name(address.name, taken), known)
     )
     made = _asked_draft(console, source, target)
     shown = [line for line in mapping_lines(made.job, made.proposal) if line.startswith("  ")]
@@ -85,16 +87,37 @@ def _asked_draft(console: Console, source: End, target: End) -> Draft:
                 key = tuple(answer.split(","))
 
 
-def _asked_end(console: Console, references: References, look: Callable[[Address], End]) -> End:
+def _asked_end(console: Console, references: References, look: Callable[[Address, References], End]) -> End:
     """A system that answers; until then it is asked for again."""
     kind = choose(console, "Kind", _KINDS).partition(":")[0]
-    question = {"files": "Folder or file", "sqlite": "File", "postgresql": "//USER@HOST:PORT/DATABASE"}[kind]
+    question = {
+        "files": "Folder or file",
+        "sqlite": "File",
+    }.get(kind, "USER@HOST:PORT/DATABASE")
 
     def understand(answer: str) -> End:
-        address = parse_address(f"{kind}:{answer}")
-        return look(address if address.object_name else _with_object(console, address, references))
+        address = _typed_address(kind, answer)
+        known = _with_password(console, address, references)
+        return look(address if address.object_name else _with_object(console, address, known), known)
 
     return ask_until(console, question, understand)
+
+
+def _typed_address(kind: str, answer: str) -> Address:
+    """The address with or without what the question has said already."""
+    rest = answer.removeprefix(f"{kind}:")
+    return parse_address(f"{kind}:{rest if kind not in SERVERS or rest.startswith('//') else f'//{rest}'}")
+
+
+def _with_password(console: Console, address: Address, references: References) -> References:
+    """References that know the password, asked for where it is nowhere to be found. It is not kept."""
+    names = (address.name, _other_name(address.name, address.name))
+    variables = [variable_name("SECRET", KeyRef(name=name, key="password")) for name in names]
+    is_kept = references.secrets is not None and (references.secrets / address.name / "password").is_file()
+    if not address.username or is_kept or variables[0] in references.environment:
+        return references
+    password = ask_secretly(console, f"Password of {address.username} (only to look, not written)")
+    return replace(references, environment={**references.environment, **dict.fromkeys(variables, password)})
 
 
 def _with_object(console: Console, address: Address, references: References) -> Address:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ponte.cli.completion import job_names
 from ponte.cli.options import Common, expand
 
 
@@ -35,7 +36,9 @@ class OverlapOption(StrEnum):
     WAIT = "wait"
 
 
-Job = Annotated[str, typer.Argument(metavar="JOB", help="Name of the SyncJob.", show_default=False)]
+Job = Annotated[
+    str, typer.Argument(metavar="JOB", help="Name of the SyncJob.", show_default=False, autocompletion=job_names)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,10 @@ Exit: 0 both sides hold the same, 1 they do not; with --repair as for run."""
     def runs(
         common: Common,
         job: Annotated[
-            str | None, typer.Argument(metavar="[JOB]", help="Only runs of this SyncJob.", show_default=False)
+            str | None,
+            typer.Argument(
+                metavar="[JOB]", help="Only runs of this SyncJob.", show_default=False, autocompletion=job_names
+            ),
         ] = None,
         limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
     ) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ponte.cli.completion import job_names
 from ponte.cli.options import Common, expand
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The file.", show_default=False)]
@@ -99,7 +100,10 @@ def _declare_mending(group: typer.Typer) -> None:
     @group.command(epilog="Example:\n\n\b\n  ponte ledger rebuild products")
     @expand
     def rebuild(
-        job: Annotated[str, typer.Argument(metavar="JOB", help="Name of the SyncJob.", show_default=False)],
+        job: Annotated[
+            str,
+            typer.Argument(metavar="JOB", help="Name of the SyncJob.", show_default=False, autocompletion=job_names),
+        ],
         common: Common,
     ) -> None:
         """Learn anew what the target holds.

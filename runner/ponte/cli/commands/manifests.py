@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from ponte.cli.completion import mapping_names, source_names
 from ponte.cli.options import Common, expand
 
 
@@ -21,7 +22,7 @@ class Systems:
         typer.Option(
             "--from",
             metavar="ADDRESS",
-            help="What is read: files:FOLDER/FILE, sqlite:FILE#TABLE, postgresql://USER@HOST/DATABASE#TABLE.",
+            help="What is read: files:FOLDER/FILE, sqlite:FILE#TABLE, postgresql://USER@HOST/DATABASE#TABLE, mariadb://...",
             show_default=False,
         ),
     ] = None
@@ -106,7 +107,10 @@ Exit: 0 all hold, 1 some do not, 78 faults in the manifests."""
     def test(
         common: Common,
         mapping: Annotated[
-            list[str] | None, typer.Argument(metavar="[MAPPING]...", help="Only these Mappings.", show_default=False)
+            list[str] | None,
+            typer.Argument(
+                metavar="[MAPPING]...", help="Only these Mappings.", show_default=False, autocompletion=mapping_names
+            ),
         ] = None,
     ) -> None:
         """Run the tests that stand in the Mappings."""
@@ -127,7 +131,10 @@ Exit: 0 all is well, 1 something is not."""
     def doctor(
         common: Common,
         system: Annotated[
-            list[str] | None, typer.Argument(metavar="[SYSTEM]...", help="Only these SyncSources.", show_default=False)
+            list[str] | None,
+            typer.Argument(
+                metavar="[SYSTEM]...", help="Only these SyncSources.", show_default=False, autocompletion=source_names
+            ),
         ] = None,
     ) -> None:
         """Find out what stands in the way of a run.
@@ -148,7 +155,12 @@ Exit: 0 all is well, 1 something is not."""
     )
     @expand
     def schema(
-        system: Annotated[str, typer.Argument(metavar="SYSTEM", help="Name of the SyncSource.", show_default=False)],
+        system: Annotated[
+            str,
+            typer.Argument(
+                metavar="SYSTEM", help="Name of the SyncSource.", show_default=False, autocompletion=source_names
+            ),
+        ],
         common: Common,
         object_name: Annotated[
             str | None, typer.Argument(metavar="[OBJECT]", help="Only this object.", show_default=False)

@@ -7,9 +7,12 @@ from typing import Annotated
 
 import typer
 
+from ponte.cli.completion import job_names
 from ponte.cli.options import Common, expand
 
-Job = Annotated[str, typer.Argument(metavar="JOB", help="Name of the SyncJob.", show_default=False)]
+Job = Annotated[
+    str, typer.Argument(metavar="JOB", help="Name of the SyncJob.", show_default=False, autocompletion=job_names)
+]
 Keys = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys in the source; none: all.", show_default=False)
 ]

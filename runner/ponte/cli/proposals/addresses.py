@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ponte.errors import UsageError
 
-FORMS = "files:FOLDER/FILE, sqlite:FILE#TABLE or postgresql://USER@HOST:PORT/DATABASE#TABLE"
+SERVERS = ("postgresql", "mariadb", "mysql")
+"""Kinds whose address is a URL."""
+FORMS = "files:FOLDER/FILE, sqlite:FILE#TABLE, postgresql://USER@HOST:PORT/DATABASE#TABLE or mariadb://..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class Address:
     """One end of a job.
 
     Attributes:
-        kind: files, sqlite or postgresql.
+        kind: files, sqlite or one of SERVERS.
         place: the folder, the file or the URL, without a login.
         object_name: the file in the folder or the table; empty where it is still to be chosen.
         username: who logs in; empty for nobody.
@@ -31,7 +33,7 @@ class Address:
     @property
     def name(self) -> str:
         """A name for the SyncSource: of the folder, the file or the database."""
-        last = urlsplit(self.place).path if self.kind == "postgresql" else str(Path(self.place).absolute())
+        last = urlsplit(self.place).path if self.kind in SERVERS else str(Path(self.place).absolute())
         return manifest_name(Path(last).stem)
 
 
@@ -48,7 +50,7 @@ def parse_address(text: str) -> Address:
         UsageError: it is none, or holds a password.
     """
     kind, mark, rest = text.partition(":")
-    if not mark or kind not in {"files", "sqlite", "postgresql"} or not rest:
+    if not mark or kind not in {"files", "sqlite", *SERVERS} or not rest:
         raise UsageError(
             f'"{_shown(text)}" is no address of a system. Next: write {FORMS}; for other kinds start from '
             "ponte connectors describe NAME --example."
@@ -60,10 +62,10 @@ def parse_address(text: str) -> Address:
     place, _, object_name = rest.partition("#")
     if kind == "sqlite":
         return Address(kind, place.removeprefix("///"), object_name)
-    return _server(f"{kind}:{place}", object_name)
+    return _server(kind, f"{kind}:{place}", object_name)
 
 
-def _server(url: str, object_name: str) -> Address:
+def _server(kind: str, url: str, object_name: str) -> Address:
     parts = urlsplit(url)
     if parts.password is not None or "password" in parts.query:
         raise UsageError(
@@ -71,10 +73,11 @@ def _server(url: str, object_name: str) -> Address:
             "ponte init says where it belongs."
         )
     host = parts.netloc.rpartition("@")[2]
-    if not host or len(parts.path) < 2:
-        raise UsageError(f"An address of a server is postgresql://USER@HOST:PORT/DATABASE#TABLE, such as {FORMS}.")
+    has_socket = any(f"{name}=" in parts.query for name in ("host", "socket"))
+    if not (host or has_socket) or len(parts.path) < 2:
+        raise UsageError(f"An address of a server is {kind}://USER@HOST:PORT/DATABASE#TABLE.")
     query = f"?{parts.query}" if parts.query else ""
-    return Address("postgresql", f"postgresql://{host}{parts.path}{query}", object_name, parts.username or "")
+    return Address(kind, f"{kind}://{host}{parts.path}{query}", object_name, unquote(parts.username or ""))
 
 
 def _shown(text: str) -> str:

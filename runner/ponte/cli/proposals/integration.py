@@ -144,9 +144,20 @@ def draft(source: End, target: End, key: tuple[str, ...], pairs: ReadOnly[str, s
     read = FoundObject(source.found.fields, (source_key,))
     proposal = propose(read, target.found, pairs)
     if not proposal.key:
-        raise UsageError(
-            f"{'/'.join(target.names)}: nothing in {'/'.join(source.names)} resembles its key "
-            f"({' or '.join(', '.join(key) for key in target.found.keys) or 'it has none'}). "
-            "Next: name the pair by --map FIELD=SOURCE-FIELD; a table without a unique key cannot be written safely."
-        )
+        raise UsageError(_without_key(source, target))
     return Draft(source, target, proposal, source_key)
+
+
+def _without_key(source: End, target: End) -> str:
+    """Why there is no key at the target, and what to do."""
+    name = "/".join(target.names)
+    if target.found.fields and not target.found.keys:
+        return (
+            f"{name} has neither a primary key nor a unique constraint: a record could be written twice. "
+            "Next: have one made on the field that identifies a record, such as ALTER TABLE ... ADD PRIMARY KEY (...)."
+        )
+    keys = " or ".join(", ".join(key) for key in target.found.keys)
+    return (
+        f"{name}: nothing in {'/'.join(source.names)} resembles its key ({keys}). "
+        "Next: name the pair by --map FIELD=SOURCE-FIELD."
+    )

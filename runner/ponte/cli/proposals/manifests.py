@@ -37,7 +37,7 @@ def flow(value: Any) -> str:
     """Plain data as YAML in one line: `{value: shop}`."""
     if isinstance(value, dict):
         return "{" + ", ".join(f"{name}: {flow(inner)}" for name, inner in value.items()) + "}"
-    return scalar(value)
+    return str(value) if isinstance(value, int) else scalar(value)
 
 
 def object_name_of(address: Address) -> str:

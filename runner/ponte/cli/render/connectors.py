@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ponte.cli.render.text import escape, table, wrapped
+from ponte.cli.render.text import escape, table, width_of, wrapped
 from ponte.connectors.description import Driver, Installed
 
 _OURS = "ponte-sync"
@@ -17,12 +17,23 @@ def connector_table(found: Sequence[Installed], *, width: int | None = None) -> 
         f"{connector.name}, for {driver.name}": driver.install for connector in found for driver in _missing(connector)
     }
     return [
-        *table(rows, width=width),
+        *_with_whole_texts(rows, width),
         *([""] if missing else []),
         *table([(f"To install ({what}):", command) for what, command in missing.items()]),
         "",
         "Next: ponte connectors describe NAME",
     ]
+
+
+def _with_whole_texts(rows: Sequence[tuple[str, str, str]], width: int | None) -> list[str]:
+    """A table whose last column goes on below itself where a line would be too long: no word of it is lost."""
+    indent = width_of(table([(name, state, ".") for name, state, _ in rows])[0]) - 1
+    parts = [(name, state, wrapped(what, indent=indent, width=width)) for name, state, what in rows]
+    return table([
+        (name if not place else "", state if not place else "", part)
+        for name, state, lines in parts
+        for place, part in enumerate(lines)
+    ])  # fmt: skip
 
 
 def _row(connector: Installed) -> tuple[str, str, str]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+import polars as pl
 
 from ponte.connectors.files.client import Snapshot
 from ponte.connectors.files.excel_archive import opened_archive, workbook_kind
+from ponte.connectors.files.excel_cells import CELL_SCHEMA
 from ponte.connectors.files.excel_legacy import read_legacy
 from ponte.connectors.files.excel_replacing import check_replaceable
 from ponte.connectors.files.excel_tables import read_records
@@ -35,6 +38,19 @@ def read_excel(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterato
     except ConfigurationError:
         snapshot.check_unchanged()
         raise
+
+
+def first_cells(snapshot: Snapshot) -> pl.DataFrame:
+    """The first cells of the first visible sheet, by CELL_SCHEMA; raises as `read_excel` does."""
+    kind = workbook_kind(snapshot.stream, snapshot.label)
+    if kind != "xlsx":
+        return _first(read_legacy(snapshot, kind, None))
+    with opened_archive(snapshot.stream, snapshot.label) as archive:
+        return _first(read_xlsx(archive, None, snapshot.label))
+
+
+def _first(cells: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    return next((frame for frame in cells if frame.height), pl.DataFrame(schema=CELL_SCHEMA))
 
 
 FORMAT = Format(read_excel, has_fixed_fields=True, writer=ExcelWriter, check_replaceable=check_replaceable)

@@ -39,7 +39,7 @@ def sniffed(file: Path) -> dict[str, Any]:
         known = ", ".join((*_CSV, *_JSON_LINES, *_EXCEL))
         raise ConfigurationError(f"{file}: the name does not say what it is. Known are {known}.")
     if file.suffix.lower() in _EXCEL:
-        return {"excel": {}}
+        return {"excel": _excel(file)}
     if _format_suffix(file.name) in _JSON_LINES:
         return {"jsonLines": {}}
     if not file.exists():
@@ -50,6 +50,13 @@ def sniffed(file: Path) -> dict[str, Any]:
     delimiter = _delimiter([line for line in lines if line.strip()])
     options = {} if delimiter == "," else {"delimiter": delimiter}
     return {"csv": options | ({} if encoding == "utf-8" else {"encoding": encoding})}
+
+
+def _excel(file: Path) -> dict[str, int]:
+    from ponte.connectors.files.excel_guessing import header_row  # noqa: PLC0415 - heavy, and seldom needed
+
+    row = header_row(file) if file.exists() else None
+    return {} if row is None else {"headerRow": row}
 
 
 def _beginning(file: Path) -> bytes:

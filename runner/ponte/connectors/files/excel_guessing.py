@@ -1,0 +1,39 @@
+"""Which row of a sheet names the fields: a proposal for a person. Exports often have a title above the header."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import polars as pl
+
+from ponte.connectors.files.client import Snapshot, identity_of
+from ponte.connectors.files.errors import translated
+from ponte.connectors.files.excel import first_cells
+
+_LOOKED_AT = 100  # rows
+
+
+def header_row(file: Path) -> int | None:
+    """The number of the row of the headers; None where it is the first row that is not empty, or none is likely.
+
+    Raises:
+        ConfigurationError, TransientError: the file cannot be read.
+    """
+    with translated(str(file)), file.open("rb") as stream:
+        cells = first_cells(Snapshot(file, stream, identity_of(os.fstat(stream.fileno())), str(file)))
+    return likely_header(cells)
+
+
+def likely_header(cells: pl.DataFrame) -> int | None:
+    """The first row with more than half as many filled cells as the fullest one: a title has fewer.
+
+    Args:
+        cells: the first ones of a sheet, by CELL_SCHEMA.
+    """
+    filled = cells.filter(pl.col("text").str.strip_chars().str.len_chars() > 0)
+    rows = filled.group_by("row").len("filled").sort("row").head(_LOOKED_AT)
+    if not rows.height:
+        return None
+    likely = rows.filter(2 * pl.col("filled") > pl.col("filled").max())["row"]
+    return None if likely[0] == rows["row"][0] else int(likely[0])
