@@ -25,7 +25,7 @@ from ponte.engine.rereading import read_again
 from ponte.engine.rounds import Rounds
 from ponte.engine.state import RunState
 from ponte.engine.watermark import later, lower_bound
-from ponte.engine.wording import counted
+from ponte.engine.wording import counted, told
 from ponte.errors import Interrupted, PonteError
 from ponte_api.result import Phase, RunError, RunResult
 
@@ -99,12 +99,13 @@ async def _work(opened: Opened) -> Ending:
     if order.read in ("all", "changes") and reading.is_whole and upper is not None:
         await _advance(state, upper)
     await state.refresh_levels()
+    _note_missed(state)
     phase, reason = _phase(state, pending)
     result = state.result(phase, reason, ended_at=await state.ports.ledger.now())
     has_succeeded = phase in ("Succeeded", "PartiallySucceeded")
     return Ending(
         result=result,
-        mapping_fingerprint=opened.fingerprint if is_whole and has_succeeded else None,
+        mapping_fingerprint=opened.fingerprint if is_whole and has_succeeded and not state.missed else None,
         has_succeeded=has_succeeded and reading.is_whole and order.read in ("all", "changes"),
         pending=pending,
     )
@@ -214,14 +215,21 @@ async def _forget(state: RunState, given_up: pl.DataFrame | None) -> None:
 
 async def _advance(state: RunState, upper: str) -> None:
     if state.holds_watermark:
-        state.notes.append(
-            "WatermarkHeld: what was rejected cannot be read again by key; the next run starts before it"
-        )
+        what = "was rejected" if not state.missed else "did not get through"
+        state.notes.append(f"WatermarkHeld: what {what} cannot be read again by key; the next run starts before it")
         return
     state.watermark = later(state.watermark, upper)
     await state.ports.failpoint("watermark.before")
     await state.ports.ledger.commit(state.writer, Commit(result=state.result(), watermark=state.watermark))
     await state.ports.failpoint("watermark.after")
+
+
+def _note_missed(state: RunState) -> None:
+    if state.missed:
+        state.notes.append(
+            f"KeysBusy: {told(state.missed, 'record', 'was', 'were')} being delivered by another run and could not be "
+            "read again; the next run reads again"
+        )
 
 
 def _phase(state: RunState, pending: pl.DataFrame | None) -> tuple[Phase, str]:
@@ -231,6 +239,8 @@ def _phase(state: RunState, pending: pl.DataFrame | None) -> tuple[Phase, str]:
         return "Failed", "AccountNotClosed"
     if state.shortcomings:
         return "PartiallySucceeded", "ReadingNotWhole"
+    if state.missed:
+        return "PartiallySucceeded", "KeysBusy"
     if state.found_rejects:
         return "PartiallySucceeded", "Rejects"
     return "Succeeded", "Completed"
