@@ -68,9 +68,9 @@ async def test_it_is_a_reject_of_a_run_for_its_key_too(world: MakeWorld) -> None
 
 
 async def test_a_reading_of_changes_tries_it_again_and_stays_partial(world: MakeWorld) -> None:
-    made = versioned(world, ("all", "changes", "keys"), overlap_s=100.0)
+    made = versioned(world, ("all", "changes", "keys"))
     await restored(made)
-    await made.run("changes")
+    await made.run()
 
     again = await made.run("changes")
 
