@@ -213,6 +213,28 @@ async def test_what_another_run_has_is_no_success_where_it_cannot_be_read_again(
     assert result.watermark == "0"
 
 
+async def test_a_source_puts_nothing_away_while_another_run_has_some_of_it(world: MakeWorld) -> None:
+    made = world(article("a"), article("b"))
+    await made.run()
+    made.source.put(article("b", price="7.00"))
+    with pytest.raises(Crash):
+        await made.run("keys", crash_at("deliver.before"), keys=["b"])
+    made.source.capabilities = SourceCapabilities(frozenset({"all"}))
+    told: list[object] = []
+
+    async def acknowledge() -> None:
+        told.append("put away")
+
+    async def retain(records: int) -> None:
+        told.append(records)
+
+    made.source.acknowledge, made.source.retain = acknowledge, retain  # type: ignore[attr-defined]  # as files do
+
+    await made.run()
+
+    assert told == [1]
+
+
 async def test_what_another_run_has_is_waited_for_although_the_ledger_is_newer(world: MakeWorld) -> None:
     made = versioned(world)
     await restored(made)
