@@ -169,11 +169,12 @@ async def commit(state: RunState, sent: Sent) -> None:
         PonteError: why not all could be sent.
         Interrupted: a stop signal kept some from being sent.
     """
-    if sent.erased:
-        state.leave_erased(sent.erased)
-    if sent.lost.height:
-        state.lose(sent.lost)
-    await _commit(state, sent)
+    with state.counting():
+        if sent.erased:
+            state.leave_erased(sent.erased)
+        if sent.lost.height:
+            state.lose(sent.lost)
+        await _commit(state, sent)
     if sent.error is not None:
         raise sent.error
     if sent.answers.height < sent.wanted:

@@ -58,10 +58,7 @@ async def _read_keys(state: RunState, mapper: Mapper, keys: pl.Series) -> None:
     read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
     read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
     before, state.known, state.is_again = state.known, QueriedKnown(state.ports.ledger, state.writer.scope), True
-    rounds = Rounds(state, mapper)
-    async for item in findings(state, mapper, read, read_at_us):
-        await rounds.take(item)
-    await rounds.close()
+    await Rounds(state, mapper).work(findings(state, mapper, read, read_at_us), lambda _: None)
     state.known, state.is_again = before, False
 
 
