@@ -70,15 +70,22 @@ class Rounds:
         Raises:
             RejectThreshold: too many new rejects; nothing of the batches held was delivered.
         """
-        try:
-            async with aclosing(promptly(items, self._close)) as prompt:
-                async for item in prompt:
-                    note(item)
+        async with aclosing(promptly(items, self._close)) as prompt:
+            while (item := await self._next(prompt)) is not None:
+                note(item)
+                try:
                     await self._take(item)
+                except PonteError:
+                    await self._finish()  # what was answered; nothing more is sent
+                    raise
+        await self._close()
+
+    async def _next(self, prompt: AsyncGenerator[Findings, None]) -> Findings | None:
+        try:
+            return await anext(prompt, None)
         except PonteError:
             await self._close()
             raise
-        await self._close()
 
     async def _take(self, item: Findings) -> None:
         if item.rejects.height:
