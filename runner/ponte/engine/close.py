@@ -139,7 +139,8 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
         answers = without_unsent(await unknown_answers(state, delivery, one_each(answers, delivery)))
     await ports.failpoint("delete.after")
     answered = rows.with_row_index("row").join(answers, on="row", maintain_order="left")
-    await _commit(state, answered, grant.claim, older)
+    with state.counting():
+        await _commit(state, answered, grant.claim, older)
     if answered.height < rows.height:
         state.check_stop()
 

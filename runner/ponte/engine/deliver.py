@@ -181,11 +181,12 @@ async def commit(state: RunState, sent: Sent) -> None:
         PonteError: why not all could be sent.
         Interrupted: a stop signal kept some from being sent.
     """
-    if sent.alone.erased:
-        state.leave_erased(sent.alone.erased)
-    if sent.alone.lost.height:
-        state.lose(sent.alone.lost)
-    await _commit(state, sent)
+    with state.counting():
+        if sent.alone.erased:
+            state.leave_erased(sent.alone.erased)
+        if sent.alone.lost.height:
+            state.lose(sent.alone.lost)
+        await _commit(state, sent)
     if sent.error is not None:
         raise sent.error
     if sent.answers.height < sent.wanted:

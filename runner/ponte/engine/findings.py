@@ -6,7 +6,8 @@ must the next batch wait: it asks for what the last one delivered.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from io import BytesIO
 
@@ -74,17 +75,19 @@ async def findings(state: RunState, mapper: Mapper, read: Read, read_at_us: int)
     else:
         prepared = ahead(prepared_batches(state, mapper, ahead(batches), read_at_us))
         items = ahead(_examined(state, prepared))
-    async for item in timed(state, items):
-        yield item
+    async with aclosing(timed(state, items)) as found:
+        async for item in found:
+            yield item
 
 
-async def _examined(state: RunState, items: AsyncIterator[Prepared | Batch]) -> AsyncGenerator[Findings, None]:
+async def _examined(state: RunState, items: AsyncGenerator[Prepared | Batch, None]) -> AsyncGenerator[Findings, None]:
     read_before = state.account.read
-    async for item in items:
-        found = await _found(state, item, read_before) if isinstance(item, Prepared) else _of_pieces(item)
-        read_before += found.read
-        del item  # a generator that waits holds on to what it names: here a whole batch
-        yield found
+    async with aclosing(items):
+        async for item in items:
+            found = await _found(state, item, read_before) if isinstance(item, Prepared) else _of_pieces(item)
+            read_before += found.read
+            del item  # a generator that waits holds on to what it names: here a whole batch
+            yield found
 
 
 def _of_pieces(batch: Batch) -> Findings:

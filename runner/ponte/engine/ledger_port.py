@@ -80,13 +80,20 @@ class Scope:
 
 @dataclass(slots=True)
 class Writer:
-    """Who may write: a run with its epoch. `outside_commits` tells whether others wrote since it last looked."""
+    """Who may write: a run with its epoch.
+
+    Attributes:
+        is_leased: it has the scope's lease; what it knows by heart is true until others write.
+        outside_commits: how many commits without the lease there were when it was opened.
+        is_beside: it has no lease, and another run had it at that time.
+    """
 
     scope: Scope
     run: str
     epoch: int
     is_leased: bool
     outside_commits: int
+    is_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +214,10 @@ class Ledger(Protocol):
 
     async def doubts(self, writer: Writer) -> pl.DataFrame:
         """Keys of claims of others that are no longer live and not settled, by CLAIM_SCHEMA."""
+        ...
+
+    async def is_alone(self, writer: Writer) -> bool:
+        """Whether no other run was opened, or had the lease, since a writer without the lease was opened."""
         ...
 
     async def outside(self, writer: Writer) -> Outside:

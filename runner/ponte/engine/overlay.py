@@ -90,6 +90,10 @@ class RecordedLedger:
         """See `Ledger.doubts`."""
         return await self.ledger.doubts(writer)
 
+    async def is_alone(self, writer: Writer) -> bool:  # noqa: ARG002 - what it reads again it would not write either
+        """Nobody waits for a plan."""
+        return True
+
     async def outside(self, writer: Writer) -> Outside:
         """See `Ledger.outside`."""
         return await self.ledger.outside(writer)

@@ -5,7 +5,8 @@ It is done in a thread, while the target and the ledger are busy with the batche
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 import polars as pl
@@ -113,13 +114,14 @@ class Prepared:
 
 
 async def prepared_batches(
-    state: RunState, mapper: Mapper, batches: AsyncIterator[Batch], read_at_us: int
+    state: RunState, mapper: Mapper, batches: AsyncGenerator[Batch, None], read_at_us: int
 ) -> AsyncGenerator[Prepared | Batch, None]:
     """The batches of a reading, prepared; one without records stays as it is."""
-    async for batch in batches:
-        item = await _prepare(state, mapper, batch, read_at_us) if batch.frame.height else batch
-        del batch  # a generator that waits holds on to what it names: here a whole batch
-        yield item
+    async with aclosing(batches):
+        async for batch in batches:
+            item = await _prepare(state, mapper, batch, read_at_us) if batch.frame.height else batch
+            del batch  # a generator that waits holds on to what it names: here a whole batch
+            yield item
 
 
 async def _prepare(state: RunState, mapper: Mapper, batch: Batch, read_at_us: int) -> Prepared:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import polars as pl
@@ -15,6 +15,9 @@ from ponte.engine.state import RunState
 
 T = TypeVar("T")
 
+PATIENCE_S = 1.0
+"""How long what was read waits for what is not read yet."""
+
 
 def read_ahead(source: Source, read: Read) -> AsyncGenerator[Batch, None]:
     """The batches of a reading; the next one is read while the last one is worked on."""
@@ -22,7 +25,7 @@ def read_ahead(source: Source, read: Read) -> AsyncGenerator[Batch, None]:
 
 
 async def ahead(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-    """The same items; the next one is made while the last one is worked on."""
+    """The same items; the next one is made while the last one is worked on. Closes what makes them."""
     coming: asyncio.Task[T] = asyncio.ensure_future(_next(items))
     try:
         while True:
@@ -35,6 +38,28 @@ async def ahead(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
     finally:
         coming.cancel()
         await asyncio.gather(coming, return_exceptions=True)
+        if isinstance(items, AsyncGenerator):
+            await items.aclose()
+
+
+async def promptly(items: AsyncGenerator[T, None], idle: Callable[[], Awaitable[None]]) -> AsyncGenerator[T, None]:
+    """The same items; when one is not there within a second, `idle` is called while it is awaited."""
+    coming: asyncio.Task[T] = asyncio.ensure_future(_next(items))
+    try:
+        while True:
+            done, _ = await asyncio.wait({coming}, timeout=PATIENCE_S)
+            if not done:
+                await idle()
+            try:
+                item = await coming
+            except StopAsyncIteration:
+                return
+            yield item
+            coming = asyncio.ensure_future(_next(items))
+    finally:
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        await items.aclose()
 
 
 async def _next(items: AsyncIterator[T]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from ponte.engine.canonical import hashes_of
+from ponte.engine.canonical import hashes_of, join_key
 from ponte.engine.findings import findings
 from ponte.engine.known import QueriedKnown
 from ponte.engine.ports import Read
@@ -29,7 +29,7 @@ async def read_again(state: RunState, mapper: Mapper) -> None:
     if "keys" not in state.ports.source.capabilities.reads:
         return
     waited_s = 0.0
-    keys = pl.concat([state.take_again()["key"], _waiting(state)]).unique(maintain_order=True)
+    keys = pl.concat([state.take_again()["key"], _waiting(state), await _overtaken(state)]).unique(maintain_order=True)
     while not keys.is_empty():
         await _read_keys(state, mapper, keys)
         keys = await _still_claimed(state)
@@ -42,6 +42,16 @@ async def read_again(state: RunState, mapper: Mapper) -> None:
         if not keys.is_empty():
             await state.ports.clock.sleep(POLL_S)
             waited_s += POLL_S
+
+
+async def _overtaken(state: RunState) -> pl.Series:
+    """Keys of a run on request that wrote while another run read.
+
+    That one may have seen newer values, equal to what it knew, and left alone what this one overwrote with older ones.
+    """
+    keys = pl.Series("key", [join_key(fields) for fields in state.order.keys], dtype=pl.String)
+    is_settled = state.writer.is_leased or not state.account.written or await state.ports.ledger.is_alone(state.writer)
+    return keys.clear() if is_settled else keys
 
 
 def _waiting(state: RunState) -> pl.Series:
@@ -60,10 +70,7 @@ async def _read_keys(state: RunState, mapper: Mapper, keys: pl.Series) -> None:
     read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
     read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
     before, state.known, state.is_again = state.known, QueriedKnown(state.ports.ledger, state.writer.scope), True
-    rounds = Rounds(state, mapper)
-    async for item in findings(state, mapper, read, read_at_us):
-        await rounds.take(item)
-    await rounds.close()
+    await Rounds(state, mapper).work(findings(state, mapper, read, read_at_us), lambda _: None)
     state.known, state.is_again = before, False
 
 

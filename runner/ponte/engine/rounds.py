@@ -7,7 +7,8 @@ records wait for those of the next batches, but no longer than a second, and nev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -18,11 +19,12 @@ from ponte.engine.deliver import Chunk, Sent, chunks_of, claim, commit, send
 from ponte.engine.findings import Findings, Work
 from ponte.engine.ledger_port import Commit
 from ponte.engine.preparing import Mapper
+from ponte.engine.reading import promptly
 from ponte.engine.settle import may_ask
 from ponte.engine.state import RunState
 from ponte.engine.watermark import later
 from ponte.engine.wording import told
-from ponte.errors import StateError
+from ponte.errors import PonteError, StateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,45 +58,73 @@ class Rounds:
         self._sent: Sent | None = None
         self._done: _Round | None = None
 
-    async def take(self, item: Findings) -> None:
-        """Adds what was found out about one batch; delivers if it is time.
+    async def work(self, items: AsyncGenerator[Findings, None], note: Callable[[Findings], None]) -> None:
+        """Takes all findings of a reading; when it returns, what they say is done, durable and accounted for.
+
+        What was read before a source broke off gets through; what is not read within a second is not waited for.
+
+        Args:
+            items: the findings.
+            note: told of each.
 
         Raises:
             RejectThreshold: too many new rejects; nothing of the batches held was delivered.
         """
+        async with aclosing(promptly(items, self._close)) as prompt:
+            while (item := await self._next(prompt)) is not None:
+                note(item)
+                try:
+                    await self._take(item)
+                except PonteError:
+                    await self._finish()  # what was answered; nothing more is sent
+                    raise
+        await self._close()
+
+    async def _next(self, prompt: AsyncGenerator[Findings, None]) -> Findings | None:
+        try:
+            return await anext(prompt, None)
+        except PonteError:
+            await self._close()
+            raise
+
+    async def _take(self, item: Findings) -> None:
         if item.rejects.height:
             await self._finish()  # the threshold counts them all
-        if self._held and threshold.is_reached(self._state, *_rejected([*self._held, item])):
+        rejects = pl.concat([held.rejects for held in [*self._held, item]])
+        if self._held and threshold.is_reached(self._state, rejects, self._read + item.read):
             await self._work_off()
         self._held.append(item)
+        self._read += item.read
         waiting = sum(held.work.rows.height for held in self._held if held.work is not None)
         if waiting >= self._size or self._state.is_checkpoint_due():
             await self._work_off()
         if not self._is_patient:
-            await self.close()
+            await self._close()
 
-    async def close(self) -> None:
-        """Delivers what is held; when it returns, all that was taken is durable and accounted for.
-
-        Raises:
-            RejectThreshold: see `take`.
-        """
-        await self._work_off()
-        await self._finish()
+    async def _close(self) -> None:
+        """Delivers what is held; when it returns, all that was taken is durable and accounted for."""
+        try:
+            await self._work_off()
+        finally:
+            await self._finish()
 
     async def _work_off(self) -> None:
         held, self._held = self._held, []
         if not held:
             return
         state = self._state
-        rejects, records = _rejected(held)
-        await threshold.check_before(state, rejects, records)
-        self._read += sum(item.read for item in held)
         state.unreadable += sum(item.unreadable for item in held)
-        for chunk in _chunks(held, state.ports.target.capabilities.chunk):
-            await self._deliver(chunk)
-        if self._done is not None:
-            await self._finish()
+        rejects = pl.concat([item.rejects for item in held])
+        await threshold.check_before(state, rejects, self._read)
+        try:
+            for chunk in _chunks(held, state.ports.target.capabilities.chunk):
+                await self._deliver(chunk)
+            if self._done is not None:
+                await self._finish()
+        except PonteError:
+            with suppress(PonteError):
+                await threshold.record(state, rejects)
+            raise
         accounted = [replace(item, work=None) for item in held]
         self._done = _Round(accounted, rejects, self._read, state.is_checkpoint_due())
         state.checkpoint_at = state.ports.clock.now()
@@ -118,14 +148,10 @@ class Rounds:
         done, self._done = self._done, None
         if sent is not None:
             await commit(self._state, sent)
-            threshold.check_after(self._state)
+            threshold.check_after(self._state, self._read)
         if done is not None:
-            await _account_for(self._state, done)
-
-
-def _rejected(held: list[Findings]) -> tuple[pl.DataFrame, int]:
-    """The rejects of several batches, and how many records these have."""
-    return pl.concat([item.rejects for item in held]), sum(item.read - item.unreadable for item in held)
+            with self._state.counting():
+                await _account_for(self._state, done)
 
 
 def _chunks(held: list[Findings], size: int) -> Iterator[Chunk]:

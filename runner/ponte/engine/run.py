@@ -127,16 +127,13 @@ def _request(state: RunState, upper: str | None) -> Read:
 
 
 async def _read(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> _Reading:
-    reading, rounds = _Reading(), Rounds(state, mapper)
-    try:
-        async for found in findings(state, mapper, read, read_at_us):
-            reading.note(found)
-            state.announced = reading.announced
-            await rounds.take(found)
-    except PonteError:
-        await rounds.close()  # what was read before a source broke off gets through
-        raise
-    await rounds.close()
+    reading = _Reading()
+
+    def note(found: Findings) -> None:
+        reading.note(found)
+        state.announced = reading.announced
+
+    await Rounds(state, mapper).work(findings(state, mapper, read, read_at_us), note)
     return reading
 
 

@@ -14,7 +14,7 @@ from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
 from ponte.engine.wording import told
-from ponte.errors import Interrupted, TransientError
+from ponte.errors import Interrupted, PonteError, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
 
 CHECKPOINT_INTERVAL = timedelta(seconds=1)
@@ -101,6 +101,17 @@ class RunState:
         self.erased += records
         self.count(skipped=records)
 
+    @contextmanager
+    def counting(self) -> Iterator[None]:
+        """What is counted inside counts only if what is written inside was written: the report says what is durable."""
+        before = (self.account, self.found_rejects, self.new_rejects, self.closed_rejects, len(self.rejected))
+        try:
+            yield
+        except PonteError:
+            self.account, self.found_rejects, self.new_rejects, self.closed_rejects, rejected = before
+            del self.rejected[rejected:]
+            raise
+
     def count_deleted(self, records: int) -> None:
         """Adds records that were removed from the target; they were not read."""
         self.account = self.account + Account(deleted=records)
@@ -118,7 +129,8 @@ class RunState:
         if not rejects.height:
             return 0
         success = self.writer.scope.succeeded_at_us
-        is_old = (pl.col("state") != "deferred") & (pl.col("first_seen") <= (-1 if success is None else success))
+        is_known = (pl.col("state") != "deferred") & (pl.col("first_seen") <= (-1 if success is None else success))
+        is_old = is_known | (pl.col("state") == "skipped")
         known = self.open_rejects.filter(is_old)["key"]
         return rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known.implode())).height
 

@@ -13,36 +13,45 @@ MIN_REJECTS_FOR_SHARE = 10
 """Below so many new rejects their share says nothing: one bad record of three is no broken source."""
 
 
-def is_reached(state: RunState, rejects: pl.DataFrame, records: int) -> bool:
-    """Whether so many more records, of which these are rejected, would stop the run."""
-    return _exceeded(state, state.new_rejects + state.fresh(rejects), state.account.read + records) is not None
+def is_reached(state: RunState, rejects: pl.DataFrame, read: int) -> bool:
+    """Whether these rejects more, of so many records that were read in all, would stop the run."""
+    return _exceeded(state, state.new_rejects + state.fresh(rejects), read) is not None
 
 
-async def check_before(state: RunState, rejects: pl.DataFrame, records: int) -> None:
-    """Stops before a batch of so many records, of which these are rejected, is delivered.
+async def check_before(state: RunState, rejects: pl.DataFrame, read: int) -> None:
+    """Stops before batches with these rejects are delivered; `read`: all records that were read, with theirs.
 
     Raises:
         RejectThreshold: too many new rejects; they are on record, nothing of the batch was delivered.
     """
     fresh = state.fresh(rejects)
-    allowed = _exceeded(state, state.new_rejects + fresh, state.account.read + records)
+    allowed = _exceeded(state, state.new_rejects + fresh, read)
     if allowed is None:
         return
+    await record(state, rejects)
+    _stop(state, state.new_rejects + fresh, read, f"{allowed}. Nothing of this batch was sent.")
+
+
+async def record(state: RunState, rejects: pl.DataFrame) -> None:
+    """Writes rejects of batches that come to no end, so that a person sees them."""
     await state.ports.failpoint("threshold.before")
     await state.ports.ledger.commit(state.writer, Commit(result=state.result(), rejects=rejects))
     await state.ports.failpoint("threshold.after")
-    _stop(state, state.new_rejects + fresh, state.account.read + records, f"{allowed}. Nothing of this batch was sent.")
 
 
-def check_after(state: RunState) -> None:
+def check_after(state: RunState, read: int) -> None:
     """Stops after a delivery, so that a target that refuses everything is not asked a million times.
+
+    Args:
+        state: the run.
+        read: all records that were read, those of this round that are not sent yet among them.
 
     Raises:
         RejectThreshold: too many new rejects; they are on record, what was delivered is too.
     """
-    allowed = _exceeded(state, state.new_rejects, state.account.read)
+    allowed = _exceeded(state, state.new_rejects, read)
     if allowed is not None:
-        _stop(state, state.new_rejects, state.account.read, f"{allowed}. What was delivered before is on record.")
+        _stop(state, state.new_rejects, read, f"{allowed}. What was delivered before is on record.")
 
 
 def _exceeded(state: RunState, fresh: int, read: int) -> str | None:

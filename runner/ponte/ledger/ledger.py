@@ -86,6 +86,10 @@ class StoredLedger:
         """See `Ledger.doubts`."""
         return await self._call(lambda: claims.doubts(self._db, writer, self._db.now_us()))
 
+    async def is_alone(self, writer: Writer) -> bool:
+        """See `Ledger.is_alone`."""
+        return await self._call(lambda: scopes.is_alone(self._db, writer))
+
     async def outside(self, writer: Writer) -> Outside:
         """See `Ledger.outside`."""
         return await self._call(lambda: self._outside(writer))
@@ -168,12 +172,13 @@ class StoredLedger:
         contest = claims.contest(db, writer, rows, db.now_us())
         older = rows.filter(pl.col("operation") != "create") if is_alone else rows
         newer = records.newer(db, writer.scope, older.select("key", "version"))
+        made = rows["key"].clear() if is_alone else records.made(db, writer.scope, rows)
         erased = erasure.erased_keys(db, writer.scope, rows["key"])
-        lost = pl.concat([contest.lost, newer]).unique()
+        lost = pl.concat([contest.lost, newer, made]).unique()
         lost = lost.filter(~lost.is_in(erased.implode()))
         kept = rows.filter(~pl.col("key").is_in(pl.concat([lost, erased]).implode()))
         claim = claims.add(db, writer, kept, until)
-        newer = lost.filter(~lost.is_in(contest.lost.implode()))
+        newer = newer.filter(newer.is_in(lost.implode()) & ~newer.is_in(contest.lost.implode()))
         doubtful = contest.doubtful.filter(contest.doubtful.is_in(kept["key"].implode()))
         return Grant(claim, lost, newer, doubtful, erased)
 

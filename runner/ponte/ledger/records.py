@@ -105,6 +105,23 @@ def newer(db: Database, scope: Scope, rows: pl.DataFrame) -> pl.Series:
     return found["key"]
 
 
+def made(db: Database, scope: Scope, rows: pl.DataFrame) -> pl.Series:
+    """Keys of creates (CLAIM_SCHEMA) that would now double a record: somebody else delivered it since they were judged.
+
+    That is: the key is live by now, or another record holds the natural key.
+    """
+    creates = rows.filter(pl.col("operation") == "create").select(
+        "key", pl.coalesce("natural_key", "key").alias("natural")
+    )
+    if not creates.height:
+        return creates["key"]
+    live = details(db, scope, creates["key"]).filter(~pl.col("deleted"))["key"]
+    held = creates.join(
+        holders(db, scope, creates["natural"]), left_on="natural", right_on="natural_key", suffix="_holder"
+    )
+    return pl.concat([live, held.filter(pl.col("key") != pl.col("key_holder"))["key"]]).unique()
+
+
 def append(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
     """Adds records (RECORD_SCHEMA) of which the ledger certainly has no row; the quick way.
 

@@ -120,7 +120,8 @@ def acquire(
                 "UPDATE ponte_scopes SET lease_epoch = $2, lease_holder = $3, lease_until = $4 WHERE id = $1",
                 (scope.id, epoch, holder, now + int(lease_s * 1e6)),
             )
-    return Writer(scope, run, epoch, lease_s is not None, row["outside_commits"])
+    is_beside = lease_s is None and row["lease_epoch"] is not None
+    return Writer(scope, run, epoch, lease_s is not None, row["outside_commits"], is_beside)
 
 
 def _take_over(db: Database, scope: Scope, epoch: int, now: int) -> None:
@@ -183,6 +184,13 @@ def release(db: Database, writer: Writer) -> None:
         " WHERE id = $1 AND lease_epoch = $2",
         (writer.scope.id, writer.epoch),
     )
+
+
+def is_alone(db: Database, writer: Writer) -> bool:
+    """See `Ledger.is_alone`."""
+    sql = "SELECT epoch, lease_epoch FROM ponte_scopes WHERE id = $1"
+    rows = db.query(sql, (writer.scope.id,), pl.Schema({"epoch": pl.Int64, "lease_epoch": pl.Int64}))
+    return not writer.is_beside and rows.rows() == [(writer.epoch, None)]
 
 
 def outside_commits(db: Database, scope: Scope) -> int:

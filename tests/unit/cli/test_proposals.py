@@ -127,3 +127,32 @@ def test_what_is_no_address_is_refused_without_showing_a_password(text):
         parse_address(text)
 
     assert "CANARY" not in refused.value.message
+
+
+def test_the_only_keys_of_both_ends_belong_together_though_another_name_resembles_one():
+    customers = FoundObject(
+        (FoundField("CustomerID", "string"), FoundField("PostalCode", "string")), (("CustomerID",),)
+    )
+    shop = FoundObject((FoundField("code", "string"), FoundField("zip", "string")), (("code",), ("code",)))
+
+    proposal = propose(customers, shop, {})
+
+    assert [(rule.to, rule.source, rule.is_guessed) for rule in proposal.rules] == [
+        ("code", "CustomerID", True),
+        ("zip", "PostalCode", True),
+    ]
+    assert proposal.key == ("code",)
+
+
+def test_keys_of_other_types_are_not_paired():
+    customers = FoundObject((FoundField("CustomerID", "string"),), (("CustomerID",),))
+
+    assert propose(customers, FoundObject((FoundField("number", "integer"),), (("number",),)), {}).key == ()
+
+
+@pytest.mark.parametrize(("target", "source"), [("stock", "UnitsInStock"), ("price", "UnitPrice")])
+def test_a_name_within_another_one_is_a_guess_and_the_nearest_is_taken(target, source):
+    names = ("QuantityPerUnit", "UnitPrice", "UnitsInStock")
+    products = FoundObject(tuple(FoundField(name, "string") for name in names))
+
+    assert propose(products, FoundObject((FoundField(target, "string"),)), {}).source_of(target) == source

@@ -27,6 +27,15 @@ POINTS = [
                  "commit-delete", "admit", "bury", "settle-rest", "mapping", "forget", "finish")
     for side in ("before", "after")
 ]  # fmt: skip
+BESIDE = (
+    "open.after",
+    "claim.before",
+    "claim.after",
+    "deliver.before",
+    "deliver.after",
+    "commit.before",
+    "commit.after",
+)
 READS = ("all", "changes", "range", "keys")
 FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
@@ -95,6 +104,44 @@ class Synchronisation(RuleBasedStateMachine):
         self.world.target.wake()  # what was under way arrives now or never
         for bad in (self.world.target.lose, self.world.target.drop, self.world.target.delay):
             bad.clear()
+
+    @rule(
+        keys=st.lists(st.sampled_from(SKUS), min_size=1, max_size=3, unique=True),
+        points=st.tuples(st.sampled_from(BESIDE), st.sampled_from(BESIDE)),
+        change=st.tuples(st.sampled_from(SKUS), st.sampled_from(["1.00", "2.00"])),
+    )
+    def run_on_request_beside_a_whole_one(
+        self, keys: list[str], points: tuple[str, str], change: tuple[str, str]
+    ) -> None:
+        """One reads first and is held up; the source changes; it goes on in the middle of the other."""
+        self.loop.run_until_complete(self._two_runs(keys, points, change))
+        self.world.rows("UPDATE ponte_claims SET live_until = 1 WHERE live_until > 1")
+
+    async def _two_runs(self, keys: list[str], points: tuple[str, str], change: tuple[str, str]) -> None:
+        held, goes_on = asyncio.Event(), asyncio.Event()
+
+        async def hold_up(name: str) -> None:
+            if name == points[0] and not held.is_set():
+                held.set()
+                await goes_on.wait()
+
+        async def let_go(name: str) -> None:
+            if name == points[1] and not goes_on.is_set():
+                goes_on.set()
+                await asyncio.wait({early})
+
+        early = asyncio.ensure_future(self.world.run("keys", hold_up, keys=keys))
+        reached = asyncio.ensure_future(held.wait())
+        await asyncio.wait({early, reached}, return_when=asyncio.FIRST_COMPLETED)
+        self.edit(change[0], "x", change[1], "S")
+        try:
+            await self.world.run("all", let_go)
+        finally:
+            goes_on.set()
+            reached.cancel()
+            ended = (await asyncio.gather(early, return_exceptions=True))[0]
+        if isinstance(ended, BaseException) and getattr(ended, "reason", "") != "KeysBusy":
+            raise ended
 
     def _run(self, read: str, write: str, data: st.DataObject, crash: tuple[str, int] | None) -> None:
         order: dict[str, Any] = {"write": write}

@@ -12,7 +12,7 @@ import re
 import zoneinfo
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 decimal.getcontext().prec = 200
@@ -175,15 +175,18 @@ def convert(
     return _datetime(text, form, zone)
 
 
+_WIDE = Context(prec=100)
+
+
 def _exact(text: str, scale: int, form: str | None, locale: str | None, rounding: str | None) -> Decimal:
     whole, fraction, is_negative = _read_number(text, form, locale)
     number = Decimal(f"{whole}.{fraction or '0'}") * (-1 if is_negative else 1)
     step = Decimal(1).scaleb(-scale)
     if rounding is not None:
-        return number.quantize(step, rounding=ROUNDING[rounding])
+        return number.quantize(step, rounding=ROUNDING[rounding], context=_WIDE)
     if fraction[scale:].strip("0"):
         raise Fault("TooManyDecimals")
-    return number.quantize(step)
+    return number.quantize(step, context=_WIDE)
 
 
 def _read_number(text: str, form: str | None, locale: str | None) -> tuple[str, str, bool]:

@@ -10,6 +10,8 @@ from ponte.cli.proposals.similarity import similarity
 from ponte.connectors.discovery import FoundField, FoundObject
 
 _LIKELY = 0.6
+_NEAR = 0.7
+"""From here on a name says more than that both fields are keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ def propose(source: FoundObject, target: FoundObject, wanted: ReadOnly[str, str]
     """
     fields = target.fields or tuple(FoundField(field.name, field.type) for field in source.fields)
     by_name = {field.name: field for field in source.fields}
-    pairs = {**_matched(source.fields, fields, wanted), **wanted}
+    settled = {**_paired_keys(source, target, wanted), **wanted}
+    pairs = {**_matched(source.fields, fields, settled), **settled}
     rules = [_rule(by_name[pairs[field.name]], field, wanted) for field in fields if field.name in pairs]
     missing = [field for field in fields if field.name not in pairs]
     return Proposal(
@@ -88,6 +91,20 @@ def _matched(
         if score >= _LIKELY and target_name not in pairs and source_name not in pairs.values():
             pairs[target_name] = source_name
     return pairs
+
+
+def _paired_keys(source: FoundObject, target: FoundObject, wanted: ReadOnly[str, str]) -> dict[str, str]:
+    """The only key there from the only key here, where the types agree and no other name is nearer to either."""
+    ends = [{name for key in found.keys for name in key} for found in (target, source)]
+    if any(len(names) != 1 for names in ends):
+        return {}
+    ((there,), (here,)) = ends
+    types = {field.name: field.type for field in source.fields}
+    kind = next((field.type for field in target.fields if field.name == there), None)
+    likelier = _matched(source.fields, target.fields, wanted)
+    is_taken = any(similarity(name, to) > _NEAR for to, name in likelier.items() if to == there or name == here)
+    is_free = not is_taken and there not in wanted and here not in wanted.values()
+    return {there: here} if is_free and kind is not None and types.get(here) == kind else {}
 
 
 def _rule(source: FoundField, target: FoundField, wanted: ReadOnly[str, str]) -> ProposedRule:

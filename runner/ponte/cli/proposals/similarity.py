@@ -40,6 +40,8 @@ _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
 _ALIKE = 0.75
 BY_WORDS = 0.8
 """What names of the same meaning and other letters come to; equal names come to 1."""
+_WITHIN = 0.65
+"""What comes to a name that is wholly in the other one: price in UnitPrice."""
 
 
 def similarity(one: str, other: str) -> float:
@@ -48,8 +50,10 @@ def similarity(one: str, other: str) -> float:
     if first == second:
         return 1.0
     mine, theirs = _meaning(one), _meaning(other)
-    by_words = BY_WORDS * len(mine & theirs) / len(mine | theirs) if mine & theirs else 0.0
     by_letters = difflib.SequenceMatcher(None, first, second).ratio()
+    by_words = BY_WORDS * len(mine & theirs) / len(mine | theirs) if mine & theirs else 0.0
+    if mine and theirs and (mine < theirs or theirs < mine):
+        by_words = max(by_words, _WITHIN + by_letters / 100)  # of several the nearest by its letters
     return max(by_words, by_letters * 0.9 if by_letters >= _ALIKE else 0.0)
 
 

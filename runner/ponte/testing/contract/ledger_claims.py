@@ -6,7 +6,7 @@ import asyncio
 
 import polars as pl
 
-from ponte.engine.ledger_port import CLAIM_SCHEMA, Commit, Ledger, Scope, Writer
+from ponte.engine.ledger_port import CLAIM_SCHEMA, RECORD_SCHEMA, Commit, Ledger, Scope, Writer
 from ponte.testing.contract.ledger import (
     LONG_S,
     LedgerContract,
@@ -48,6 +48,22 @@ class LedgerClaims(LedgerContract):
         grant = await ledger.claim(beside, same_natural, LONG_S)
 
         assert grant.lost.to_list() == [other]
+
+    async def test_a_create_of_what_another_delivered_meanwhile_is_lost(
+        self, ledger: Ledger, scope: Scope, writer: Writer
+    ) -> None:
+        (one, other, third), (natural,) = keys_of("1", "2", "3"), keys_of("SKU")
+        beside = await acquired(ledger, scope, "event", lease_s=None)
+        grant = await ledger.claim(
+            beside, pl.DataFrame([(one, natural, "create", 1)], CLAIM_SCHEMA, orient="row"), LONG_S
+        )
+        delivered = pl.DataFrame([(one, natural, 7, 1)], RECORD_SCHEMA, orient="row")
+        await ledger.commit(beside, Commit(claim=grant.claim, added=delivered, result=report()))
+
+        rows = [(one, natural, "create", 2), (other, natural, "create", 2), (third, None, "create", 2)]
+        grant = await ledger.claim(writer, pl.DataFrame(rows, CLAIM_SCHEMA, orient="row"), LONG_S)
+
+        assert sorted(grant.lost) == sorted([one, other])
 
     async def test_claims_of_other_jobs_do_not_count(self, ledger: Ledger, scope: Scope, writer: Writer) -> None:
         elsewhere = Scope(scope.id + 1000, scope.identity, None, None, has_succeeded=False)

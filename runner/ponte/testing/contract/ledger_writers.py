@@ -82,6 +82,19 @@ class LedgerLeases(LedgerContract):
         assert (holder.is_leased, beside.is_leased) == (True, False)
         assert beside.epoch > holder.epoch
 
+    async def test_a_writer_without_lease_learns_whether_others_were_at_work(
+        self, ledger: Ledger, scope: Scope
+    ) -> None:
+        alone = await acquired(ledger, scope, "event-1", lease_s=None)
+        assert await ledger.is_alone(alone)
+
+        holder = await acquired(ledger, scope, "run-1")
+        beside = await acquired(ledger, scope, "event-2", lease_s=None)
+        await ledger.release(holder)
+
+        assert not await ledger.is_alone(alone)
+        assert not await ledger.is_alone(beside)
+
     async def test_a_lease_that_ran_out_passes_on(self, ledger: Ledger, scope: Scope) -> None:
         first = await acquired(ledger, scope, "run-1", lease_s=0)
         second = await acquired(ledger, scope, "run-2")

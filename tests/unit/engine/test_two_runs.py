@@ -1,0 +1,89 @@
+"""Two runs of one job at once: the one that read first is held up before it claims, and goes on inside the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ponte.engine.ports import TargetCapabilities
+from ponte_api.mapping import MappingSpec
+from ponte_api.result import RunResult
+from unit.engine.world import BLIND, GIVES_IDS, MAPPING, TAKES_KEYS, UPSERTS, World, article
+
+MakeWorld = Callable[..., World]
+
+
+async def both(
+    made: World, early: str, late: list[str] | None, between: Callable[[], None] = lambda: None
+) -> RunResult:
+    """A run of one key reads; something happens; another (of keys or of all) judges; the first ends, then the other."""
+    has_read, has_judged = asyncio.Event(), asyncio.Event()
+
+    async def wait(name: str) -> None:
+        if name == "claim.before" and not has_read.is_set():
+            has_read.set()
+            await has_judged.wait()
+
+    first = asyncio.create_task(made.run("keys", wait, keys=[early]))
+
+    async def let_go(name: str) -> None:
+        if name == "claim.before" and not has_judged.is_set():
+            has_judged.set()
+            await first
+
+    await has_read.wait()
+    between()
+    order: dict[str, Any] = {} if late is None else {"keys": late}
+    result = await made.run("all" if late is None else "keys", let_go, **order)
+    has_judged.set()
+    await first
+    return result
+
+
+@pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS, TAKES_KEYS, BLIND])
+@pytest.mark.parametrize("late", [None, ["a"]], ids=["beside a whole run", "beside a run on request"])
+async def test_a_record_that_both_would_create_is_there_once_and_as_it_is_now(
+    world: MakeWorld, capabilities: TargetCapabilities, late: list[str] | None
+) -> None:
+    made = world(article("a"), capabilities=capabilities)
+
+    await both(made, "a", late, lambda: made.source.put(article("a", price="7.00")))
+
+    made.assert_in_step()
+    assert made.target.made("a") == 1
+    assert (await made.run()).account.unchanged == 1
+
+
+async def test_two_records_with_one_natural_key_are_not_both_created(world: MakeWorld) -> None:
+    upper = {"to": "sku", "from": "sku", "required": True, "case": "upper"}
+    mapping = {**MAPPING, "fields": [upper, *MAPPING["fields"][1:]]}  # type: ignore[index]
+    made = world(article("a"), article("A"), mapping=MappingSpec.model_validate(mapping), capabilities=GIVES_IDS)
+
+    result = await both(made, "a", ["A"])
+
+    assert made.target.skus() == ["A"]
+    assert (result.phase, result.account.rejected) == ("PartiallySucceeded", 1)
+
+
+async def test_what_a_whole_run_found_unchanged_is_not_overwritten_by_what_was_read_before(world: MakeWorld) -> None:
+    made = world(article("a"))
+    await made.run()
+    made.source.put(article("a", price="7.00"))
+    has_read, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(name: str) -> None:
+        if name == "claim.before" and not has_read.is_set():
+            has_read.set()
+            await goes_on.wait()
+
+    early = asyncio.create_task(made.run("keys", wait, keys=["a"]))
+    await has_read.wait()
+    made.source.put(article("a"))
+    assert (await made.run()).account.unchanged == 1
+    goes_on.set()
+    await early
+
+    made.assert_in_step()
