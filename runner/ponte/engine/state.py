@@ -13,6 +13,7 @@ import polars as pl
 from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
+from ponte.engine.rejecting import count_fresh
 from ponte.engine.wording import told
 from ponte.errors import Interrupted, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
@@ -112,13 +113,8 @@ class RunState:
         return keys.filter(keys.is_in(self.open_rejects["key"].implode()))
 
     def fresh(self, rejects: pl.DataFrame) -> int:
-        """How many rejects are new since the job's last success: a run that was stopped does not make them old."""
-        if not rejects.height:
-            return 0
-        success = self.writer.scope.succeeded_at_us
-        is_old = (pl.col("state") != "deferred") & (pl.col("first_seen") <= (-1 if success is None else success))
-        known = self.open_rejects.filter(is_old)["key"]
-        return rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known.implode())).height
+        """How many rejects are new since the job's last success: see `count_fresh`."""
+        return count_fresh(rejects, self.open_rejects, self.writer.scope)
 
     def note_rejects(self, rejects: pl.DataFrame, closed: pl.Series) -> None:
         """Counts rejects, those among them that are new to this job, and those that are closed."""
