@@ -13,7 +13,7 @@ from ponte.engine.reading import keys_frame
 from ponte.engine.rounds import Rounds
 from ponte.engine.state import RunState
 from ponte.engine.wording import told
-from ponte.errors import TransientError
+from ponte.errors import PonteError, TransientError
 
 POLL_S = 1.0
 PATIENCE_S = 300.0
@@ -59,8 +59,12 @@ async def _read_keys(state: RunState, mapper: Mapper, keys: pl.Series) -> None:
     read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
     before, state.known, state.is_again = state.known, QueriedKnown(state.ports.ledger, state.writer.scope), True
     rounds = Rounds(state, mapper)
-    async for item in findings(state, mapper, read, read_at_us):
-        await rounds.take(item)
+    try:
+        async for item in findings(state, mapper, read, read_at_us):
+            await rounds.take(item)
+    except PonteError:
+        await rounds.close()  # what was acknowledged is committed
+        raise
     await rounds.close()
     state.known, state.is_again = before, False
 

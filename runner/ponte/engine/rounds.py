@@ -22,7 +22,7 @@ from ponte.engine.settle import may_ask
 from ponte.engine.state import RunState
 from ponte.engine.watermark import later
 from ponte.engine.wording import told
-from ponte.errors import StateError
+from ponte.errors import PonteError, StateError
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,13 @@ class Rounds:
 
         Raises:
             RejectThreshold: see `take`.
+            PonteError: not all could be delivered; what was acknowledged before is committed.
         """
-        await self._work_off()
+        try:
+            await self._work_off()
+        except PonteError:
+            await self._finish()
+            raise
         await self._finish()
 
     async def _work_off(self) -> None:
@@ -146,7 +151,7 @@ async def _account_for(state: RunState, done: _Round) -> None:
         state.count(**item.outcomes)
     closed = pl.concat([item.closed for item in done.held])
     state.note_rejects(done.rejects, closed)
-    _check_account(state, done.read)
+    check_account(state, done.read)
     reached = next((item.reached for item in reversed(done.held) if item.reached is not None), None)
     watermark = None if reached is None or state.holds_watermark else later(state.watermark, reached)
     state.watermark = watermark or state.watermark
@@ -159,8 +164,12 @@ async def _account_for(state: RunState, done: _Round) -> None:
     await state.ports.failpoint("close-batch.after")
 
 
-def _check_account(state: RunState, read: int) -> None:
-    """Only a round whose account closes may move the watermark."""
+def check_account(state: RunState, read: int) -> None:
+    """Only where the account closes over what was read may the watermark move.
+
+    Raises:
+        StateError: it does not (AccountNotClosed).
+    """
     if state.account.read != read or not state.account.is_closed:
         raise StateError(
             f"SyncJob {state.job.name}: {told(read, 'record', 'was', 'were')} read, but the account has "

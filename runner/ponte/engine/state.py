@@ -37,6 +37,7 @@ class RunState:
         left: known records that `where` or the audience now leaves out: columns key, version.
         contested: natural keys (hashes) that records of this run wanted and others hold.
         rejected: keys (text) that this run rejected or deferred.
+        deferred: keys (text) of those that wait for records of other jobs.
         found_rejects: what did not get through, new or not: records, duplicates of a key, deletes that were refused.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
         deliveries: how many were made that had idempotency keys of their own.
@@ -57,6 +58,7 @@ class RunState:
     left: list[pl.DataFrame] = field(default_factory=list)
     contested: list[pl.Series] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
+    deferred: list[pl.Series] = field(default_factory=list)
     settled: list[pl.Series] = field(default_factory=list)
     erased: int = 0
     keyless: int = 0
@@ -118,7 +120,9 @@ class RunState:
 
     def note_rejects(self, rejects: pl.DataFrame, closed: pl.Series) -> None:
         """Counts rejects, those among them that are new to this job, and those that are closed."""
-        self.found_rejects += rejects.filter(pl.col("state") != "deferred").height
+        waiting = rejects.filter(pl.col("state") == "deferred")["key"]
+        self.found_rejects += rejects.height - waiting.len()
+        self.deferred.append(waiting)
         self.new_rejects += self.fresh(rejects)
         self.rejected.append(rejects["key"])
         self.closed_rejects += len(closed)

@@ -102,7 +102,7 @@ def test_a_plan_tells_what_a_run_would_do_and_writes_nothing(trade: Any) -> None
 
     assert {path.name: _digest(path) for path in sorted(trade.folder.glob("*.db"))} == before
     assert (plan.account.created, plan.account.updated, plan.account.deleted, plan.account.rejected) == (1, 1, 1, 1)
-    assert PlannedChange("update", "00001", (FieldChange("price", "1.5", "7"),)) in plan.changes
+    assert PlannedChange("update", "00001", (FieldChange("price", "1.50", "7.00"),)) in plan.changes
     assert [change.key for change in plan.changes if change.operation == "delete"] == ["00009"]
     created = next(change for change in plan.changes if change.operation == "create")
     assert FieldChange("name", None, "***") in created.fields
