@@ -80,7 +80,12 @@ class Scope:
 
 @dataclass(slots=True)
 class Writer:
-    """Who may write: a run with its epoch. `outside_commits` tells whether others wrote since it last looked."""
+    """Who may write: a run with its epoch.
+
+    Attributes:
+        outside_commits: how many commits others had made without the lease when the writer was opened; it never moves,
+            so that whoever compares learns whether others wrote since then, not since somebody last asked.
+    """
 
     scope: Scope
     run: str
