@@ -48,7 +48,10 @@ class SyncRunSpec(Model):
     read: Read | None = None
     """all, changes, keys or range (default all; keys where `keys` is given, range where `from` or `to` is)."""
     write: WriteMode | None = None
-    """differences (default): only what changed since it was delivered. all: also what others may have changed."""
+    """differences (default): only what changed since it was delivered. all: also what others may have changed.
+
+    What is older than what was delivered is left alone and rejected by differences, and delivered by all.
+    """
     keys: Annotated[list[Annotated[str, Field(max_length=1024)]], Field(max_length=1000)] = []
     """Source keys, for read: keys. Fields of a key of several are joined by a tab."""
     from_: Annotated[Text | None, Field(alias="from")] = None

@@ -28,7 +28,7 @@ async def acknowledge(state: RunState, ending: Ending) -> RunResult:
 
 async def _told(state: RunState, source: AcknowledgedSource) -> str | None:
     account = state.account
-    unsafe = account.rejected + account.duplicate + account.conflict + account.deferred
+    unsafe = account.rejected + account.duplicate + account.conflict + account.deferred + state.missed
     try:
         if unsafe or state.shortcomings:
             return await source.retain(unsafe)

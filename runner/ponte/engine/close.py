@@ -15,7 +15,8 @@ from ponte.engine.canonical import hashes_of, key_text
 from ponte.engine.doubts import natural_key_fields
 from ponte.engine.hashes import HashSet
 from ponte.engine.known import IndexedKnown
-from ponte.engine.ledger_port import CLAIM_SCHEMA, REJECT_SCHEMA, REMOVED_SCHEMA, Commit
+from ponte.engine.ledger_port import CLAIM_SCHEMA, REJECT_SCHEMA, REMOVED_SCHEMA, Commit, Grant
+from ponte.engine.older import over, rejects_of_older
 from ponte.engine.ports import Delivery, Operation, Read
 from ponte.engine.reading import keys_frame, timed_batches
 from ponte.engine.rejecting import rejects_of
@@ -51,8 +52,10 @@ async def gone(state: RunState, details: pl.DataFrame, read_at_us: int) -> pl.Da
         state.notes.append(f"DeletesForbidden: {details.height:,} known records were not seen by a reading not whole")
         return pl.DataFrame(schema=CANDIDATE_SCHEMA)
     absent = await confirm(state, details["key"])
-    version = None if state.job.source_object.version else read_at_us
-    return candidates_of(details.filter(pl.col("key").is_in(absent.implode())), version, "vanished")
+    missing = details.filter(pl.col("key").is_in(absent.implode()))
+    if state.job.source_object.version is None:  # at least its own: it was asked for after that was delivered
+        missing = missing.with_columns(pl.max_horizontal("version", pl.lit(read_at_us, dtype=pl.Int64)))
+    return candidates_of(missing, "vanished")
 
 
 async def confirm(state: RunState, keys: pl.Series) -> pl.Series:
@@ -90,14 +93,13 @@ async def left(state: RunState) -> pl.DataFrame:
     rows = pl.concat([pl.DataFrame(schema={"key": pl.String, "version": pl.Int64}), *state.left])
     details = await state.ports.ledger.details(state.writer.scope, rows["key"])
     live = details.filter(~pl.col("deleted")).drop("version").join(rows, on="key")
-    return candidates_of(live, None, "left")
+    return candidates_of((await over(state, live, "delete")).with_columns(version="over"), "left")
 
 
-def candidates_of(details: pl.DataFrame, version: int | None, why: str) -> pl.DataFrame:
-    """CANDIDATE_SCHEMA of details; a version of None keeps each record's own."""
-    rows = details if version is None else details.with_columns(pl.lit(version, dtype=pl.Int64).alias("version"))
+def candidates_of(details: pl.DataFrame, why: str) -> pl.DataFrame:
+    """CANDIDATE_SCHEMA of details."""
     natural = pl.coalesce("natural_key", "key").alias("natural_key")
-    return rows.select("key", natural, "version", pl.lit(why).alias("why"))
+    return details.select("key", natural, "version", pl.lit(why).alias("why"))
 
 
 def is_over_guard(removals: int, known: int, max_percent: Decimal, min_count: int) -> bool:
@@ -121,9 +123,10 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
     live_s = state.begin_claim()
     grant = await ports.ledger.claim(state.writer, claimed.match_to_schema(CLAIM_SCHEMA), live_s)
     await ports.failpoint("claim-delete.after")
+    older = _left_alone(state, rows, grant)
     rows = rows.filter(~pl.col("key").is_in(pl.concat([grant.lost, grant.erased]).implode()))
     if not rows.height:
-        await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result()))
+        await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result(), rejects=older))
         return
     delivery = await _delivery(state, rows, operation, key)
     await ports.failpoint("delete.before")
@@ -131,15 +134,25 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
         try:
             answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)
         except PonteError:
-            await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result()))
+            await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result(), rejects=older))
             raise
         answers = without_unsent(await unknown_answers(state, delivery, one_each(answers, delivery)))
     await ports.failpoint("delete.after")
     answered = rows.with_row_index("row").join(answers, on="row", maintain_order="left")
     with state.counting():
-        await _commit(state, answered, grant.claim)
+        await _commit(state, answered, grant.claim, older)
     if answered.height < rows.height:
         state.check_stop()
+
+
+def _left_alone(state: RunState, rows: pl.DataFrame, grant: Grant) -> pl.DataFrame:
+    """REJECT_SCHEMA: what is not removed since the ledger has it newer; what another run has is for the next run."""
+    is_older = pl.col("key").is_in(grant.newer.implode())
+    busy = rows.filter(pl.col("key").is_in(grant.lost.implode()) & ~is_older)
+    state.again.append(busy.select("key", "version"))
+    rejects = rejects_of_older(state, rows.filter(is_older).with_row_index("row"))
+    state.note_rejects(rejects, rejects["key"].clear())
+    return rejects
 
 
 async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, key: tuple[str, ...]) -> Delivery:
@@ -150,7 +163,7 @@ async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, k
     return Delivery(operation, fields, key, ids, await idempotency_keys(state, rows["key"], operation))
 
 
-async def _commit(state: RunState, answered: pl.DataFrame, claim: int) -> None:
+async def _commit(state: RunState, answered: pl.DataFrame, claim: int, older: pl.DataFrame) -> None:
     is_done = (pl.col("outcome") == "done") | (pl.col("reason") == "NotFound")
     done = answered.filter(is_done.fill_null(value=False))
     failed = answered.join(done, on="row", how="anti", maintain_order="left")
@@ -169,7 +182,7 @@ async def _commit(state: RunState, answered: pl.DataFrame, claim: int) -> None:
         unknown=failed.filter(pl.col("outcome").ne_missing("rejected"))["key"],
         removed=done.select(REMOVED_SCHEMA.names()),
         settled=done["key"],
-        rejects=rejects,
+        rejects=pl.concat([older, rejects]),
         closed=closed,
     )
     await state.ports.failpoint("commit-delete.before")

@@ -7,12 +7,12 @@ never taken for unchanged and never blindly created again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ponte.engine import settle
-from ponte.engine.ledger_port import CLAIM_SCHEMA, ID_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, REMOVED_SCHEMA, Commit
+from ponte.engine import older, settle
+from ponte.engine.ledger_port import CLAIM_SCHEMA, ID_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, Commit
 from ponte.engine.ports import Delivery, Operation
 from ponte.engine.rejecting import rejects_of
 from ponte.engine.retry import retried
@@ -75,23 +75,36 @@ def chunks_of(work: pl.DataFrame, records: pl.DataFrame, size: int, shape: Shape
 
 
 @dataclass(frozen=True, slots=True)
+class Alone:
+    """Records of a chunk that are left alone.
+
+    Attributes:
+        lost: another writer has them, or has delivered newer (columns key, version).
+        older: their version went back (columns row, key).
+        erased: how many, because a person asked that they be forgotten.
+    """
+
+    lost: pl.DataFrame
+    older: pl.DataFrame
+    erased: int
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """A chunk whose records may now be sent.
 
     Attributes:
-        verdicts: what to do with each record (`settle.judge`), without those that must be left alone.
+        chunk: its work has the column `over` too (`older.over`).
+        verdicts: what to do with each record (`settle.judge`), without those that are left alone.
         claim: None where nothing is to be sent.
         doubtful: keys that an older claim, never settled, has too.
-        lost: records that another writer has, or has delivered newer (columns key, version).
-        erased: how many are left alone because a person asked that they be forgotten.
     """
 
     chunk: Chunk
     verdicts: pl.DataFrame
     claim: int | None
     doubtful: pl.Series
-    lost: pl.DataFrame
-    erased: int
+    alone: Alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +112,8 @@ class Sent:
     """A chunk that was sent as far as could be; the records themselves are let go of.
 
     Attributes:
-        work: see `Chunk`.
+        work, claim, alone: see `Claimed`.
         wanted: how many answers there should be.
-        claim, lost, erased: see `Claimed`.
         answers: by ANSWERED_SCHEMA; records that were not sent have none.
         error: why not all could be sent.
     """
@@ -109,15 +121,14 @@ class Sent:
     work: pl.DataFrame
     wanted: int
     claim: int | None
-    lost: pl.DataFrame
-    erased: int
+    alone: Alone
     answers: pl.DataFrame
     error: PonteError | None
 
     @property
     def is_well(self) -> bool:
-        """Whether the target took all of it."""
-        return self.error is None and bool((self.answers["answer"] == "done").all())
+        """Whether the target took all of it, and nothing became a reject."""
+        return self.error is None and not self.alone.older.height and bool((self.answers["answer"] == "done").all())
 
 
 async def claim(state: RunState, chunk: Chunk) -> Claimed:
@@ -128,12 +139,12 @@ async def claim(state: RunState, chunk: Chunk) -> Claimed:
         StateError: another run has taken over.
     """
     state.check_stop()
+    chunk = replace(chunk, work=await older.over(state, chunk.work, chunk.operation))
     verdicts = await settle.judge(state, chunk.operation, chunk.work, chunk.records, chunk.shape.key)
     sent = chunk.work[verdicts.filter(pl.col("verdict").is_in(SENT))["row"]]
     if not sent.height:
-        none = sent["key"]
-        return Claimed(chunk, verdicts, None, none, sent.select("key", "version"), 0)
-    rows = sent.select("key", unless_same("natural_key"), pl.lit(chunk.operation).alias("operation"), "version")
+        return Claimed(chunk, verdicts, None, sent["key"], Alone(sent.select("key", "version"), sent, 0))
+    rows = sent.select("key", unless_same("natural_key"), operation=pl.lit(chunk.operation), version="over")
     await state.ports.failpoint("claim.before")
     live_s = state.begin_claim()
     with state.stage("claim"):
@@ -141,9 +152,10 @@ async def claim(state: RunState, chunk: Chunk) -> Claimed:
     await state.ports.failpoint("claim.after")
     erased = sent.filter(pl.col("key").is_in(grant.erased.implode()))
     lost = sent.filter(pl.col("key").is_in(grant.lost.implode()))
-    alone = pl.concat([erased["row"], lost["row"]]).implode()
-    kept = verdicts.filter(~pl.col("row").is_in(alone))
-    return Claimed(chunk, kept, grant.claim, grant.doubtful, lost.select("key", "version"), erased.height)
+    kept = verdicts.filter(~pl.col("row").is_in(pl.concat([erased["row"], lost["row"]]).implode()))
+    back = await older.went_back(state, lost.filter(pl.col("key").is_in(grant.newer.implode())))
+    others = lost.join(back, on="row", how="anti", maintain_order="left").select("key", "version")
+    return Claimed(chunk, kept, grant.claim, grant.doubtful, Alone(others, back, erased.height))
 
 
 async def send(state: RunState, claimed: Claimed) -> Sent:
@@ -159,7 +171,7 @@ async def send(state: RunState, claimed: Claimed) -> Sent:
     except PonteError as raised:
         error = raised
     answers = pl.concat(answered).sort("row")
-    return Sent(chunk.work, verdicts.height, claimed.claim, claimed.lost, claimed.erased, answers, error)
+    return Sent(chunk.work, verdicts.height, claimed.claim, claimed.alone, answers, error)
 
 
 async def commit(state: RunState, sent: Sent) -> None:
@@ -170,10 +182,10 @@ async def commit(state: RunState, sent: Sent) -> None:
         Interrupted: a stop signal kept some from being sent.
     """
     with state.counting():
-        if sent.erased:
-            state.leave_erased(sent.erased)
-        if sent.lost.height:
-            state.lose(sent.lost)
+        if sent.alone.erased:
+            state.leave_erased(sent.alone.erased)
+        if sent.alone.lost.height:
+            state.lose(sent.alone.lost)
         await _commit(state, sent)
     if sent.error is not None:
         raise sent.error
@@ -223,7 +235,7 @@ async def _bury(state: RunState, work: pl.DataFrame) -> None:
     if not work.height or not state.ports.target.capabilities.takes_idempotency_keys:
         return
     await state.ports.failpoint("bury.before")
-    commit = Commit(result=state.result(), removed=work.select(REMOVED_SCHEMA.names()))
+    commit = Commit(result=state.result(), removed=work.select("key", version="over"))
     await state.ports.ledger.commit(state.writer, commit)
     await state.ports.failpoint("bury.after")
 
@@ -271,16 +283,18 @@ async def _commit(state: RunState, sent: Sent) -> None:
     done = rows.filter(pl.col("answer") == "done")
     failed = rows.filter(pl.col("answer").ne_missing("done"))
     written = done.filter(pl.col("done_as") != "skip")
-    rejects = _rejects(failed)
+    rejects = pl.concat([_rejects(failed), older.rejects_of_older(state, sent.alone.older)])
     closed = state.closing(done["key"])
     state.count(
         created=written.filter(pl.col("done_as") == "create").height,
         updated=written.filter(pl.col("done_as") == "update").height,
         skipped=done.height - written.height,
-        rejected=failed.height,
+        rejected=rejects.height,
     )
     state.note_rejects(rejects, closed)
-    stored = written.select(unless_same("natural_key"), "key", "fingerprint", "version", "exists")
+    stored = written.select(unless_same("natural_key"), "key", "fingerprint", "version", "over", "exists")
+    healed = stored.filter(pl.col("over") > pl.col("version"))
+    stored = stored.filter(pl.col("over") == pl.col("version"))
     commit = Commit(
         result=state.result(),
         claim=sent.claim,
@@ -288,6 +302,7 @@ async def _commit(state: RunState, sent: Sent) -> None:
         settled=rows.filter(was_doubtful & pl.col("answer").is_in(["done", "rejected"]))["key"],
         added=stored.filter(~pl.col("exists")).select(RECORD_SCHEMA.names()),
         changed=stored.filter("exists").select(RECORD_SCHEMA.names()),
+        healed=healed.select(RECORD_SCHEMA.names()),
         ids=written.filter(pl.col("target_id").is_not_null()).select(ID_SCHEMA.names()),
         rejects=rejects,
         closed=closed,

@@ -102,12 +102,14 @@ class Grant:
 
     Attributes:
         lost: another writer claimed them, or delivered something newer.
+        newer: those of the lost that nobody else claims: the ledger has a newer version.
         doubtful: claimed, but an older claim of them was never settled.
         erased: a person asked that they be forgotten: they are never delivered again.
     """
 
     claim: int
     lost: pl.Series
+    newer: pl.Series
     doubtful: pl.Series
     erased: pl.Series
 
@@ -133,6 +135,7 @@ class Commit:
         unknown: keys of the claim whose outcome is not known; they stay in doubt.
         settled: keys whose older claims are settled by it.
         added, changed: records delivered, by RECORD_SCHEMA; `added` are keys that the ledger has no row of.
+        healed: records delivered over a newer version, by RECORD_SCHEMA; only what the claim holds.
         removed: keys that left the target, by REMOVED_SCHEMA: they become tombstones.
         ids: ids that the target gave, by ID_SCHEMA.
         rejects: by REJECT_SCHEMA. `closed` are keys whose rejects are done.
@@ -147,6 +150,7 @@ class Commit:
     settled: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.String))
     added: pl.DataFrame = field(default_factory=lambda: _none(RECORD_SCHEMA))
     changed: pl.DataFrame = field(default_factory=lambda: _none(RECORD_SCHEMA))
+    healed: pl.DataFrame = field(default_factory=lambda: _none(RECORD_SCHEMA))
     removed: pl.DataFrame = field(default_factory=lambda: _none(REMOVED_SCHEMA))
     ids: pl.DataFrame = field(default_factory=lambda: _none(ID_SCHEMA))
     rejects: pl.DataFrame = field(default_factory=lambda: _none(REJECT_SCHEMA))

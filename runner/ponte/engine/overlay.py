@@ -60,9 +60,9 @@ class RecordedLedger:
         """See `Ledger.find_scope`."""
         return await self.ledger.find_scope(identity)
 
-    async def acquire(self, scope: Scope, run: str, *, lease_s: float | None) -> Writer | Busy:  # noqa: ARG002 - no lease is taken
-        """An epoch that nobody has."""
-        return Writer(scope, run, epoch=0, is_leased=False, outside_commits=0)
+    async def acquire(self, scope: Scope, run: str, *, lease_s: float | None) -> Writer | Busy:
+        """An epoch that nobody has; no lease is taken."""
+        return Writer(scope, run, epoch=0, is_leased=lease_s is not None, outside_commits=0)
 
     async def renew(self, writer: Writer, lease_s: float) -> None:
         """Nothing to keep."""
@@ -102,10 +102,13 @@ class RecordedLedger:
         """See `Ledger.open_rejects`."""
         return await self.ledger.open_rejects(scope)
 
-    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:  # noqa: ARG002 - all is granted
-        """Grants all, marks nothing."""
+    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:  # noqa: ARG002 - nothing is marked
+        """Grants all but what would change something newer; marks nothing."""
         none = rows["key"].clear()
-        return Grant(claim=0, lost=none, doubtful=none, erased=none)
+        details = await self.ledger.details(writer.scope, rows.filter(pl.col("operation") != "create")["key"])
+        held = details.select("key", held="version")
+        newer = rows.join(held, on="key", maintain_order="left").filter(pl.col("held") > pl.col("version"))["key"]
+        return Grant(claim=0, lost=newer, newer=newer, doubtful=none, erased=none)
 
     async def commit(self, writer: Writer, commit: Commit) -> None:
         """Nothing to write."""

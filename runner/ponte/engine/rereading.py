@@ -65,6 +65,8 @@ def _waiting(state: RunState) -> pl.Series:
 
 
 async def _read_keys(state: RunState, mapper: Mapper, keys: pl.Series) -> None:
+    details = await state.ports.ledger.details(state.writer.scope, keys)
+    state.held = details.select("key", held="version")
     read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
     read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
     before, state.known, state.is_again = state.known, QueriedKnown(state.ports.ledger, state.writer.scope), True
@@ -73,10 +75,13 @@ async def _read_keys(state: RunState, mapper: Mapper, keys: pl.Series) -> None:
 
 
 async def _still_claimed(state: RunState) -> pl.Series:
-    """Keys that this reading lost too, but for those of which the ledger has what is newer."""
+    """Keys that this reading lost too, but for those of which another run delivered what is newer meanwhile."""
     lost = state.take_again()
     if not lost.height:
         return lost["key"]
     details = await state.ports.ledger.details(state.writer.scope, lost["key"])
-    beside = lost.join(details.select("key", held="version"), on="key", how="left", maintain_order="left")
-    return beside.filter((pl.col("held") > pl.col("version")).fill_null(value=False).not_())["key"]
+    beside = lost.join(state.held, on="key", how="left", maintain_order="left").join(
+        details.select("key", now="version"), on="key", how="left", maintain_order="left"
+    )
+    is_newer = pl.col("now") > pl.max_horizontal("version", "held")
+    return beside.filter(is_newer.fill_null(value=False).not_())["key"]

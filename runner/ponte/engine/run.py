@@ -101,12 +101,13 @@ async def _work(opened: Opened) -> Ending:
         await _advance(state, upper)
     _note_waiting(state)
     await state.refresh_levels()
+    _note_missed(state)
     phase, reason = _phase(state, pending)
     result = state.result(phase, reason, ended_at=await state.ports.ledger.now())
     has_succeeded = phase in ("Succeeded", "PartiallySucceeded")
     return Ending(
         result=result,
-        mapping_fingerprint=opened.fingerprint if is_whole and has_succeeded else None,
+        mapping_fingerprint=opened.fingerprint if is_whole and has_succeeded and not state.missed else None,
         has_succeeded=has_succeeded and reading.is_whole and order.read in ("all", "changes"),
         pending=pending,
     )
@@ -221,9 +222,8 @@ async def _forget(state: RunState, given_up: pl.DataFrame | None) -> None:
 
 async def _advance(state: RunState, upper: str) -> None:
     if state.holds_watermark:
-        state.notes.append(
-            "WatermarkHeld: what was rejected cannot be read again by key; the next run starts before it"
-        )
+        what = "was rejected" if not state.missed else "did not get through"
+        state.notes.append(f"WatermarkHeld: what {what} cannot be read again by key; the next run starts before it")
         return
     state.watermark = later(state.watermark, upper)
     await state.ports.failpoint("watermark.before")
@@ -231,11 +231,21 @@ async def _advance(state: RunState, upper: str) -> None:
     await state.ports.failpoint("watermark.after")
 
 
+def _note_missed(state: RunState) -> None:
+    if state.missed:
+        state.notes.append(
+            f"KeysBusy: {told(state.missed, 'record', 'was', 'were')} being delivered by another run and could not be "
+            "read again; the next run reads again"
+        )
+
+
 def _phase(state: RunState, pending: pl.DataFrame | None) -> tuple[Phase, str]:
     if pending is not None:
         return "AwaitingApproval", "DeletesAboveGuard"
     if state.shortcomings:
         return "PartiallySucceeded", "ReadingNotWhole"
+    if state.missed:
+        return "PartiallySucceeded", "KeysBusy"
     if state.found_rejects:
         return "PartiallySucceeded", "Rejects"
     return "Succeeded", "Completed"

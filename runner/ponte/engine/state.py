@@ -33,6 +33,7 @@ class RunState:
         open_rejects: rejects that were open when the run began, by OPEN_REJECT_SCHEMA.
         again: what another writer had when we came, or what came twice (columns key, version); it is read once more.
         is_again: this is being done now.
+        held: versions that the ledger had when the reading again began (columns key, held).
         send_until: no call of the target may start later: it must be over before the claim and the lease are.
         left: known records that `where` or the audience now leaves out: columns key, version.
         contested: natural keys (hashes) that records of this run wanted and others hold.
@@ -55,6 +56,7 @@ class RunState:
     account: Account = field(default_factory=Account)
     again: list[pl.DataFrame] = field(default_factory=list)
     is_again: bool = False
+    held: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"key": pl.String, "held": pl.Int64}))
     left: list[pl.DataFrame] = field(default_factory=list)
     contested: list[pl.Series] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
@@ -178,6 +180,11 @@ class RunState:
         return rows
 
     @property
+    def missed(self) -> int:
+        """How many records are to be read once more; at the end: that this run leaves to the next one."""
+        return sum(rows.height for rows in self.again)
+
+    @property
     def can_read_keys(self) -> bool:
         """Whether a record can be had again."""
         return "keys" in self.ports.source.capabilities.reads
@@ -187,7 +194,7 @@ class RunState:
         """Whether the watermark must stay: it passes a record only if that is delivered or can be had again by key."""
         has_unnamed = bool(self.keyless or self.unreadable)
         has_rejects = not self.can_read_keys and any(len(keys) for keys in self.rejected)
-        return has_unnamed or has_rejects or bool(self.again)
+        return has_unnamed or has_rejects or self.missed > 0
 
     def check_stop(self) -> None:
         """Raises Interrupted when a stop signal came: called before each new operation."""

@@ -178,7 +178,9 @@ class StoredLedger:
         lost = lost.filter(~lost.is_in(erased.implode()))
         kept = rows.filter(~pl.col("key").is_in(pl.concat([lost, erased]).implode()))
         claim = claims.add(db, writer, kept, until)
-        return Grant(claim, lost, contest.doubtful.filter(contest.doubtful.is_in(kept["key"].implode())), erased)
+        newer = lost.filter(~lost.is_in(contest.lost.implode()))
+        doubtful = contest.doubtful.filter(contest.doubtful.is_in(kept["key"].implode()))
+        return Grant(claim, lost, newer, doubtful, erased)
 
     def _commit(self, writer: Writer, commit: Commit) -> None:
         db, scope = self._db, writer.scope
@@ -191,6 +193,7 @@ class StoredLedger:
             records.change(db, scope, commit.changed)
         else:
             records.put(db, scope, pl.concat([commit.added, commit.changed]))
+        records.heal(db, scope, commit.healed)
         if not writer.is_leased:
             scopes.count_outside_commit(db, scope.id)
         records.remove(db, scope, commit.removed)

@@ -161,6 +161,15 @@ def change(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
 
 def put(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
     """Adds or changes records (RECORD_SCHEMA), whoever else wrote in between; what has a newer version stays."""
+    _put(db, scope, rows, " WHERE ponte_records.version <= excluded.version")
+
+
+def heal(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
+    """Adds or changes records (RECORD_SCHEMA), which a claim holds, whatever version the ledger has."""
+    _put(db, scope, rows, "")
+
+
+def _put(db: Database, scope: Scope, rows: pl.DataFrame, condition: str) -> None:
     if not rows.height:
         return
     db.stage("ponte_staged", _stored(rows))
@@ -168,8 +177,7 @@ def put(db: Database, scope: Scope, rows: pl.DataFrame) -> None:
     assigned = ", ".join(f"{column} = excluded.{column}" for column in _VALUES)
     db.execute(
         f"INSERT INTO ponte_records (scope, key, {columns}) SELECT $1, key, {columns} FROM ponte_staged WHERE true"
-        f" ON CONFLICT (scope, key) DO UPDATE SET {assigned}, deleted_at = NULL"
-        " WHERE ponte_records.version <= excluded.version",
+        f" ON CONFLICT (scope, key) DO UPDATE SET {assigned}, deleted_at = NULL{condition}",
         (scope.id,),
     )
 

@@ -89,6 +89,29 @@ def test_repair_delivers_what_differs_and_is_missing_and_leaves_what_others_adde
     assert trade.delivered == {**trade.articles, "X": ("by hand", "1.00")}
 
 
+def test_repair_delivers_what_a_plan_and_a_run_leave_alone_as_older(trade: Any) -> None:
+    manifests = trade.folder / "integration" / "all.yaml"
+    manifests.write_text(manifests.read_text(encoding="utf-8").replace("key: [code]", "key: [code], version: price"))
+    trade.articles = {"A": ("Restored", "9"), "B": ("As before", "1")}
+    trade.run()
+    trade.articles["A"] = ("Restored", "4")
+    trade.export()
+    plan = asyncio.run(trade.runtime.plan(RunRequest("products")))
+    told = trade.run()
+
+    found, repaired = asyncio.run(trade.runtime.repair("products"))
+
+    assert (plan.account.rejected, plan.account.updated) == (1, 0)
+    assert (told.phase, [reason.reason for reason in told.rejects.reasons]) == (
+        "PartiallySucceeded",
+        ["OlderThanDelivered"],
+    )
+    assert (found.different, found.rejected) == (1, 1)
+    assert (repaired.phase, repaired.rejects.open) == ("Succeeded", 0)
+    assert trade.delivered == {"A": ("Restored", "4.00"), "B": ("As before", "1.00")}
+    assert trade.run().account.unchanged == 2
+
+
 def test_a_plan_tells_what_a_run_would_do_and_writes_nothing(trade: Any) -> None:
     trade.run()
     trade.articles["00001"] = ("Article 1", "7.00")

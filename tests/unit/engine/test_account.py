@@ -46,13 +46,13 @@ def count_a_record_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def lose_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """The last batch of a reading goes astray before it is delivered."""
-    take = Rounds.take
+    take = Rounds._take
 
     async def careless(rounds: Rounds, item: Findings) -> None:
         if not item.is_last:
             await take(rounds, item)
 
-    monkeypatch.setattr(Rounds, "take", careless)
+    monkeypatch.setattr(Rounds, "_take", careless)
 
 
 @pytest.mark.parametrize("read", ["all", "changes"])

@@ -226,12 +226,14 @@ async def test_an_older_version_never_overwrites_a_newer_one(world: MakeWorld) -
 
     result = await made.run()
 
-    assert result.account.superseded == 2  # when it was read, and when it was read again
+    assert (result.account.rejected, result.phase) == (1, "PartiallySucceeded")
+    assert made.rejects() == {"b": "OlderThanDelivered"}
     assert made.target.by_sku()["b"]["price"] == pl.Series(["9.00"]).cast(pl.Decimal(12, 2))[0]
 
     made.source.put(article("b", price="2.00", changed=10))
     await made.run()
     made.assert_in_step()
+    assert made.rejects() == {}
 
 
 async def test_a_record_with_versions_can_be_deleted_and_come_back(world: MakeWorld) -> None:

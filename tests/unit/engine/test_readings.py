@@ -134,6 +134,28 @@ async def test_the_watermark_does_not_pass_a_reject_that_cannot_be_had_again(wor
     made.assert_in_step()
 
 
+async def test_the_watermark_goes_on_where_nothing_can_be_had_again_and_nothing_has_to(world: MakeWorld) -> None:
+    made = world(*THREE, reads=("all", "changes"), batch_size=1)
+    await made.run()
+    made.source.put(article("x", changed=5), article("y", changed=6))
+
+    result = await made.run("changes")
+
+    assert (result.phase, result.watermark, result.notes) == ("Succeeded", "6", [])
+
+
+async def test_a_reading_of_changes_that_died_is_taken_up_behind_what_was_accounted_for(world: MakeWorld) -> None:
+    made = world(*THREE, reads=ALL, batch_size=1, capabilities=replace(UPSERTS, chunk=1))
+    await made.run()
+    made.source.put(article("x", changed=5), article("y", changed=6), article("z", changed=7))
+    assert await made.crash("close-batch.after", hit=2, read="changes")
+
+    await made.run("changes")
+
+    assert made.source.asked[-1].lower == "5"  # the record at the old watermark came first
+    made.assert_in_step()
+
+
 async def test_a_crash_after_a_reject_does_not_lose_it_behind_the_watermark(world: MakeWorld) -> None:
     made = world(*THREE, reads=("all", "changes"), batch_size=1)
     await made.run()

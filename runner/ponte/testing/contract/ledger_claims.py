@@ -149,7 +149,20 @@ class LedgerClaims(LedgerContract):
 
         older = await ledger.claim(writer, claim_rows(keys_of("1"), "update", version=4), LONG_S)
 
-        assert older.lost.to_list() == keys_of("1")
+        assert (older.lost.to_list(), older.newer.to_list()) == (keys_of("1"), keys_of("1"))
+
+    async def test_what_another_is_delivering_is_not_told_as_newer(
+        self, ledger: Ledger, scope: Scope, writer: Writer
+    ) -> None:
+        grant = await claimed(ledger, writer, keys_of("1", "2"))
+        await ledger.commit(writer, Commit(report(), grant.claim, added=records(keys_of("1", "2"), version=5)))
+        beside = await acquired(ledger, scope, "event", lease_s=None)
+        await ledger.claim(beside, claim_rows(keys_of("1"), "update", version=6), LONG_S)
+
+        older = await ledger.claim(writer, claim_rows(keys_of("1", "2"), "update", version=4), LONG_S)
+
+        assert sorted(older.lost.to_list()) == keys_of("1", "2")
+        assert older.newer.to_list() == keys_of("2")
 
     async def test_of_many_that_claim_a_key_at_once_one_gets_it(self, open_ledger: OpenLedger, scope: Scope) -> None:
         ledgers = [open_ledger() for _ in range(4)]

@@ -9,8 +9,10 @@ from ponte.engine.canonical import hash_text
 from ponte.engine.ledger_port import DETAIL_SCHEMA, KNOWN_SCHEMA, Commit, Ledger, Scope, Writer
 from ponte.errors import StateError
 from ponte.testing.contract.ledger import (
+    LONG_S,
     LedgerContract,
     acquired,
+    claim_rows,
     claimed,
     ids,
     key,
@@ -144,6 +146,21 @@ class LedgerRecords(LedgerContract):
         await ledger.commit(writer, Commit(report(), changed=records(keys_of("1"), fingerprint=9, version=4)))
 
         assert await version_of(ledger, scope, key("1")) == (9, 4, False)
+
+    @pytest.mark.parametrize("lease_s", [LONG_S, None])
+    async def test_what_is_healed_replaces_what_is_newer(
+        self, lease_s: float | None, ledger: Ledger, scope: Scope
+    ) -> None:
+        keys = keys_of("live", "removed", "new")
+        writer = await acquired(ledger, scope, "healing", lease_s=lease_s)
+        await ledger.commit(writer, Commit(report(), added=records(keys[:2], version=9)))
+        await ledger.commit(writer, Commit(report(), removed=removals(keys[1:2], version=9)))
+
+        await ledger.commit(writer, Commit(report(), healed=records(keys, fingerprint=5, version=4)))
+
+        assert [await version_of(ledger, scope, text) for text in keys] == [(5, 4, False)] * 3
+        again = await ledger.claim(writer, claim_rows(keys, "update", version=4), LONG_S)
+        assert again.newer.to_list() == []
 
     async def test_records_are_found_by_their_hashes(self, ledger: Ledger, scope: Scope, writer: Writer) -> None:
         await ledger.commit(writer, Commit(report(), added=records(keys_of("1", "2", "3"))))
