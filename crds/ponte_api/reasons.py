@@ -52,7 +52,7 @@ REJECT_REASONS = {
     "SourceKeyMissing": "The source key has no value.",
     "NaturalKeyMissing": "The natural key has no value, or one that cannot be kept: over 1,024 bytes, or with a NUL.",
     "NaturalKeyChanged": "The record was delivered under another natural key.",
-    "OlderThanDelivered": "The source has a lower version than the one that was delivered; write: all delivers it.",
+    "OlderThanDelivered": "Its version in the source is lower than the one delivered; write: all delivers it.",
     "DuplicateKey": "The same source key came twice in one reading.",
     "DuplicateTargetKey": "Two source records have the same natural key.",
     "AlreadyExists": "The target has the record, the ledger does not know it, and onExisting is fail.",

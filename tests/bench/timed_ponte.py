@@ -14,7 +14,7 @@ from ponte.cli.main import main, settle_memory
 settle_memory()
 
 from ponte.cli.actions import run  # noqa: E402 - loads Polars, which must find the settings of the command
-from ponte.runtime import Runtime  # noqa: E402
+from ponte.runtime import Runtime  # noqa: E402 - as above
 
 STAGES = Path(sys.argv.pop(1))
 

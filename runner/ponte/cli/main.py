@@ -118,7 +118,7 @@ def run_program(arguments: list[str]) -> int:
     except BaseException as error:  # noqa: BLE001 - the last place to tell a person; a panic in Rust is no Exception
         return _end_by(error, arguments)
     if outcome == _TYPERS_INTERRUPTED:
-        return exit_codes.INTERRUPTED
+        return _end_by(KeyboardInterrupt(), arguments)
     return outcome if isinstance(outcome, int) else exit_codes.OK
 
 
@@ -126,12 +126,22 @@ def _end_by(error: BaseException, arguments: list[str]) -> int:
     if isinstance(error, typer.TyperException):
         return _report_usage(error)
     if isinstance(error, typer.Abort | KeyboardInterrupt):
-        return exit_codes.INTERRUPTED
+        return _report(_interrupted(error), arguments)
     if isinstance(error, OutputLostError):
         return _report_lost(error)
     if isinstance(error, OSError) and _is_of_help(error):
         return _report_lost(OutputLostError(error))
     return _report(error, arguments)
+
+
+def _interrupted(error: typer.Abort | KeyboardInterrupt) -> Exception:
+    """A stop outside of a run, which has words of its own: before it begins, after its end, at a question."""
+    from ponte.errors import Interrupted  # noqa: PLC0415 - only needed when something ended early
+
+    why = "by a signal" if isinstance(error, KeyboardInterrupt) else "at a question that was not answered"
+    return Interrupted(
+        f"Stopped {why}. Nothing was under way, and what was done before is kept. Run it again to go on."
+    )
 
 
 def _is_of_help(error: OSError) -> bool:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from io import BytesIO
 
 import polars as pl
 
 from ponte.engine import examine
+from ponte.engine.copying import copied
 from ponte.engine.deliver import Shape
 from ponte.engine.examine import Examined
 from ponte.engine.known import QueriedKnown
@@ -139,12 +139,8 @@ def _work(examined: Examined, shape: Shape) -> Work | None:
     if not rows.height:
         return None
     if rows.height < _FEW * examined.rows.height:
-        rows, records = _copied(rows), _copied(records)
+        rows, records = copied(rows), copied(records)
     return Work(rows, records, shape)
-
-
-def _copied(frame: pl.DataFrame) -> pl.DataFrame:
-    return pl.DataFrame.deserialize(BytesIO(frame.serialize()))
 
 
 async def _examine(state: RunState, item: Prepared) -> Examined:

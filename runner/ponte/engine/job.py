@@ -29,10 +29,10 @@ class DeleteRules:
 
 @dataclass(frozen=True, slots=True)
 class RejectLimits:
-    """How many new rejects a run may have."""
+    """How many new rejects a run may have; None for no limit."""
 
     max: int | None = None
-    max_percent: Decimal = Decimal(10)
+    max_percent: Decimal | None = Decimal(10)
 
 
 @dataclass(frozen=True, slots=True)

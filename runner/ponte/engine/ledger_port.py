@@ -84,7 +84,7 @@ class Writer:
 
     Attributes:
         is_leased: it has the scope's lease; what it knows by heart is true until others write.
-        outside_commits: how many commits without the lease there were when it was opened.
+        outside_commits: how many commits others had made without the lease when it was opened; it never moves.
         is_beside: it has no lease, and another run had it at that time.
     """
 

@@ -63,7 +63,9 @@ async def _opened(ports: Ports, job: Job, order: Order, writer: Writer) -> Opene
     fingerprint = f"{FINGERPRINT_VERSION}:{mapping_fingerprint(job.mapping, job.audience)}"
     is_changed = scope.mapping_fingerprint not in (None, fingerprint)
     doubts = await ports.ledger.doubts(writer)
-    effective = _effective(ports, order, scope, is_changed, has_doubts=doubts.height > 0)
+    has_lost_keys = doubts.height > 0 and "keys" not in ports.source.capabilities.reads
+    is_enough = not is_changed and scope.watermark is not None and not has_lost_keys
+    effective = order if is_enough else _of_all_where_of_changes(order)
     _check_reading(ports, job, effective)
     state = await _state(ports, job, effective, writer, doubts)
     if is_changed:
@@ -75,14 +77,13 @@ async def _opened(ports: Ports, job: Job, order: Order, writer: Writer) -> Opene
     return Opened(state, fingerprint)
 
 
-def _effective(ports: Ports, order: Order, scope: Scope, is_changed: bool, *, has_doubts: bool) -> Order:  # noqa: FBT001 - facts
-    """A reading of changes becomes one of all where changes are not enough.
+def _of_all_where_of_changes(order: Order) -> Order:
+    """A reading of changes becomes one of all: other readings are asked for as they are.
 
-    That is: the first one; one after a change of the Mapping; one with keys in doubt that cannot be read by key.
+    For where changes are not enough: the first time; after a change of the Mapping; with keys in doubt that cannot be
+    read by key.
     """
-    is_not_enough = is_changed or scope.watermark is None
-    has_lost_keys = has_doubts and "keys" not in ports.source.capabilities.reads
-    return replace(order, read="all") if order.read == "changes" and (is_not_enough or has_lost_keys) else order
+    return replace(order, read="all") if order.read == "changes" else order
 
 
 async def _mark_mapping_changed(state: RunState, scope: Scope) -> None:

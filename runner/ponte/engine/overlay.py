@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 import polars as pl
 
+from ponte.engine.copying import copied
 from ponte.engine.ledger_port import Busy, Commit, Ending, Grant, Ledger, Outside, Scope, ScopeIdentity, Writer
 from ponte.engine.ports import (
     ANSWER_SCHEMA,
@@ -46,10 +47,9 @@ class ReadSource:
 
 @dataclass(slots=True)
 class RecordedLedger:
-    """Reads pass through; writes are kept here. Takes no lease, so that a plan never stands in the way of a run."""
+    """Reads pass through; nothing is written. Takes no lease, so that a plan never stands in the way of a run."""
 
     ledger: Ledger
-    rejects: list[pl.DataFrame] = field(default_factory=list)
 
     async def open_scope(self, identity: ScopeIdentity) -> Scope:
         """The scope as it is; a new one is not made."""
@@ -110,9 +110,8 @@ class RecordedLedger:
         newer = rows.join(held, on="key", maintain_order="left").filter(pl.col("held") > pl.col("version"))["key"]
         return Grant(claim=0, lost=newer, newer=newer, doubtful=none, erased=none)
 
-    async def commit(self, writer: Writer, commit: Commit) -> None:  # noqa: ARG002 - a plan has one writer
-        """Keeps the rejects."""
-        self.rejects.append(commit.rejects)
+    async def commit(self, writer: Writer, commit: Commit) -> None:
+        """Nothing to write."""
 
     async def finish(self, writer: Writer, ending: Ending) -> None:
         """Nothing to write."""
@@ -150,7 +149,12 @@ class RecordedLedger:
 
 @dataclass(slots=True)
 class RecordedTarget:
-    """Look-ups pass through; deliveries are kept, at most `most` records of each operation (None: all)."""
+    """Look-ups pass through; of what is delivered the first records of each operation are kept.
+
+    Attributes:
+        most: how many records of each operation; None for all.
+        deliveries: with these records only, in the order in which they came.
+    """
 
     target: Target
     most: int | None
@@ -163,11 +167,12 @@ class RecordedTarget:
         return self.target.capabilities
 
     async def deliver(self, delivery: Delivery) -> pl.DataFrame:
-        """Keeps a delivery and answers that all is done."""
-        kept = self._kept.get(delivery.operation, 0)
-        if self.most is None or kept < self.most:
-            self.deliveries.append(delivery)
-            self._kept[delivery.operation] = kept + delivery.frame.height
+        """Keeps what is still wanted of a delivery, and answers that all is done."""
+        kept, height = self._kept.get(delivery.operation, 0), delivery.frame.height
+        wanted = height if self.most is None else min(height, self.most - kept)
+        if wanted > 0:
+            self.deliveries.append(_first(delivery, wanted))
+            self._kept[delivery.operation] = kept + wanted
         rows = pl.int_range(delivery.frame.height, dtype=pl.UInt32, eager=True).alias("row").to_frame()
         answered = rows.with_columns(pl.lit("done").alias("outcome"), delivery.target_ids.alias("target_id"))
         texts = (pl.lit(None, dtype=pl.String).alias(name) for name in ("field", "reason", "message"))
@@ -180,3 +185,13 @@ class RecordedTarget:
     async def fetch(self, keys: pl.DataFrame, target_ids: pl.Series) -> pl.DataFrame:
         """See `Target.fetch`."""
         return await self.target.fetch(keys, target_ids)
+
+
+def _first(delivery: Delivery, records: int) -> Delivery:
+    """The first records of a delivery, without the memory of the others."""
+    return replace(
+        delivery,
+        frame=copied(delivery.frame.head(records)),
+        target_ids=copied(delivery.target_ids.head(records).to_frame()).to_series(),
+        idempotency_keys=copied(delivery.idempotency_keys.head(records).to_frame()).to_series(),
+    )

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ponte.engine.canonical import key_text, plain_text, split_key
-from ponte.engine.job import Job, Order, Ports
+from ponte.engine.job import Job, Order, Ports, RejectLimits
 from ponte.engine.known import IndexedKnown
-from ponte.engine.ledger_port import Ending, Writer
-from ponte.engine.overlay import ReadSource, RecordedLedger, RecordedTarget
+from ponte.engine.overlay import ReadSource, RecordedTarget
+from ponte.engine.planned import PlannedLedger
 from ponte.engine.ports import Delivery
 from ponte.engine.run import run
 from ponte.engine.settle import key_fields
@@ -20,16 +20,6 @@ from ponte_api.result import Account
 
 MASK = "***"
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
-
-
-@dataclass(slots=True)
-class _PlannedLedger(RecordedLedger):
-    """Keeps what a run would have left for approval, by CANDIDATE_SCHEMA."""
-
-    pending: pl.DataFrame | None = None
-
-    async def finish(self, writer: Writer, ending: Ending) -> None:  # noqa: ARG002 - a plan has one writer
-        self.pending = ending.pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +56,7 @@ class Plan:
         account: as the run would account for its records.
         changes: those to show; of deletes that would wait for approval the first ones.
         waiting: deletes above the guard: a run would leave them for a person to approve.
+        would_stop: a run would not come to its end: too many new rejects; a note says how many. The plan goes on.
     """
 
     job: str
@@ -73,6 +64,7 @@ class Plan:
     changes: Sequence[PlannedChange]
     notes: Sequence[str] = ()
     waiting: int = 0
+    would_stop: bool = False
 
     @property
     def change_count(self) -> int:
@@ -87,18 +79,21 @@ async def plan(ports: Ports, job: Job, order: Order, *, samples: int | None, sen
         ports: as for a run.
         job: the job.
         order: the order.
-        samples: most changes to show of each operation; None for all.
+        samples: most changes to show of each operation; None for all, which takes memory for all of them.
         sensitive: target fields whose values are masked.
     """
-    ledger, target = _PlannedLedger(ports.ledger), RecordedTarget(ports.target, samples)
-    result = await run(replace(ports, source=ReadSource(ports.source), ledger=ledger, target=target), job, order)
+    ledger, target = PlannedLedger(ports.ledger, job.rejects, samples), RecordedTarget(ports.target, samples)
+    planned = replace(job, rejects=RejectLimits(max=None, max_percent=None))  # with many rejects a plan is wanted most
+    result = await run(replace(ports, source=ReadSource(ports.source), ledger=ledger, target=target), planned, order)
     changes = [change for made in target.deliveries for change in await _changes(ports, made, sensitive)]
-    rejects = list(_rejects(ledger.rejects, samples))
+    rejects = list(_rejects(ledger.rejects))
     pending = ledger.pending
     waiting = [] if pending is None else await _waiting(ports, job, pending, samples)
     notes = [note for note in result.notes if f"--approve {order.run}" not in note]  # no run that waits: a plan's own
-    shown = [*waiting, *_limited(changes, samples), *rejects]
-    return Plan(job.name, result.account, shown, notes, waiting=0 if pending is None else pending.height)
+    notes += [f"a run would stop (exit 65): {ledger.stop}. Mend the rejects first"] if ledger.stop else []
+    shown = [*waiting, *_in_order(changes), *rejects]
+    count = 0 if pending is None else pending.height
+    return Plan(job.name, result.account, shown, notes, waiting=count, would_stop=bool(ledger.stop))
 
 
 async def _waiting(ports: Ports, job: Job, pending: pl.DataFrame, samples: int | None) -> list[PlannedChange]:
@@ -114,11 +109,10 @@ async def _waiting(ports: Ports, job: Job, pending: pl.DataFrame, samples: int |
     ]
 
 
-def _limited(changes: list[PlannedChange], samples: int | None) -> list[PlannedChange]:
-    if samples is None:
-        return changes
+def _in_order(changes: list[PlannedChange]) -> list[PlannedChange]:
+    """What changes or removes something comes before what is new."""
     kinds = ("update", "delete", "create")
-    return [change for kind in kinds for change in [c for c in changes if c.operation == kind][:samples]]
+    return sorted(changes, key=lambda change: kinds.index(change.operation))
 
 
 async def _changes(ports: Ports, delivery: Delivery, sensitive: frozenset[str]) -> list[PlannedChange]:
@@ -179,12 +173,8 @@ def _texts(frame: pl.DataFrame, names: Sequence[str]) -> list[dict[str, str | No
     return pl.DataFrame(columns).to_dicts() if columns else [{} for _ in range(frame.height)]
 
 
-def _rejects(kept: Sequence[pl.DataFrame], samples: int | None) -> Iterator[PlannedChange]:
-    shown = 0
+def _rejects(kept: Sequence[pl.DataFrame]) -> Iterator[PlannedChange]:
     for frame in kept:
         for key, field, reason, message in frame.select("key", "field", "reason", "message").iter_rows():
-            if samples is not None and shown >= samples:
-                return
-            shown += 1
             name = "\t".join(split_key(key)) if key[:1].isdigit() else key
             yield PlannedChange("reject", name, note=f"{field or ''}  {reason}: {message}".strip())

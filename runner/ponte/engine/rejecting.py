@@ -9,7 +9,7 @@ import polars as pl
 
 from ponte.engine.canonical import split_key
 from ponte.engine.examine import Examined
-from ponte.engine.ledger_port import REJECT_SCHEMA
+from ponte.engine.ledger_port import REJECT_SCHEMA, Scope
 from ponte.engine.ports import Unreadable
 
 Stage = Literal["extract", "map", "lookup", "deliver"]
@@ -79,6 +79,24 @@ def _lookup_faults(deferred: pl.DataFrame, reason: str, message: str) -> pl.Data
         for system, name, value in deferred.select("system", "object", "value").iter_rows()
     ]
     return deferred.select("row", "field", pl.lit(reason).alias("reason"), pl.Series("message", words, dtype=pl.String))
+
+
+def count_fresh(rejects: pl.DataFrame, open_rejects: pl.DataFrame, scope: Scope) -> int:
+    """How many rejects are new since the job's last success: a run that was stopped does not make them old.
+
+    What a person has set aside is never new.
+
+    Args:
+        rejects: by REJECT_SCHEMA; those that are deferred do not count.
+        open_rejects: those that were open when the run began, by OPEN_REJECT_SCHEMA.
+        scope: the job's place in the ledger.
+    """
+    if not rejects.height:
+        return 0
+    success = -1 if scope.succeeded_at_us is None else scope.succeeded_at_us
+    is_known = (pl.col("state") != "deferred") & (pl.col("first_seen") <= success)
+    known = open_rejects.filter(is_known | (pl.col("state") == "skipped"))["key"]
+    return rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known.implode())).height
 
 
 def rejects_of_batch(examined: Examined, read_before: int, *, is_final: bool) -> pl.DataFrame:

@@ -172,7 +172,7 @@ async def _account_for(state: RunState, done: _Round) -> None:
         state.count(**item.outcomes)
     closed = pl.concat([item.closed for item in done.held])
     state.note_rejects(done.rejects, closed)
-    _check_account(state, done.read)
+    check_account(state, done.read)
     reached = next((item.reached for item in reversed(done.held) if item.reached is not None), None)
     watermark = None if reached is None or state.holds_watermark else later(state.watermark, reached)
     state.watermark = watermark or state.watermark
@@ -185,8 +185,12 @@ async def _account_for(state: RunState, done: _Round) -> None:
     await state.ports.failpoint("close-batch.after")
 
 
-def _check_account(state: RunState, read: int) -> None:
-    """Only a round whose account closes may move the watermark."""
+def check_account(state: RunState, read: int) -> None:
+    """Only where the account closes over what was read may the watermark move.
+
+    Raises:
+        StateError: it does not (AccountNotClosed).
+    """
     if state.account.read != read or not state.account.is_closed:
         raise StateError(
             f"SyncJob {state.job.name}: {told(read, 'record', 'was', 'were')} read, but the account has "

@@ -13,6 +13,7 @@ import polars as pl
 from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
+from ponte.engine.rejecting import count_fresh
 from ponte.engine.wording import told
 from ponte.errors import Interrupted, PonteError, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
@@ -37,6 +38,7 @@ class RunState:
         left: known records that `where` or the audience now leaves out: columns key, version.
         contested: natural keys (hashes) that records of this run wanted and others hold.
         rejected: keys (text) that this run rejected or deferred.
+        deferred: keys (text) of those that wait for records of other jobs.
         found_rejects: what did not get through, new or not: records, duplicates of a key, deletes that were refused.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
         deliveries: how many were made that had idempotency keys of their own.
@@ -58,6 +60,7 @@ class RunState:
     left: list[pl.DataFrame] = field(default_factory=list)
     contested: list[pl.Series] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
+    deferred: list[pl.Series] = field(default_factory=list)
     settled: list[pl.Series] = field(default_factory=list)
     erased: int = 0
     keyless: int = 0
@@ -125,18 +128,14 @@ class RunState:
         return keys.filter(keys.is_in(self.open_rejects["key"].implode()))
 
     def fresh(self, rejects: pl.DataFrame) -> int:
-        """How many rejects are new since the job's last success: a run that was stopped does not make them old."""
-        if not rejects.height:
-            return 0
-        success = self.writer.scope.succeeded_at_us
-        is_known = (pl.col("state") != "deferred") & (pl.col("first_seen") <= (-1 if success is None else success))
-        is_old = is_known | (pl.col("state") == "skipped")
-        known = self.open_rejects.filter(is_old)["key"]
-        return rejects.filter((pl.col("state") != "deferred") & ~pl.col("key").is_in(known.implode())).height
+        """How many rejects are new since the job's last success: see `count_fresh`."""
+        return count_fresh(rejects, self.open_rejects, self.writer.scope)
 
     def note_rejects(self, rejects: pl.DataFrame, closed: pl.Series) -> None:
         """Counts rejects, those among them that are new to this job, and those that are closed."""
-        self.found_rejects += rejects.filter(pl.col("state") != "deferred").height
+        waiting = rejects.filter(pl.col("state") == "deferred")["key"]
+        self.found_rejects += rejects.height - waiting.len()
+        self.deferred.append(waiting)
         self.new_rejects += self.fresh(rejects)
         self.rejected.append(rejects["key"])
         self.closed_rejects += len(closed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from ponte.engine.job import RejectLimits
 from ponte.engine.ledger_port import Commit
 from ponte.engine.state import RunState
 from ponte.engine.wording import told
@@ -15,7 +16,7 @@ MIN_REJECTS_FOR_SHARE = 10
 
 def is_reached(state: RunState, rejects: pl.DataFrame, read: int) -> bool:
     """Whether these rejects more, of so many records that were read in all, would stop the run."""
-    return _exceeded(state, state.new_rejects + state.fresh(rejects), read) is not None
+    return exceeded(state.job.rejects, state.new_rejects + state.fresh(rejects), read) is not None
 
 
 async def check_before(state: RunState, rejects: pl.DataFrame, read: int) -> None:
@@ -25,7 +26,7 @@ async def check_before(state: RunState, rejects: pl.DataFrame, read: int) -> Non
         RejectThreshold: too many new rejects; they are on record, nothing of the batch was delivered.
     """
     fresh = state.fresh(rejects)
-    allowed = _exceeded(state, state.new_rejects + fresh, read)
+    allowed = exceeded(state.job.rejects, state.new_rejects + fresh, read)
     if allowed is None:
         return
     await record(state, rejects)
@@ -49,15 +50,16 @@ def check_after(state: RunState, read: int) -> None:
     Raises:
         RejectThreshold: too many new rejects; they are on record, what was delivered is too.
     """
-    allowed = _exceeded(state, state.new_rejects, read)
+    allowed = exceeded(state.job.rejects, state.new_rejects, read)
     if allowed is not None:
         _stop(state, state.new_rejects, read, f"{allowed}. What was delivered before is on record.")
 
 
-def _exceeded(state: RunState, fresh: int, read: int) -> str | None:
-    limits = state.job.rejects
-    if fresh > MIN_REJECTS_FOR_SHARE and fresh * 100 > limits.max_percent * read:
-        return f"rejects.maxPercent is {limits.max_percent}"
+def exceeded(limits: RejectLimits, fresh: int, read: int) -> str | None:
+    """The limit that so many new rejects among so many records are above, in words; None where there is none."""
+    percent = limits.max_percent
+    if percent is not None and fresh > MIN_REJECTS_FOR_SHARE and fresh * 100 > percent * read:
+        return f"rejects.maxPercent is {percent}"
     return f"rejects.max is {limits.max}" if limits.max is not None and fresh > limits.max else None
 
 

@@ -32,9 +32,9 @@ _META = "ponte_meta"
 def tables() -> dict[str, pl.Schema]:
     """All tables of a ledger with the Polars types of their columns; the first one says which ledger it is."""
     from sqlalchemy import BigInteger, LargeBinary, SmallInteger, Text  # noqa: PLC0415 - not for a run
-    from sqlalchemy.types import TypeEngine  # noqa: PLC0415
+    from sqlalchemy.types import TypeEngine  # noqa: PLC0415 - not for a run
 
-    from ponte.ledger.tables import metadata  # noqa: PLC0415
+    from ponte.ledger.tables import metadata  # noqa: PLC0415 - not for a run: it loads SQLAlchemy
 
     def dtype(column: TypeEngine[Any]) -> pl.DataType:
         if isinstance(column, Text):

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import random
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from faults.points import BURYING, DOUBTFUL, FIRST, PUTTING_AWAY, SECOND, STOPPING, named_in
 from faults.theatre import Nursery, Theatre, play, replay_command
 
 pytestmark = pytest.mark.needs("postgresql")
 
 Open = Callable[[str, str], Theatre]
-FIRST = (
-    "open.before", "open.after", "claim.before", "claim.after", "deliver.before", "deliver.after", "commit.before",
-    "commit.after", "close-batch.before", "close-batch.after", "watermark.before", "watermark.after", "finish.before",
-    "finish.after",
-)  # fmt: skip
-SECOND = (
-    "claim-delete.before", "claim-delete.after", "delete.before", "delete.after", "commit-delete.before",
-    "commit-delete.after", "forget.before", "forget.after", "mapping.before", "mapping.after",
-)  # fmt: skip
-DOUBTFUL = ("admit.before", "admit.after", "settle-rest.before", "settle-rest.after")
-PUTTING_AWAY = ("acknowledge.before", "acknowledge.after")  # by tests/integration/files/test_files_put_away.py
-BURYING = ("bury.before", "bury.after")
-STOPPING = ("threshold.before", "threshold.after", "fail.before", "fail.after")
 
 
 def test_each_failpoint_of_the_engine_is_among_these(repository: Path) -> None:
-    sources = (repository / "runner" / "ponte" / "engine").glob("*.py")
-    named = {name for source in sources for name in re.findall(r'failpoint\("([a-z.-]+)"\)', source.read_text())}
+    named = named_in(repository / "runner" / "ponte" / "engine")
 
     assert named == {*FIRST, *SECOND, *DOUBTFUL, *PUTTING_AWAY, *BURYING, *STOPPING}
     assert all(

@@ -57,12 +57,12 @@ class PowerCut(BaseException):
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def make_one(pick: str = "all", none: str = "nothing", deletes: str = "ignore") -> Runtime:
+    def make_one(pick: str = "all", none: str = "nothing", deletes: str = "ignore", ledger: str = "") -> Runtime:
         told = {"folder": tmp_path, "pick": pick, "none": none, "deletes": deletes}
         (tmp_path / "jobs.yaml").write_text(MANIFESTS.lstrip() % told)
         manifests = load([tmp_path / "jobs.yaml"])
         assert [fault.message for fault in manifests.faults] == []
-        return Runtime(manifests, References(environment={}), f"sqlite:///{tmp_path}/ledger.db")
+        return Runtime(manifests, References(environment={}), ledger or f"sqlite:///{tmp_path}/ledger.db")
 
     return make_one
 
@@ -122,10 +122,14 @@ async def test_a_file_with_a_reject_stays_until_it_is_mended(make: Make, tmp_pat
     assert names(tmp_path / "done") == ["a_1.csv"]
 
 
+@pytest.mark.parametrize("on", ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
 @pytest.mark.parametrize("point", ["finish.after", "acknowledge.before", "acknowledge.after"])
-async def test_a_crash_at_the_end_loses_nothing_and_doubles_nothing(make: Make, tmp_path: Path, point: str) -> None:
+async def test_a_crash_at_the_end_loses_nothing_and_doubles_nothing(
+    make: Make, tmp_path: Path, point: str, on: str, request: pytest.FixtureRequest
+) -> None:
+    ledger = request.getfixturevalue("postgres_url") if on == "postgresql" else f"sqlite:///{tmp_path}/ledger.db"
     put(tmp_path, "a_1.csv", "1,10.00", "2,20.00")
-    runtime = make()
+    runtime = make(ledger=ledger)
 
     async def cut(name: str) -> None:
         if name == point:
@@ -137,7 +141,7 @@ async def test_a_crash_at_the_end_loses_nothing_and_doubles_nothing(make: Make, 
     is_moved = point == "acknowledge.after"
     assert names(tmp_path / "in") == ([] if is_moved else ["a_1.csv"])
 
-    again = make()
+    again = make(ledger=ledger)
     result = await again.run(RunRequest("products"))
 
     assert (result.account.unchanged, result.account.created) == (0 if is_moved else 2, 0)

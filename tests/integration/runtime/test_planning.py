@@ -1,8 +1,9 @@
-"""Deletes above the guard: a plan counts and shows them, and offers no run that waits; an approval is quiet."""
+"""Plans at limits: deletes above the guard are shown and offer no run that waits; no number of rejects stops a plan."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -51,3 +52,54 @@ def test_that_approved_records_are_not_in_the_source_is_no_news(trade: Any) -> N
     done = asyncio.run(trade.runtime.approve("products", waiting.run, "Ada"))
 
     assert (done.account.deleted, done.notes) == (6, [])
+
+
+def test_above_the_reject_limit_a_plan_goes_on_and_says_where_a_run_would_stop(
+    trade: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(30):
+        trade.articles[f"{number:05d}"] = ("", "1.00")
+    trade.export()
+    monkeypatch.chdir(trade.folder)
+    ledger = ["--ledger", f"sqlite:///{trade.folder}/ledger.db"]
+
+    code = run_program(["plan", "products", *ledger])
+
+    lines = capsys.readouterr().out.splitlines()
+    stop = "a run would stop (exit 65): 30 new rejects in the first 100 records, and rejects.maxPercent is 10"
+    assert code == 0
+    assert lines[1].split() == ["products", "70", "0", "0", "0", "30", "0"]
+    assert lines[-3:] == [
+        "… 90 more: ponte plan products --all",
+        f"note: {stop}. Mend the rejects first",
+        "A run would stop before its end: with no limit, 70 changes would be made; nothing was written.",
+    ]
+    assert run_program(["run", "products", *ledger]) == 65
+
+
+def test_rejects_that_are_known_would_stop_no_run(trade: Any) -> None:
+    trade.run()
+    for number in range(9):
+        trade.articles[f"{number:05d}"] = ("", "1.00")
+    trade.run()
+    for number in range(9, 18):
+        trade.articles[f"{number:05d}"] = ("", "1.00")
+    trade.export()
+
+    plan = asyncio.run(trade.runtime.plan(RunRequest("products")))
+
+    assert (plan.account.rejected, plan.would_stop, plan.notes) == (18, False, [])
+
+
+def test_a_plan_for_scripts_says_that_a_run_would_stop(
+    trade: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trade.articles = dict.fromkeys(trade.articles, ("", "1.00"))
+    trade.export()
+    monkeypatch.chdir(trade.folder)
+
+    code = run_program(["plan", "products", "-o", "json", "--ledger", f"sqlite:///{trade.folder}/ledger.db"])
+
+    told = json.loads(capsys.readouterr().out)
+    assert (code, told["wouldStop"], told["account"]["rejected"]) == (0, True, 100)
+    assert [change["operation"] for change in told["changes"]] == ["reject"] * 10

@@ -175,7 +175,7 @@ async def test_keys_are_the_same_only_to_the_letter(firebird: FirebirdDatabase) 
 @firebird_is_here
 async def test_pages_of_a_composite_key_miss_nothing(firebird: FirebirdDatabase) -> None:
     firebird.run("CREATE TABLE t (a char(3) NOT NULL, b integer NOT NULL, moment timestamp, PRIMARY KEY (a, b))")
-    rows = [(f"{n % 3}", n, None if n % 5 == 0 else datetime(2026, 1, 1 + n % 4)) for n in range(50)]  # noqa: DTZ001
+    rows = [(f"{n % 3}", n, None if n % 5 == 0 else datetime(2026, 1, 1 + n % 4)) for n in range(50)]  # noqa: DTZ001 - as the column
     firebird.insert("INSERT INTO t VALUES (?, ?, ?)", rows)
     system = _firebird(firebird, {"name": "t", "table": "t", "key": ["a", "b"], "cursor": {"field": "moment"}})
 

@@ -152,10 +152,21 @@ def test_control_characters_in_an_error_are_shown_not_sent(
     assert capsys.readouterr().err == "bad \\x1b[2J name\n"
 
 
-def test_ctrl_c_before_a_run_began_exits_76(monkeypatch: pytest.MonkeyPatch) -> None:
-    failing(KeyboardInterrupt(), monkeypatch)
+@pytest.mark.parametrize(
+    ("error", "said"), [(KeyboardInterrupt(), "Stopped by a signal. "), (typer.Abort(), "Stopped at a question ")]
+)
+def test_a_stop_before_a_run_began_exits_76_and_says_so_in_one_line(
+    error: BaseException, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(error, monkeypatch)
 
     assert run_program(["validate"]) == 76
+    shown = capsys.readouterr().err
+    assert shown.startswith(said)
+    assert shown.count("\n") == 1
+
+    run_program(["validate", "--log-format", "json"])
+    assert json.loads(capsys.readouterr().err)["exitCode"] == 76
 
 
 def test_typer_exits_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ponte.engine.ports import Delivery, TargetCapabilities
 from ponte.engine.run import RunFailed
-from ponte.errors import CredentialsRefused
+from ponte.errors import CredentialsRefused, TransientError
 from ponte.ledger import review
 from ponte.ledger.opening import opened
 from unit.engine.world import (
@@ -46,6 +46,54 @@ async def test_a_create_without_an_answer_is_settled_in_the_same_run(
     assert result.account.created == 3
     assert made.target.made("b") == 1
     assert (made.claims(), made.rejects()) == (0, {})
+
+
+async def second_claim_fails_in(made: World, read: str) -> RunFailed:
+    """A run that sends a first chunk, and whose ledger cannot take the claim of the second."""
+    claims = 0
+
+    async def fail(name: str) -> None:
+        nonlocal claims
+        claims += name == "claim.before"
+        if name == "claim.before" and claims == 2:
+            raise TransientError("the ledger is away")
+
+    with pytest.raises(RunFailed, match="the ledger is away") as failed:
+        await made.run(read, fail)
+    return failed.value
+
+
+async def test_what_the_last_batch_had_acknowledged_is_on_record_when_its_next_chunk_fails(world: MakeWorld) -> None:
+    made = world(*THREE, article("d"), batch_size=3)
+    await made.run()
+    made.source.put(article("c", price="2.00"), article("new"))
+
+    failed = await second_claim_fails_in(made, "all")
+
+    assert (failed.result.account.created, failed.result.account.updated) == (1, 0)
+    assert (made.target.made("new"), made.claims()) == (1, 0)
+    assert made.rows("SELECT COUNT(*) FROM ponte_records") == [(5,)]
+    assert (await made.run()).account.updated == 1
+    made.assert_in_step()
+
+
+async def test_what_was_acknowledged_of_what_was_read_again_is_on_record_when_the_next_chunk_fails(
+    world: MakeWorld,
+) -> None:
+    created, updated = article("x", name=None, changed=1), article("y", changed=2)
+    made = world(created, updated, article("z", changed=50), reads=("all", "keys", "changes"), overlap_s=0.0)
+    await made.run()
+    made.source.put({**updated, "name": None})
+    await made.run()
+    made.source.put({**created, "name": "mended"}, {**updated, "name": "mended"})
+
+    failed = await second_claim_fails_in(made, "changes")
+
+    assert (failed.result.account.created, failed.result.account.updated) == (1, 0)
+    assert (made.target.made("x"), made.claims()) == (1, 0)
+    assert made.rejects() == {"y": "RequiredFieldMissing"}
+    assert (await made.run()).account.updated == 1
+    made.assert_in_step()
 
 
 async def test_a_record_that_comes_back_is_made_anew_where_the_target_remembers_the_first_time(

@@ -251,15 +251,26 @@ async def test_a_look_up_waits_for_the_other_job_and_is_resolved_when_it_has_del
 
     first = await made.run()
     assert (first.account.deferred, first.phase) == (1, "Succeeded")
+    assert first.notes == ["1 record waits for records of other jobs (LookupPending); each run tries again"]
     assert made.rejects() == {"a": "LookupPending"}
 
     other = world(article("p1"), state_id="prices", target_object="prices", capabilities=GIVES_IDS)
     await other.run()
     second = await made.run()
 
-    assert second.account.created == 1
+    assert (second.account.created, second.notes) == (1, [])
     assert made.target.by_sku()["a"]["price"] == next(iter(other.target.records))
     assert made.rejects() == {}
+
+
+async def test_records_that_wait_are_counted_once_however_often_they_are_read(world: MakeWorld) -> None:
+    made = world(*(article(sku, price="p1") for sku in "abc"), mapping=LINKED, batch_size=2)
+    made.source.rows.append(article("b", price="p1"))
+
+    result = await made.run()
+
+    assert (result.account.deferred, result.account.duplicate) == (4, 2)
+    assert result.notes[0].startswith("3 records wait for records of other jobs")
 
 
 async def test_a_look_up_becomes_a_reject_when_patience_is_over(world: MakeWorld) -> None:

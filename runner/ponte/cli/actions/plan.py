@@ -52,6 +52,7 @@ def _document(planned: Plan) -> dict[str, object]:
         "job": planned.job,
         "account": account,
         "waiting": planned.waiting,
+        "wouldStop": planned.would_stop,
         "changes": changes,
         "notes": list(planned.notes),
     }

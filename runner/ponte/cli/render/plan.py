@@ -31,6 +31,9 @@ def plan_lines(plan: Plan, *, most: int | None, width: int | None = None) -> lis
 
 
 def _last_line(plan: Plan) -> str:
+    if plan.would_stop:
+        made = f": with no limit, {counted(plan.change_count, 'change')} would be made" if plan.change_count else ""
+        return f"A run would stop before its end{made}; nothing was written."
     if plan.waiting:
         said = f"{counted(plan.waiting, 'delete')} would wait for approval"
         made = f"{counted(plan.change_count, 'change')} would be made, " if plan.change_count else ""

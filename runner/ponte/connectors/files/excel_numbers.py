@@ -12,8 +12,8 @@ from decimal import Decimal
 from ponte.connectors.files.excel_styles import Style
 
 _DAY_MS = 86_400_000
-_EPOCH_1900 = datetime(1899, 12, 31)  # noqa: DTZ001
-_EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
+_EPOCH_1900 = datetime(1899, 12, 31)  # noqa: DTZ001 - times of workbooks have no zone
+_EPOCH_1904 = datetime(1904, 1, 1)  # noqa: DTZ001 - as above
 _LONGEST_INTEGER = 400
 
 

@@ -94,7 +94,7 @@ class MemoryTarget:
             return {"outcome": "rejected", "reason": "NotFound", "message": "the store has no record with this key"}
         return self._change(known, key, values)
 
-    def _delete(self, key: Key, names: tuple[str, ...], values: Record, identity: str | None) -> Answer:  # noqa: ARG002
+    def _delete(self, key: Key, names: tuple[str, ...], values: Record, identity: str | None) -> Answer:  # noqa: ARG002 - one shape for all
         known = self._known(key, names, identity)
         if known is not None:
             del self._object.records[known]

@@ -96,7 +96,7 @@ class Profile:
     stage_schema: str = ""
     stage_name: str = "ponte_stage_{}"
     is_proven: bool = True
-    translate: Callable[[int, str, str], PonteError | RefusedError | None] = lambda *told: None  # noqa: ARG005
+    translate: Callable[[int, str, str], PonteError | RefusedError | None] = lambda *told: None  # noqa: ARG005 - says nothing more
 
     @property
     def can_write(self) -> bool:

@@ -229,7 +229,7 @@ def _series(values: list[object], column: Column) -> tuple[pl.Series, pl.Series]
     if allowed is None:
         return texts(values if kinds <= {str} else [None if v is None else _text(v) for v in values])
     if kinds <= set(allowed):
-        return pl.Series(values, dtype=column.dtype, strict=False), pl.repeat(False, len(values), eager=True)  # noqa: FBT003
+        return pl.Series(values, dtype=column.dtype, strict=False), pl.repeat(value=False, n=len(values), eager=True)
     bad = pl.Series([v is not None and not isinstance(v, allowed) for v in values], dtype=pl.Boolean)
     kept = [v if isinstance(v, allowed) else None for v in values]
     return pl.Series(kept, dtype=column.dtype, strict=False), bad
