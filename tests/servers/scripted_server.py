@@ -68,6 +68,7 @@ class ScriptedServer:
         self.in_flight = 0
         self.most_in_flight = 0
         self._runner: web.AppRunner | None = None
+        self._transports: set[asyncio.Transport] = set()
 
     async def start(self, context: ssl.SSLContext | None = None) -> ScriptedServer:
         application = web.Application(client_max_size=2**26)
@@ -81,6 +82,8 @@ class ScriptedServer:
         return self
 
     async def stop(self) -> None:
+        for transport in self._transports:
+            transport.abort()  # one by TLS would else say goodbye for longer than the test's loop lives
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -101,6 +104,8 @@ class ScriptedServer:
             await request.read(),
         )
         self.seen.append(seen)
+        if request.transport is not None:
+            self._transports.add(request.transport)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
