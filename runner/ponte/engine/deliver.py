@@ -235,8 +235,8 @@ async def _bury(state: RunState, work: pl.DataFrame) -> None:
     if not work.height or not state.ports.target.capabilities.takes_idempotency_keys:
         return
     await state.ports.failpoint("bury.before")
-    commit = Commit(result=state.result(), removed=work.select("key", version="over"))
-    await state.ports.ledger.commit(state.writer, commit)
+    buried = Commit(result=state.result(), removed=work.select("key", version="over"))
+    await state.ports.ledger.commit(state.writer, buried)
     await state.ports.failpoint("bury.after")
 
 
@@ -295,7 +295,7 @@ async def _commit(state: RunState, sent: Sent) -> None:
     stored = written.select(unless_same("natural_key"), "key", "fingerprint", "version", "over", "exists")
     healed = stored.filter(pl.col("over") > pl.col("version"))
     stored = stored.filter(pl.col("over") == pl.col("version"))
-    commit = Commit(
+    outcome = Commit(
         result=state.result(),
         claim=sent.claim,
         unknown=failed.filter(pl.col("answer").ne_missing("rejected"))["key"],
@@ -309,9 +309,9 @@ async def _commit(state: RunState, sent: Sent) -> None:
     )
     await ports.failpoint("commit.before")
     with state.stage("commit"):
-        await ports.ledger.commit(state.writer, commit)
+        await ports.ledger.commit(state.writer, outcome)
     await ports.failpoint("commit.after")
-    state.settled.append(commit.settled)
+    state.settled.append(outcome.settled)
 
 
 def _rejects(failed: pl.DataFrame) -> pl.DataFrame:

@@ -28,8 +28,8 @@ class HashSet:
     """A growing set of hashes: a few sorted series, merged as they grow alike, behind a filter of single bits.
 
     Most of what a run asks for is not there, and then the filter (Bloom, 1970, with one place for each hash, since
-    hashes are uniform already) spares the search. It takes 4 to 8 bytes a hash after
-    it has grown, 2 before it grows again, and never fewer than 8 KiB.
+    hashes are uniform already) spares the search. It takes 4 to 8 bytes a hash after it has grown, 2 before it grows
+    again, and never fewer than 8 KiB.
     """
 
     def __init__(self) -> None:

@@ -11,12 +11,9 @@ import polars as pl
 from ponte.engine.canonical import join_key, plain_text, split_key
 from ponte.engine.job import Job
 from ponte.engine.ports import Batch, Read, Source
-from ponte.engine.state import RunState
+from ponte.engine.state import CHECKPOINT_INTERVAL, RunState
 
 T = TypeVar("T")
-
-PATIENCE_S = 1.0
-"""How long what was read waits for what is not read yet."""
 
 
 def read_ahead(source: Source, read: Read) -> AsyncGenerator[Batch, None]:
@@ -36,18 +33,16 @@ async def ahead(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
             coming = asyncio.ensure_future(_next(items))
             yield item
     finally:
-        coming.cancel()
-        await asyncio.gather(coming, return_exceptions=True)
-        if isinstance(items, AsyncGenerator):
-            await items.aclose()
+        await _end(coming, items)
 
 
 async def promptly(items: AsyncGenerator[T, None], idle: Callable[[], Awaitable[None]]) -> AsyncGenerator[T, None]:
     """The same items; when one is not there within a second, `idle` is called while it is awaited."""
+    patience_s = CHECKPOINT_INTERVAL.total_seconds()
     coming: asyncio.Task[T] = asyncio.ensure_future(_next(items))
     try:
         while True:
-            done, _ = await asyncio.wait({coming}, timeout=PATIENCE_S)
+            done, _ = await asyncio.wait({coming}, timeout=patience_s)
             if not done:
                 await idle()
             try:
@@ -57,8 +52,14 @@ async def promptly(items: AsyncGenerator[T, None], idle: Callable[[], Awaitable[
             yield item
             coming = asyncio.ensure_future(_next(items))
     finally:
-        coming.cancel()
-        await asyncio.gather(coming, return_exceptions=True)
+        await _end(coming, items)
+
+
+async def _end(coming: asyncio.Task[T], items: AsyncIterator[T]) -> None:
+    """Gives up the item that is being made, then closes what makes them: never while it is at work."""
+    coming.cancel()
+    await asyncio.gather(coming, return_exceptions=True)
+    if isinstance(items, AsyncGenerator):
         await items.aclose()
 
 

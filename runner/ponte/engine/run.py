@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -44,7 +45,7 @@ async def run(ports: Ports, job: Job, order: Order) -> RunResult:
     """
     opened = await open_run(ports, job, order)
     state = opened.state
-    async with _kept_lease(state), _readied(ports.target):
+    async with _beside(_keep_lease(state)), _beside(_ready(ports.target)):
         try:
             ending = await _work(opened)
         except PonteError as error:
@@ -267,31 +268,25 @@ async def _fail(state: RunState, error: PonteError) -> RunResult:
 
 
 @asynccontextmanager
-async def _readied(target: Target) -> AsyncIterator[None]:
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Does work while the block goes on. It ends with the block, and its errors are left to who meets them next."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _ready(target: Target) -> None:
     """The target gets ready while the first records are read; what keeps it from that, the first delivery says."""
-    task = asyncio.create_task(target.ready()) if isinstance(target, ReadiedTarget) else None
-    try:
-        yield
-    finally:
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    if isinstance(target, ReadiedTarget):
+        await target.ready()
 
 
-@asynccontextmanager
-async def _kept_lease(state: RunState) -> AsyncIterator[None]:
+async def _keep_lease(state: RunState) -> None:
     """Renews the lease while the run goes on; a lost lease is found out by the next claim or commit."""
-
-    async def renew() -> None:
-        while True:
-            await asyncio.sleep(state.ports.lease_s / 3)
-            with suppress(PonteError):
-                await state.ports.ledger.renew(state.writer, state.ports.lease_s)
-
-    task = asyncio.create_task(renew()) if state.writer.is_leased else None
-    try:
-        yield
-    finally:
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    while state.writer.is_leased:
+        await asyncio.sleep(state.ports.lease_s / 3)
+        with suppress(PonteError):
+            await state.ports.ledger.renew(state.writer, state.ports.lease_s)

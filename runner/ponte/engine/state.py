@@ -19,6 +19,7 @@ from ponte.errors import Interrupted, PonteError, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
 
 CHECKPOINT_INTERVAL = timedelta(seconds=1)
+"""How long what was read may go unaccounted for, whether it waits for others or for a slow source."""
 CLAIM_MARGIN_S = 30.0
 """How much longer than one call of the target a claim lives: time for retries."""
 
