@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from ponte.connectors.relational.client import Worker
@@ -12,6 +14,7 @@ from ponte.errors import ConfigurationError
 from ponte_api.sync_source import ObjectSpec, SyncSource
 
 DEFAULT_CONNECTIONS = 8
+REST_S = 5.0
 
 
 class Closable(Protocol):
@@ -22,7 +25,29 @@ class Closable(Protocol):
         ...
 
 
+class Reusable(Closable, Protocol):
+    """What can be used again before that."""
+
+    def rollback(self) -> None:
+        """Ends what was begun, without effect. Never raises."""
+        ...
+
+
 S = TypeVar("S", bound=Closable)
+R = TypeVar("R", bound=Reusable)
+
+
+@dataclass(slots=True)
+class _Held(Generic[S]):
+    session: S
+    worker: Worker
+    rests_since: float = 0.0
+
+    async def end(self) -> None:
+        try:
+            await self.worker.run(self.session.close)
+        finally:
+            self.worker.stop()
 
 
 class Sessions(Generic[S]):
@@ -42,15 +67,58 @@ class Sessions(Generic[S]):
     async def session(self) -> AsyncIterator[tuple[S, Worker]]:
         """A session of its own, in a thread of its own, within the limit of connections."""
         async with self._free:
-            worker = Worker()
+            held = await self._take()
             try:
-                session = await worker.run(self._open)
-                try:
-                    yield session, worker
-                finally:
-                    await asyncio.shield(worker.run(session.close))
-            finally:
-                worker.stop()
+                yield held.session, held.worker
+            except BaseException:
+                await asyncio.shield(held.end())
+                raise
+            await asyncio.shield(self._leave(held))
+
+    async def _take(self) -> _Held[S]:
+        worker = Worker()
+        try:
+            return _Held(await worker.run(self._open), worker)
+        except BaseException:
+            worker.stop()
+            raise
+
+    async def _leave(self, held: _Held[S]) -> None:
+        await held.end()
+
+
+class RestingSessions(Sessions[R]):
+    """Sessions that are used again if they were used without an error and did not rest for long.
+
+    A reading asks for the greatest cursor first, and to connect twice takes longer than the question.
+
+    Args:
+        source, open_session: see `Sessions`.
+        rest_s: an older one is not used again: a firewall or the server may have ended it unseen.
+    """
+
+    def __init__(self, source: SyncSource, open_session: Callable[[], R], rest_s: float = REST_S) -> None:
+        super().__init__(source, open_session)
+        self._rest_s = rest_s
+        self._resting: list[_Held[R]] = []
+
+    async def close(self) -> None:
+        """Gives back what rests."""
+        while self._resting:
+            await self._resting.pop().end()
+
+    async def _take(self) -> _Held[R]:
+        while self._resting:
+            held = self._resting.pop()
+            if time.monotonic() - held.rests_since < self._rest_s:
+                return held
+            await held.end()
+        return await super()._take()
+
+    async def _leave(self, held: _Held[R]) -> None:
+        await held.worker.run(held.session.rollback)
+        held.rests_since = time.monotonic()
+        self._resting.append(held)
 
 
 def named_object(source: SyncSource, name: str) -> ObjectSpec:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from ponte.connectors.discovery import FoundField, FoundObject
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import Session
-from ponte.connectors.relational.sessions import Sessions, named_object
+from ponte.connectors.relational.sessions import RestingSessions, named_object
 from ponte.connectors.relational.source import ByStatements, RelationSource
 from ponte.connectors.relational.target import TableTarget
 from ponte.engine.ports import Probe, SchemaField, Source, Target
@@ -26,7 +26,8 @@ class DatabaseSystem:
 
     def __init__(self, source: SyncSource, open_session: Callable[[], Session]) -> None:
         self._source = source
-        self.session = Sessions(source, open_session).session
+        self._sessions = RestingSessions(source, open_session)
+        self.session = self._sessions.session
         self._targets: list[TableTarget] = []
 
     def source(self, object_name: str) -> Source:
@@ -80,9 +81,10 @@ class DatabaseSystem:
         return found(relation, [c for c in relation.columns if c.is_writable or spec.query is not None])
 
     async def close(self) -> None:
-        """Closes what targets hold."""
+        """Closes what targets hold, and what rests."""
         for target in self._targets:
             await target.close()
+        await self._sessions.close()
 
 
 def found(relation: Relation, columns: Iterable[Column]) -> FoundObject:

@@ -18,6 +18,7 @@ class AlchemySystem:
 
     def __init__(self, source: SyncSource, address: Address) -> None:
         self._source = source
+        # None rests: DuckDB locks its file for everybody else as long as a connection is open.
         self._session = Sessions(source, lambda: AlchemySession(address)).session
 
     def source(self, object_name: str) -> Source:
