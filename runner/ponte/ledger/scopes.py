@@ -7,6 +7,7 @@ one after the other on both databases, and a writer that was overtaken finds out
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
@@ -136,11 +137,17 @@ def _refuse_earlier_clock(scope: Scope, now: int, last_success_at: int) -> None:
     behind_s = (last_success_at - now) / 1e6
     if behind_s > 0:
         raise TransientError(
-            f"SyncJob {scope.identity.job}: the clock is {behind_s:,.0f} s behind the job's last success in the "
-            "ledger. What is read now would pass for older than what was delivered. Next: set the clock right.",
+            f"SyncJob {scope.identity.job}: the clock is {_told(behind_s)} behind the job's last success in the "
+            "ledger. What is read now would pass for older than what was delivered. Next: set the clock right; where"
+            " it is right now and was ahead then, begin a new ledger: ponte ledger rebuild"
+            f" {scope.identity.job} (docs/reasons/ClockWentBack.md).",
             reason="ClockWentBack",
             retry_after=behind_s,
         )
+
+
+def _told(behind_s: float) -> str:
+    return str(timedelta(seconds=max(1, round(behind_s))))
 
 
 def hold(db: Database, writer: Writer, until_us: int = 0) -> bool:

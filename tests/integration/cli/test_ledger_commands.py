@@ -77,6 +77,25 @@ def test_a_lost_ledger_is_rebuilt_from_both_sides(ran: Ponte, tmp_path: Path) ->
     assert "created" not in run.stdout
 
 
+def test_a_job_whose_last_success_was_on_a_clock_ahead_goes_on_with_a_rebuilt_ledger(
+    ran: Ponte, tmp_path: Path
+) -> None:
+    ledger = tmp_path / ".ponte" / "ledger.db"
+    year_us = 365 * 86_400 * 1_000_000
+    with closing(sqlite3.connect(ledger)) as connection, connection:
+        connection.execute("UPDATE ponte_scopes SET last_success_at = last_success_at + ?", (year_us,))
+
+    refused = ran("run", "products")
+    ledger.rename(tmp_path / ".ponte" / "aside.db")
+    rebuilt = ran("ledger", "rebuild", "products")
+    run = ran("run", "products")
+
+    assert refused.returncode == 75
+    assert "the clock is 364 days, " in refused.stderr
+    assert "ponte ledger rebuild products" in refused.stderr
+    assert (rebuilt.returncode, run.returncode) == (0, 0)
+
+
 def test_nothing_is_erased_unless_somebody_says_so(ran: Ponte) -> None:
     unasked = ran("erase", "0000001")
     erased = ran("erase", "0000001", "--yes")
