@@ -81,9 +81,9 @@ def test_a_job_whose_last_success_was_on_a_clock_ahead_goes_on_with_a_rebuilt_le
     ran: Ponte, tmp_path: Path
 ) -> None:
     ledger = tmp_path / ".ponte" / "ledger.db"
-    year_us = 365 * 86_400 * 1_000_000
+    ahead_us = int(400.5 * 86_400 * 1_000_000)
     with closing(sqlite3.connect(ledger)) as connection, connection:
-        connection.execute("UPDATE ponte_scopes SET last_success_at = last_success_at + ?", (year_us,))
+        connection.execute("UPDATE ponte_scopes SET last_success_at = last_success_at + ?", (ahead_us,))
 
     refused = ran("run", "products")
     ledger.rename(tmp_path / ".ponte" / "aside.db")
@@ -91,7 +91,7 @@ def test_a_job_whose_last_success_was_on_a_clock_ahead_goes_on_with_a_rebuilt_le
     run = ran("run", "products")
 
     assert refused.returncode == 75
-    assert "the clock is 364 days, " in refused.stderr
+    assert "the clock is 400 days, " in refused.stderr
     assert "ponte ledger rebuild products" in refused.stderr
     assert (rebuilt.returncode, run.returncode) == (0, 0)
 
