@@ -51,5 +51,7 @@ def scope_id(db: Database, job: str) -> int:
         pl.Schema({"id": pl.Int64}),
     )
     if not found.height:
-        raise UsageError(f'The ledger has nothing of "{job}" yet: the job has never run with it. Next: ponte run {job}')
+        raise UsageError(
+            f'The ledger has nothing of "{job}": no such job has run with it. Next: ponte ledger info says which have.'
+        )
     return int(found.item())

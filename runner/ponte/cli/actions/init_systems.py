@@ -153,7 +153,7 @@ def _write(folder: Path, made: Draft, console: Console) -> None:
     if console.is_json:
         console.show_json({"folder": str(folder), "files": files, "job": made.job, **_document(made)})
     else:
-        console.show([*(f"  {file}" for file in files), "", *_told(made), *_next_steps(folder, made)])
+        console.say([*(f"  {file}" for file in files), "", *_told(made), *_next_steps(folder, made)])
 
 
 def _document(made: Draft) -> dict[str, object]:
