@@ -22,7 +22,8 @@ class Systems:
         typer.Option(
             "--from",
             metavar="ADDRESS",
-            help="What is read: files:FOLDER/FILE, sqlite:FILE#TABLE, postgresql://USER@HOST/DATABASE#TABLE, mariadb://...",
+            help="What is read: files:FOLDER/FILE, files:FOLDER/BOOK.xlsx#SHEET, sqlite:FILE#TABLE, "
+            "postgresql://USER@HOST/DATABASE#TABLE, mariadb://...",
             show_default=False,
         ),
     ] = None
