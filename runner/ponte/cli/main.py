@@ -84,7 +84,8 @@ def command_line() -> Callable[..., Any]:
 
 def main() -> None:
     """Runs `ponte` with the arguments of the process, and exits."""
-    signal.signal(signal.SIGTERM, _interrupt)  # until a run has handlers of its own: what is heavy is imported before
+    for number in (signal.SIGINT, signal.SIGTERM):  # until a run has handlers of its own
+        signal.signal(number, _interrupt)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell's >&-
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
