@@ -28,7 +28,7 @@ from ponte.cli.options import LogFormat
 _GUIDE = """Keeps business systems in step: ERP, CRM, MES, B2B shop, analytics.
 
 \b
-  ponte init        a small integration to start from
+  ponte init        an integration of two systems, or an example
   ponte validate    every fault with its file and line
   ponte plan JOB    what a run would do
   ponte run JOB     do it
