@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ponte.engine.doubts import admit
-from ponte.engine.job import Job, Order, Ports, ReadMode
+from ponte.engine.job import Job, Order, Ports
 from ponte.engine.known import IndexedKnown, QueriedKnown
 from ponte.engine.ledger_port import Busy, Commit, Scope, Writer
+from ponte.engine.ports import ReadMode
 from ponte.engine.state import RunState
 from ponte.errors import ConfigurationError, Interrupted, PonteError, TransientError
 from ponte.mapping import mapping_fingerprint

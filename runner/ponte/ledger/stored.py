@@ -52,6 +52,7 @@ def scope_id(db: Database, job: str) -> int:
     )
     if not found.height:
         raise UsageError(
-            f'The ledger has nothing of "{job}": no such job has run with it. Next: ponte ledger info says which have.'
+            f'The ledger has nothing of "{job}": no job of that name has run with it. '
+            f"Next: ponte run {job}, or ponte ledger info to see which have."
         )
     return int(found.item())
