@@ -52,8 +52,7 @@ class Console:
     @property
     def width(self) -> int | None:
         """Columns of the terminal that shows the results, or COLUMNS where it is set; None for no limit."""
-        is_bounded = self.out.isatty() or os.environ.get("COLUMNS")
-        return shutil.get_terminal_size().columns if is_bounded else None
+        return columns_of(self.out)
 
     @property
     def is_live(self) -> bool:
@@ -69,6 +68,12 @@ class Console:
     def show(self, lines: Iterable[str]) -> None:
         """Writes results as lines. Raises as `show_json`."""
         self._write("".join(line + "\n" for line in lines))
+
+    def say(self, statements: Iterable[str]) -> None:
+        """Writes results that are sentences: on a terminal broken between words. Raises as `show_json`."""
+        from ponte.cli.render.text import hanging  # noqa: PLC0415 - `ponte --help` needs no text of results
+
+        self.show(line for said in statements for line in hanging(said, width=self.width))
 
     def show_json(self, document: Any) -> None:
         """Writes one JSON document.
@@ -98,6 +103,13 @@ class Console:
             self.out.flush()
         except OSError as error:
             raise OutputLostError(error) from error
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Columns of the terminal that shows a stream, or COLUMNS where it is set; None for no limit."""
+    if os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size().columns
+    return os.get_terminal_size(stream.fileno()).columns or None if stream.isatty() else None
 
 
 def console_of(common: Common) -> Console:

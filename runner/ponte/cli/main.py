@@ -22,13 +22,13 @@ from typer.main import get_command
 from ponte import __version__
 from ponte.cli import exit_codes
 from ponte.cli.commands import connectors, jobs, ledger, manifests, rejects
-from ponte.cli.console import OutputLostError, abandon
+from ponte.cli.console import OutputLostError, abandon, columns_of
 from ponte.cli.options import LogFormat
 
 _GUIDE = """Keeps business systems in step: ERP, CRM, MES, B2B shop, analytics.
 
 \b
-  ponte init        a small integration to start from
+  ponte init        an integration of two systems, or an example
   ponte validate    every fault with its file and line
   ponte plan JOB    what a run would do
   ponte run JOB     do it
@@ -85,7 +85,8 @@ def command_line() -> Callable[..., Any]:
 
 def main() -> None:
     """Runs `ponte` with the arguments of the process, and exits."""
-    signal.signal(signal.SIGTERM, _interrupt)  # until a run has handlers of its own: what is heavy is imported before
+    for number in (signal.SIGINT, signal.SIGTERM):  # until a run has handlers of its own
+        signal.signal(number, _interrupt)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell's >&-
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
@@ -165,9 +166,12 @@ def _report_usage(error: typer.TyperException) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stderr.write(error.format_message().rstrip() + "\n")
         return exit_codes.USAGE
-    sys.stderr.write(f"{error.format_message()}\n")
-    if context is not None:
-        sys.stderr.write(f"Next: {context.command_path} --help\n")
+    from ponte.cli.render.text import hanging  # noqa: PLC0415 - only needed when something failed
+
+    said = error.format_message().replace("Value error, ", "", 1)
+    lines = hanging(said, width=columns_of(sys.stderr))
+    lines += [f"Next: {context.command_path} --help"] if context is not None else []
+    sys.stderr.write("\n".join(lines) + "\n")
     return exit_codes.USAGE
 
 
@@ -178,7 +182,8 @@ def _report(error: BaseException, arguments: list[str]) -> int:
     if "--debug" in arguments:
         traceback.print_exception(error)
     is_json = any(LogFormat.JSON.value in pair for pair in _log_formats(arguments))
-    sys.stderr.write((description.as_json() if is_json else "\n".join(description.as_lines())) + "\n")
+    lines = [description.as_json()] if is_json else description.as_lines(columns_of(sys.stderr))
+    sys.stderr.write("\n".join(lines) + "\n")
     return description.exit_code
 
 

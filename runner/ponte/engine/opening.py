@@ -11,6 +11,7 @@ from ponte.engine.doubts import admit
 from ponte.engine.job import Job, Order, Ports
 from ponte.engine.known import IndexedKnown, QueriedKnown
 from ponte.engine.ledger_port import Busy, Commit, Scope, Writer
+from ponte.engine.ports import ReadMode
 from ponte.engine.state import RunState
 from ponte.errors import ConfigurationError, Interrupted, PonteError, TransientError
 from ponte.mapping import mapping_fingerprint
@@ -95,13 +96,21 @@ async def _mark_mapping_changed(state: RunState, scope: Scope) -> None:
     await state.ports.failpoint("mapping.after")
 
 
+_BY_CURSOR = "It needs a field that grows with each change, named by objects[].cursor. Next: --read all"
+_NEEDS: dict[ReadMode, str] = {
+    "all": "Next: read it by one of these.",
+    "changes": _BY_CURSOR,
+    "range": _BY_CURSOR,
+    "keys": "It needs objects[].key, and with REST write.get or write.find. Next: --read all",
+}
+
+
 def _check_reading(ports: Ports, job: Job, order: Order) -> None:
     offered = ports.source.capabilities.reads
     if order.read not in offered:
         raise ConfigurationError(
-            f"SyncJob {job.name}: {job.source_system}/{job.source_object.name} cannot be read by {order.read}; it "
-            f"offers {', '.join(sorted(offered))}. A reading of changes or a range needs objects[].cursor, one by keys "
-            "needs objects[].key and, for REST, write.get or write.find.",
+            f"SyncJob {job.name}: {job.source_system}/{job.source_object.name} cannot be read by {order.read}, only by "
+            f"{', '.join(sorted(offered))}. {_NEEDS[order.read]}",
             reason="ReadingNotOffered",
         )
     if not job.source_object.key:

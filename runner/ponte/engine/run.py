@@ -26,7 +26,7 @@ from ponte.engine.rereading import read_again
 from ponte.engine.rounds import Rounds, check_account
 from ponte.engine.state import RunState
 from ponte.engine.watermark import later, lower_bound
-from ponte.engine.wording import counted, told
+from ponte.engine.wording import counted, keys_not_there, told
 from ponte.errors import Interrupted, PonteError
 from ponte_api.result import Phase, RunError, RunResult
 
@@ -170,7 +170,7 @@ async def _remove(state: RunState, read_at_us: int) -> pl.DataFrame | None:
         ordered = pl.Series("key", [join_key(fields) for fields in state.order.keys], dtype=pl.String)
         missing = ordered.filter(~state.known.has_seen(hashes_of(ordered)))
         if missing.len():
-            state.notes.append(f"{missing.len():,} of {counted(ordered.len(), 'key')} not in the source")
+            state.notes.append(keys_not_there(missing.len(), ordered.len()))
         gone = [await close.missing(state, missing, read_at_us)] if is_wanted else []
     return await _guarded(state, pl.concat([*gone, await close.left(state)])) if is_wanted else None
 

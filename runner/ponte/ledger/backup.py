@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ponte.errors import StateError, UsageError
+from ponte.errors import ConfigurationError, UsageError
 from ponte.ledger.database import Database
 from ponte.ledger.sqlite import SqliteDatabase, unusable
 from ponte.ledger.sqlite_files import damaged
@@ -53,7 +53,7 @@ def new_file(file: Path) -> Iterator[Path]:
 
     Raises:
         UsageError: there is something of that name.
-        StateError: it cannot be written.
+        ConfigurationError: it cannot be written.
     """
     refused = UsageError(f"{file} is there already; nothing is overwritten. Name another file.")
     if file.exists():
@@ -68,7 +68,10 @@ def new_file(file: Path) -> Iterator[Path]:
     except FileExistsError as error:
         raise refused from error
     except OSError as error:
-        raise StateError(f"{file} cannot be written: {error.strerror}.", reason="FileNotWritten") from error
+        raise ConfigurationError(
+            f"{file} cannot be written: {error.strerror}. Nothing was left there. Next: name another place.",
+            reason="FileNotWritten",
+        ) from error
     finally:
         part.unlink(missing_ok=True)
 

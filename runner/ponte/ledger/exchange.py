@@ -72,7 +72,7 @@ def export_ledger(db: Database, file: Path) -> int:
 
     Raises:
         UsageError: the file is there already.
-        StateError: it cannot be written; no file is left then.
+        ConfigurationError: it cannot be written; no file is left then.
     """
     rows = 0
     with new_file(file) as part, part.open("wb") as opened, db.reading():

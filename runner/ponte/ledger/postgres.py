@@ -233,7 +233,11 @@ class PostgresDatabase:
                 reason="LedgerForbidden",
             )
         if state[:2] in _TRANSIENT_CLASSES or state == _READ_ONLY or "connection" in text.lower():
-            return TransientError(f"The ledger {self._shown} cannot be reached now: {text}", reason="LedgerUnavailable")
+            why = text.rpartition("[libpq] ")[2].removeprefix("Failed to connect: ")
+            return TransientError(
+                f"The ledger {self._shown} cannot be reached now: {why}. Next: run it again once the database answers.",
+                reason="LedgerUnavailable",
+            )
         return StateError(f"The ledger {self._shown} cannot be used: {text}", reason="LedgerUnusable")
 
 

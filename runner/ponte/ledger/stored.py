@@ -51,5 +51,8 @@ def scope_id(db: Database, job: str) -> int:
         pl.Schema({"id": pl.Int64}),
     )
     if not found.height:
-        raise UsageError(f'The ledger has nothing of "{job}" yet: the job has never run with it. Next: ponte run {job}')
+        raise UsageError(
+            f'The ledger has nothing of "{job}": no job of that name has run with it. '
+            f"Next: ponte run {job}, or ponte ledger info to see which have."
+        )
     return int(found.item())

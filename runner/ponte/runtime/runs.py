@@ -16,7 +16,7 @@ from ponte.engine.ports import Clock, Failpoint, ReadMode, Source, StageTimes, S
 from ponte.engine.rebuild import rebuild
 from ponte.engine.run import run
 from ponte.engine.verify import Verification, verify
-from ponte.engine.wording import counted
+from ponte.engine.wording import keys_not_there
 from ponte.ledger.ledger import StoredLedger
 from ponte.ledger.opening import open_ledger
 from ponte.manifests import Manifests
@@ -107,7 +107,7 @@ class Runtime:
                 approved=frozenset(listed),
             )
             result = await run(ports, job, order)
-        expected = f"{len(listed):,} of {counted(len(listed), 'key')} not in the source"  # that is why they were listed
+        expected = keys_not_there(len(listed), len(listed))  # that is why they were listed
         return result.model_copy(update={"notes": [note for note in result.notes if note != expected]})
 
     async def rebuild(self, job_name: str) -> int:

@@ -112,7 +112,7 @@ def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, t
     assert aligned.returncode == 0
     assert aligned.stdout.splitlines() == [
         "products: equal 3 · different 0 · missing 0 · extra 0 · unknown 1",
-        "What could be compared is the same on both sides; not compared: 1.",
+        "What could be compared is the same on both sides; 1 record could not be: ponte rejects list products",
     ]
     assert found.returncode == 1
     assert [" ".join(line.split()) for line in found.stdout.splitlines()] == [
@@ -223,7 +223,12 @@ def test_a_slip_in_a_name_does_not_look_like_no_rejects(ponte: Ponte) -> None:
     job = ponte("rejects", "list", "prodcts")
     key = ponte("rejects", "show", "products", "0000005")
 
-    assert (job.returncode, key.returncode) == (64, 64)
+    runs = ponte("runs", "prodcts")
+    reason = ponte("rejects", "list", "products", "--reason", "NotConvertble")
+
+    assert (job.returncode, key.returncode, runs.returncode) == (64, 64, 64)
+    assert 'Did you mean "products"?' in runs.stderr
+    assert 'no open reject has the reason "NotConvertble". There is: RequiredFieldMissing.' in reason.stdout
     assert 'Did you mean "products"?' in job.stderr
     assert 'Did you mean "0000004"?' in key.stderr
 

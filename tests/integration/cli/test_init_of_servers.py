@@ -7,10 +7,12 @@ import pty
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 Ponte = Callable[..., subprocess.CompletedProcess[str]]
 ARTICLES = "CREATE TABLE articoli (artcod varchar(20) PRIMARY KEY, artdes varchar(60) NOT NULL, prezzo numeric(12,2))"
@@ -86,24 +88,64 @@ def test_mariadb_is_read_and_written_at_once(ponte: Ponte, mariadb_url: str, mar
     assert "created 2" in ponte("run", "products").stdout
 
 
-def test_a_wrong_password_is_asked_for_again_and_never_written(
-    mariadb_url: str, mariadb_server: Any, tmp_path: Path, program: list[str]
-) -> None:
-    database = mariadb_url.partition("?")[0].rpartition("/")[2]
+@dataclass(frozen=True)
+class Guarded:
+    """A server that lets a user in by password alone; the right one is `right-words`."""
+
+    kind: str
+    place: str
+    user: str
+
+
+@pytest.fixture(params=["mariadb", "postgresql"])
+def guarded(request: pytest.FixtureRequest) -> Guarded:
+    if request.param == "mariadb":
+        return _guarded_mariadb(request.getfixturevalue("mariadb_server"), request.getfixturevalue("mariadb_url"))
+    return _guarded_postgres(request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_url"))
+
+
+def _guarded_mariadb(server: Any, url: str) -> Guarded:
+    database = url.partition("?")[0].rpartition("/")[2]
     user = f"u{database[-12:]}"
     for statement in (ARTICLES, TWO, f"CREATE USER {user}@localhost IDENTIFIED BY 'right-words'",
                       f"GRANT SELECT ON {database}.* TO {user}@localhost"):  # fmt: skip
-        mariadb_server.run(statement, database=database)
-    place = f"{user}@localhost/{database}?{mariadb_url.partition('?')[2]}"
-    answers = ["mariadb", place, "wrong-words", place, "right-words", "articoli", "files", "list.csv", "y"]
+        server.run(statement, database=database)
+    return Guarded("mariadb", f"{user}@localhost/{database}?{url.partition('?')[2]}", user)
+
+
+def _guarded_postgres(server: Any, url: str) -> Guarded:
+    database = url.partition("?")[0].rpartition("/")[2]
+    user = f"u{database[-12:]}"
+    rules = server.data / "pg_hba.conf"
+    rules.write_text(f"local all {user} scram-sha-256\n" + rules.read_text())
+    execute(url, ARTICLES, TWO, f"CREATE ROLE {user} LOGIN PASSWORD 'right-words'",
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {user}", "SELECT pg_reload_conf()")  # fmt: skip
+    return Guarded("postgresql", f"{user}@/{database}?{url.partition('?')[2]}", user)
+
+
+def test_a_wrong_password_is_asked_for_again_and_never_written(
+    guarded: Guarded, tmp_path: Path, program: list[str]
+) -> None:
+    answers = [
+        guarded.kind,
+        guarded.place,
+        "wrong-words",
+        guarded.place,
+        "right-words",
+        "articoli",
+        "files",
+        "list.csv",
+        "y",
+    ]
 
     said = talk([*program, "init"], tmp_path, answers)
 
     assert "Write this to integration?" in said
     written = "".join(file.read_text() for file in (tmp_path / "integration").iterdir())
-    assert 'url: {value: "mariadb://localhost/' in written
-    assert user in written
+    assert f'url: {{value: "{guarded.kind}://' in written
+    assert guarded.user in written
     assert "-words" not in said + written
+    assert said.count("refused") == 1, said
 
 
 def talk(command: list[str], folder: Path, answers: list[str]) -> str:

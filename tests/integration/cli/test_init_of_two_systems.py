@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import xlsxwriter
 
+from ponte.cli.proposals.addresses import manifest_name
+
 Ponte = Callable[..., subprocess.CompletedProcess[str]]
 ARTICLES = (
     "ARTCOD;ARTDES;PREZZO;GIACENZA;WEB;DATAMOD\n"
@@ -172,6 +174,40 @@ def test_a_title_above_the_header_of_a_workbook_is_no_field(ponte: Ponte, system
     assert "created 2" in ponte("run", "products").stdout
 
 
+def test_of_several_sheets_the_first_is_named_and_another_can_be(ponte: Ponte, systems: Path) -> None:
+    write_two_sheets(systems / "listino.xlsx")
+
+    first = ponte("init", "one", "--from", "files:listino.xlsx", "--to", "files:./out/one.csv", "--key", "Note")
+    second = ponte("init", "two", "--from", "files:listino.xlsx#Listino", "--to", "sqlite:shop.db#products")
+
+    assert 'the sheet "Legenda" is read; another by #SHEET behind the file: Listino' in first.stderr
+    assert "excel: {sheet: Legenda}" in (systems / "one" / "systems.yaml").read_text()
+    assert (second.returncode, second.stderr) == (0, "")
+    assert "created 2" in ponte("run", "products", "-f", "two").stdout
+    source = manifest_name(systems.name)  # called as its folder
+    proposed = ponte("schema", source, "listino", "--mapping", "shop", "products", "-f", "two")
+    assert "{to: sku, from: ARTCOD" in proposed.stdout
+
+
+def write_two_sheets(file: Path) -> None:
+    with xlsxwriter.Workbook(file) as book:
+        legend, articles = book.add_worksheet("Legenda"), book.add_worksheet("Listino")
+        legend.write_column("A1", ["Note", "prezzi IVA esclusa"])
+        for row, cells in enumerate((("ARTCOD", "ARTDES"), ("0001", "Vite"), ("0002", "Dado"))):
+            articles.write_row(row, 0, cells)
+
+
+def test_fixed_width_text_is_not_taken_for_a_table_of_one_column(ponte: Ponte, systems: Path) -> None:
+    lines = ["0001Vite        00001250", "0002Dado cieco  00000030", "0003Rondella    00000010"]
+    (systems / "articoli.txt").write_text("\n".join(lines) + "\n")
+
+    done = ponte("init", "--from", "files:articoli.txt", "--to", "sqlite:shop.db#products")
+
+    assert done.returncode == 78
+    assert "seems to be fixed-width text: each line has 24 characters" in done.stderr
+    assert "Next: write its layout" in done.stderr
+
+
 def test_schema_proposes_a_mapping_that_is_sound(ponte: Ponte, systems: Path) -> None:
     ponte("init", *ENDS)
     proposed = ponte("schema", "export", "articoli", "--mapping", "shop", "products")
@@ -186,8 +222,16 @@ def test_schema_proposes_a_mapping_that_is_sound(ponte: Ponte, systems: Path) ->
     assert 'Did you mean "products"?' in ponte("schema", "export", "articoli", "--mapping", "shop", "prodcts").stderr
 
 
-def test_at_a_terminal_it_asks_and_writes_what_was_agreed_to(systems: Path, program: list[str]) -> None:
-    answers = ["1", "nowhere", "export", "1", "2", "shop.db", "1", "y"]
+@pytest.mark.parametrize(
+    "answers",
+    [["1", "nowhere", "export", "1", "2", "shop.db", "1", "y"],
+     ["1", "nowhere", "listino.xlsx", "Listino", "2", "shop.db", "1", "y"]],
+    ids=["text", "a sheet"],
+)  # fmt: skip
+def test_at_a_terminal_it_asks_and_writes_what_was_agreed_to(
+    systems: Path, program: list[str], answers: list[str]
+) -> None:
+    write_two_sheets(systems / "listino.xlsx")
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*program, "init"], cwd=systems, env=os.environ | {"TERM": "xterm"},

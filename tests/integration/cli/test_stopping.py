@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -54,6 +55,30 @@ spec:
   target: {{name: shop, object: products}}
   mapping: product
 """
+
+
+IN_THE_MIDDLE_OF_THE_IMPORTS = """
+import os, signal, sys
+from ponte.cli.entry import main
+
+class Stops:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.{signal})
+
+sys.meta_path.insert(0, Stops())
+main()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_stop_while_the_program_still_starts_exits_76_and_says_so(name: str) -> None:
+    begun = [sys.executable, "-c", IN_THE_MIDDLE_OF_THE_IMPORTS.format(signal=name), "--version"]
+
+    done = subprocess.run(begun, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (76, "")
+    assert done.stderr == "Stopped by a signal before anything began. Next: run it again.\n"
 
 
 class HeldShop:

@@ -27,8 +27,8 @@ def export(ponte: Ponte, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def on_terminal(command: list[str], folder: Path, columns: int, **variables: str) -> str:
-    """What a terminal of so many columns gets; the process ends by itself."""
+def on_terminal(command: list[str], folder: Path, columns: int, *, code: int = 0, **variables: str) -> str:
+    """What a terminal of so many columns gets; the process ends by itself, with this code."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR"}}
@@ -41,7 +41,7 @@ def on_terminal(command: list[str], folder: Path, columns: int, **variables: str
         with suppress(OSError):  # EIO: the other side is closed
             while piece := os.read(ours, 4096):
                 said += piece
-        assert process.wait(30) == 0, said
+        assert process.wait(30) == code, said
     os.close(ours)
     return said.decode()
 
@@ -58,3 +58,24 @@ def test_no_line_of_a_run_is_wider_than_the_terminal(program: list[str], export:
 
 def test_a_dumb_terminal_gets_no_bar_and_no_escape(program: list[str], export: Path) -> None:
     assert "\x1b" not in on_terminal([*program, "run", "products"], export, 80, TERM="dumb")
+
+
+@pytest.mark.parametrize(("columns", "ending"), [(40, "\n  "), (80, "")])
+def test_an_error_is_broken_between_words(program: list[str], export: Path, columns: int, ending: str) -> None:
+    said = on_terminal([*program, "run", "prodcts"], export, columns, code=64).replace("\r\n", "\n")
+
+    assert max(map(len, said.split("\n"))) <= columns
+    assert said.split() == [
+        "There",
+        "is",
+        "no",
+        "SyncJob",
+        '"prodcts"',
+        "in",
+        "./integration.",
+        "Did",
+        "you",
+        "mean",
+        '"products"?',
+    ]
+    assert ending in said

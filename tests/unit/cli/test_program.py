@@ -30,6 +30,7 @@ def test_every_command_explains_itself_with_an_example(command: list[str]) -> No
     assert shown.exit_code == 0
     assert "Example" in shown.output
     assert f"ponte {' '.join(command)}" in shown.output.partition("Example")[2]
+    assert max(map(len, shown.output.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["rejects"], ["--version"]], ids=" ".join)

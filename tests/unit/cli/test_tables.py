@@ -123,8 +123,9 @@ def test_runs_are_listed_newest_first_with_why_they_failed() -> None:
     assert lines[1].endswith("erp: cannot log in")
     assert lines[2].split()[-4:] == ["49,962", "17", "1.8", "s"]
     assert run_table([failed, done], width=80) == [
-        "STARTED           JOB       PHASE                 READ  WRITTEN  REJECTS  WHY",
-        "2026-11-21 02:00  stock     Failed                   0        0        0  erp: …",
+        "STARTED           JOB       PHASE                 READ  WRITTEN  REJECTS",
+        "2026-11-21 02:00  stock     Failed                   0        0        0",
+        "    erp: cannot log in",
         "2026-11-21 02:00  products  PartiallySucceeded  50,000   49,962       17",
     ]
 

@@ -78,3 +78,27 @@ def test_columns_of_a_table_are_aligned_and_numbers_stand_right() -> None:
 def test_parts_that_do_not_fit_flow_to_a_new_line() -> None:
     assert text.flow(["one", "two", "three"], indent="  ", width=9) == ["one · two", "  three"]
     assert text.flow(["one", "two", "three"]) == ["one · two · three"]
+
+
+def test_a_statement_goes_on_indented_and_only_between_words() -> None:
+    assert text.hanging("integration/a.yaml:3  no such field", width=24) == [
+        "integration/a.yaml:3",
+        "  no such field",
+    ]
+    assert text.hanging("short", width=24) == ["short"]
+    assert text.hanging("without a terminal nothing is broken", width=None) == ["without a terminal nothing is broken"]
+
+
+def test_no_word_of_a_told_table_is_lost_at_any_width() -> None:
+    why = "erp: user PONTE cannot log in: password expired. Renew it."
+    rows = [("JOB", "READ", "WHY"), ("stock", "0", why), ("prices", "12", "")]
+
+    for width in (30, 40, 60, 200):
+        lines = text.told_table(rows, right=frozenset({1}), width=width)
+        assert max(map(len, lines)) <= width
+        assert set(why.split()) <= set(" ".join(lines).split())
+    assert text.told_table(rows, width=30)[:3] == [
+        "JOB     READ",
+        "stock   0",
+        "    erp: user PONTE cannot log",
+    ]

@@ -91,8 +91,14 @@ async def _system(name: str, manifests: Manifests, common: Common) -> Finding:
     except TimeoutError:
         return _ill(name, f"no answer within {LONGEST_PROBE_S:.0f} s")
     except PonteError as error:
-        return _ill(name, f"{error.reason}: {error.message}")
-    return Finding(name, probe.ok, probe.message if probe.ok else f"{probe.reason}: {probe.message}")
+        return _ill(name, f"{error.reason}: {_without_name(error.message, name)}")
+    said = _without_name(probe.message, name)
+    return Finding(name, probe.ok, said if probe.ok else f"{probe.reason}: {said}")
+
+
+def _without_name(message: str, name: str) -> str:
+    """What stands beside the name need not begin with it."""
+    return message.removeprefix(f"SyncSource {name}: ").removeprefix(f"{name}: ")
 
 
 async def _probe(name: str, manifests: Manifests, common: Common) -> Probe:

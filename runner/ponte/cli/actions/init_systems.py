@@ -12,9 +12,9 @@ from ponte.cli.commands.manifests import Systems
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
 from ponte.cli.proposals.addresses import SERVERS, Address, parse_address
-from ponte.cli.proposals.integration import Draft, End, draft, objects_at, read_end, written_end
+from ponte.cli.proposals.integration import Draft, End, draft, objects_at, read_end, sheets_at, written_end
 from ponte.cli.proposals.manifests import mapping_lines
-from ponte.cli.render.text import wrapped
+from ponte.cli.render.text import escape, wrapped
 from ponte.cli.workspace import references_of
 from ponte.errors import ConfigurationError, UsageError
 from ponte.manifests.references import References, variable_name
@@ -40,6 +40,7 @@ def init_from_options(folder: Path, systems: Systems, common: Common) -> None:
     refuse_used(folder)
     references = references_of(common)
     source, target = parse_address(systems.from_), parse_address(systems.to)
+    source = _with_first_sheet(console_of(common), source)
     ends = (
         read_end(source, source.name, references),
         written_end(target, _other_name(target.name, source.name), references),
@@ -98,7 +99,9 @@ def _asked_end(console: Console, references: References, look: Callable[[Address
     def understand(answer: str) -> End:
         address = _typed_address(kind, answer)
         known = _with_password(console, address, references)
-        return look(address if address.object_name else _with_object(console, address, known), known)
+        if not address.object_name:
+            address = _with_object(console, address, known)
+        return look(_with_sheet(console, address), known)
 
     return ask_until(console, question, understand)
 
@@ -127,6 +130,23 @@ def _with_object(console: Console, address: Address, references: References) -> 
     return replace(address, object_name=choose(console, "Which", names))
 
 
+def _with_sheet(console: Console, address: Address) -> Address:
+    """One sheet of several, as it is chosen."""
+    sheets = sheets_at(address)
+    return replace(address, sheet=choose(console, "Which sheet", sheets)) if len(sheets) > 1 else address
+
+
+def _with_first_sheet(console: Console, address: Address) -> Address:
+    """The first sheet of several, named so that it stays the one; that there are others is told."""
+    sheets = sheets_at(address)
+    if len(sheets) < 2:
+        return address
+    others = ", ".join(sheets[1:13]) + (" ..." if len(sheets) > 13 else "")
+    said = f'{address.object_name}: the sheet "{sheets[0]}" is read; another by #SHEET behind the file: {others}'
+    console.log("info", escape(said))
+    return replace(address, sheet=sheets[0])
+
+
 def _other_name(name: str, taken: str) -> str:
     return name if name != taken else f"{name[:33]}-target"
 
@@ -153,7 +173,7 @@ def _write(folder: Path, made: Draft, console: Console) -> None:
     if console.is_json:
         console.show_json({"folder": str(folder), "files": files, "job": made.job, **_document(made)})
     else:
-        console.show([*(f"  {file}" for file in files), "", *_told(made), *_next_steps(folder, made)])
+        console.say([*(f"  {file}" for file in files), "", *_told(made), *_next_steps(folder, made)])
 
 
 def _document(made: Draft) -> dict[str, object]:

@@ -9,10 +9,10 @@ import typer
 
 from ponte.cli import exit_codes
 from ponte.cli.actions.run import sound_manifests, watched_runtime
-from ponte.cli.console import Console, console_of
+from ponte.cli.console import Console, columns_of, console_of
 from ponte.cli.options import Common
 from ponte.cli.render.ledgers import check_lines, document, erased_lines, info_lines, is_damaged, pruned_lines, size
-from ponte.cli.render.text import counted, escape
+from ponte.cli.render.text import counted, escape, wrapped
 from ponte.cli.stopping import StopRequest, run_until_stopped
 from ponte.cli.watching import Watch
 from ponte.cli.workspace import existing_ledger_url_of, load_manifests, ready_ledger_url_of
@@ -41,7 +41,7 @@ def check_ledger(common: Common) -> None:
     if console.is_json:
         console.show_json([document(finding) for finding in findings])
     else:
-        console.show(check_lines(findings, shown=shown(url)))
+        console.say(check_lines(findings, shown=shown(url)))
     if is_damaged(findings):
         raise typer.Exit(exit_codes.FAULTS_FOUND)
 
@@ -54,7 +54,7 @@ def prune_ledger(common: Common) -> None:
     if console.is_json:
         console.show_json(document(pruned))
     else:
-        console.show(pruned_lines(pruned))
+        console.say(pruned_lines(pruned))
 
 
 def backup_ledger(file: Path, common: Common) -> None:
@@ -65,7 +65,7 @@ def backup_ledger(file: Path, common: Common) -> None:
     if console.is_json:
         console.show_json({"file": str(file), "bytes": written})
     else:
-        console.show([f"{escape(str(file))}: {size(written)}, checked. It is a ledger: --ledger sqlite:///{file}"])
+        console.say([f"{escape(str(file))}: {size(written)}, checked. It is a ledger: --ledger sqlite:///{file}"])
 
 
 def export_ledger(file: Path, common: Common) -> None:
@@ -76,7 +76,7 @@ def export_ledger(file: Path, common: Common) -> None:
     if console.is_json:
         console.show_json({"file": str(file), "rows": rows})
     else:
-        console.show([f"{escape(str(file))}: {counted(rows, 'row')}. Next: ponte ledger import {file} --ledger URL"])
+        console.say([f"{escape(str(file))}: {counted(rows, 'row')}. Next: ponte ledger import {file} --ledger URL"])
 
 
 def import_ledger(file: Path, common: Common) -> None:
@@ -87,7 +87,7 @@ def import_ledger(file: Path, common: Common) -> None:
     if console.is_json:
         console.show_json({"ledger": shown(url), "rows": rows})
     else:
-        console.show([f"{shown(url)}: {counted(rows, 'row')} from {escape(str(file))}."])
+        console.say([f"{shown(url)}: {counted(rows, 'row')} from {escape(str(file))}."])
 
 
 def erase_key(key: str, job: str | None, common: Common, *, is_confirmed: bool) -> None:
@@ -98,23 +98,26 @@ def erase_key(key: str, job: str | None, common: Common, *, is_confirmed: bool) 
     """
     console, url = console_of(common), existing_ledger_url_of(common)
     if not (is_confirmed or _is_wanted(key, job, shown(url), console)):
-        console.show(["Nothing was erased."])
+        console.say(["Nothing was erased."])
         return
     with opened(url) as db:
         erased = erasure.erase(db, key, job)
     if console.is_json:
         console.show_json(document(erased))
     else:
-        console.show(erased_lines(erased))
+        console.say(erased_lines(erased))
 
 
 def _is_wanted(key: str, job: str | None, ledger: str, console: Console) -> bool:
     if not sys.stdin.isatty():
         raise UsageError("Nothing was erased: nobody is there to be asked. Next: say so by --yes.")
     where = f" of {job}" if job else " of all jobs"
-    console.err.write(f'Erase "{escape(key)}"{where} from {ledger}? It cannot be undone. [y/N] ')
-    console.err.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    lines = wrapped(f'Erase "{key}"{where} from {ledger}? It cannot be undone. [y/N]', width=columns_of(console.err))
+    console.tell("\n".join(lines) + " ")
+    answer = sys.stdin.readline()
+    if not answer:  # the end of the input leaves the cursor behind the question
+        console.tell("\n")
+    return answer.strip().lower() in {"y", "yes"}
 
 
 def rebuild_ledger(job: str, common: Common) -> None:
@@ -133,4 +136,4 @@ def rebuild_ledger(job: str, common: Common) -> None:
     if console.is_json:
         console.show_json({"job": job, "records": known})
     else:
-        console.show([f"{job}: {counted(known, 'record')} of the target known again. Next: ponte run {job}"])
+        console.say([f"{job}: {counted(known, 'record')} of the target known again. Next: ponte run {job}"])

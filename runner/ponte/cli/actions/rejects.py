@@ -5,7 +5,7 @@ from __future__ import annotations
 from ponte.cli.actions.run import show_result, sound_manifests, watched_run
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
-from ponte.cli.render.rejects import reject_details, reject_document, reject_table
+from ponte.cli.render.rejects import none_with, reject_details, reject_document, reject_table
 from ponte.cli.render.text import counted, escape
 from ponte.cli.workspace import existing_ledger_url_of, load_manifests
 from ponte.errors import UsageError
@@ -23,8 +23,11 @@ def list_rejects(job: str, reason: str | None, limit: int, common: Common) -> No
     console, state_id = console_of(common), _state_id(job, common)
     with opened(existing_ledger_url_of(common)) as db:
         page = review.list_rejects(db, state_id, review.RejectFilter(reason=reason, limit=limit))
+        others = () if page.rejects or reason is None else review.list_rejects(db, state_id, _MANY).rejects
     if console.is_json:
         console.show_json([reject_document(one) for one in page.rejects])
+    elif others:
+        console.say([none_with(reason or "", others, job=job)])
     else:
         console.show(reject_table(page.rejects, job=job, open_count=page.total, width=console.width))
 
@@ -43,7 +46,7 @@ def show_reject(job: str, key: str, common: Common) -> None:
     if console.is_json:
         console.show_json(reject_document(found))
     else:
-        console.show(reject_details(found, job=job))
+        console.show(reject_details(found, job=job, width=console.width))
 
 
 def retry_rejects(job: str, keys: list[str], common: Common) -> None:
@@ -59,7 +62,7 @@ def retry_rejects(job: str, keys: list[str], common: Common) -> None:
         reviewed = review.retry(db, manifests.job(job).state_id, keys or None)
     _refuse_unknown(job, reviewed, common)
     if not reviewed.done:
-        console.show([f"{job}: no open rejects."])
+        console.say([f"{job}: no open rejects."])
         return
     request = RunRequest(job=job, read="keys", keys=reviewed.done)
     show_result(watched_run(request, manifests, common, console), manifests, console)
@@ -84,10 +87,10 @@ def _show_skipped(job: str, reviewed: review.Reviewed, console: Console) -> None
         return
     if reviewed.done:
         said = "set aside: no longer told, until the record gets through and fails again."
-        console.show([f"{job}: {counted(len(reviewed.done), 'reject')} {said}"])
+        console.say([f"{job}: {counted(len(reviewed.done), 'reject')} {said}"])
     if reviewed.arrived:
         said = "noted as arrived at the target; the next run brings them up to date."
-        console.show([f"{job}: {counted(len(reviewed.arrived), 'record')} {said}"])
+        console.say([f"{job}: {counted(len(reviewed.arrived), 'record')} {said}"])
 
 
 def _state_id(job: str, common: Common) -> str:

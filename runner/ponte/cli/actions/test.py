@@ -34,7 +34,7 @@ def test_mappings(names: Sequence[str], common: Common) -> None:
         for name, found in outcomes.items():
             console.show(outcome_lines(name, found, width=console.width))
         if not outcomes:
-            console.show([f"There is no Mapping in {manifests.origin}: no tests."])
+            console.say([f"There is no Mapping in {manifests.origin}: no tests."])
     if not all(one.holds for found in outcomes.values() for one in found):
         raise typer.Exit(exit_codes.FAULTS_FOUND)
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 import typer
 
 from ponte.cli import exit_codes
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
-from ponte.cli.render.text import counted, escape
+from ponte.cli.render.text import counted, hanging
 from ponte.cli.workspace import load_manifests
 from ponte.errors import UsageError
 from ponte.manifests import Manifests
+
+_WARNING = "warning: "
 
 
 def validate_manifests(common: Common) -> None:
@@ -36,13 +39,19 @@ def validate_manifests(common: Common) -> None:
 
 
 def _lines(manifests: Manifests, console: Console) -> list[str]:
-    lines = [escape(str(fault)) for fault in manifests.faults]
-    lines += [console.styled("warning: ", "yellow") + escape(str(warning)) for warning in manifests.warnings]
-    lines += [escape(str(replaced)) for replaced in manifests.replaced]
+    yellow = console.styled(_WARNING, "yellow")
+    warnings = _wrapped([f"{_WARNING}{warning}" for warning in manifests.warnings], console)
+    lines = _wrapped(map(str, manifests.faults), console)
+    lines += [line.replace(_WARNING, yellow, 1) if line.startswith(_WARNING) else line for line in warnings]
+    lines += _wrapped(map(str, manifests.replaced), console)
     files = counted(manifests.files, "file")
     if manifests.faults:
         return [*lines, f"{counted(len(manifests.faults), 'fault')} in {files}."]
-    return [*lines, f"{files}: {_contents(manifests)}. No faults."]
+    return [*lines, *_wrapped([f"{files}: {_contents(manifests)}. No faults."], console)]
+
+
+def _wrapped(statements: Iterable[str], console: Console) -> list[str]:
+    return [line for said in statements for line in hanging(said, width=console.width)]
 
 
 def _contents(manifests: Manifests) -> str:

@@ -29,7 +29,7 @@ def declare(program: typer.Typer) -> None:
         epilog="""Examples:
 
 \b
-  ponte connectors describe sql           what it can do, an example of a SyncSource
+  ponte connectors describe sql       what it can do, with an example
   ponte connectors describe sql --example > erp.yaml"""
     )
     @expand

@@ -81,14 +81,13 @@ def declare(program: typer.Typer) -> None:
         epilog="""Examples:
 
 \b
-  ponte run products                      all articles; only differences are written
-  ponte run products --read changes       what changed since the last run
-  ponte run products --key 0000042        one article, now
-  ponte run products --write all          also mends what somebody edited in the target
+  ponte run products                  reads all articles, writes differences
+  ponte run products --read changes   what changed since the last run
+  ponte run products --key 0000042    one article, now
+  ponte run products --write all      also mends what was edited in the target
   ponte run orders --from 2026-11-01 --to 2026-11-30
-  ponte run products --approve RUN        the deletes that a run left for a person to approve
+  ponte run products --approve RUN    the deletes that wait for a person
 
-\b
 Exit: 0 done (rejects are listed), 65 too many rejects, 75 try again later, 76 stopped by a signal,
 78 the configuration or a login needs a person. A stopped run goes on where it was."""
     )
@@ -117,9 +116,9 @@ Exit: 0 done (rejects are listed), 65 too many rejects, 75 try again later, 76 s
         epilog="""Examples:
 
 \b
-  ponte plan products                     counts, and the first changes field by field
-  ponte plan products --all               every change
-  ponte plan products --exit-code         exit 2 when there are changes, for scripts"""
+  ponte plan products                 counts, and the first changes by field
+  ponte plan products --all           every change
+  ponte plan products --exit-code     exit 2 when there are changes"""
     )
     @expand
     def plan(
@@ -139,9 +138,9 @@ Exit: 0 done (rejects are listed), 65 too many rejects, 75 try again later, 76 s
         epilog="""Examples:
 
 \b
-  ponte verify products                   what others changed in the target, by key and field
+  ponte verify products               what others changed in the target
   ponte verify products --all -o json
-  ponte verify products --repair          and delivers what differs or is missing
+  ponte verify products --repair      and delivers what differs or is missing
 
 Exit: 0 both sides hold the same, 1 they do not; with --repair as for run."""
     )
@@ -171,7 +170,7 @@ Exit: 0 both sides hold the same, 1 they do not; with --repair as for run."""
         job: Annotated[
             str | None,
             typer.Argument(
-                metavar="[JOB]", help="Only runs of this SyncJob.", show_default=False, autocompletion=job_names
+                metavar="JOB", help="Only runs of this SyncJob.", show_default=False, autocompletion=job_names
             ),
         ] = None,
         limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,

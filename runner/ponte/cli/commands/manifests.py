@@ -22,7 +22,8 @@ class Systems:
         typer.Option(
             "--from",
             metavar="ADDRESS",
-            help="What is read: files:FOLDER/FILE, sqlite:FILE#TABLE, postgresql://USER@HOST/DATABASE#TABLE, mariadb://...",
+            help="What is read: files:FOLDER/FILE, files:FOLDER/BOOK.xlsx#SHEET, sqlite:FILE#TABLE, "
+            "postgresql://USER@HOST/DATABASE#TABLE, mariadb://...",
             show_default=False,
         ),
     ] = None
@@ -48,16 +49,19 @@ def declare(program: typer.Typer) -> None:
         epilog="""Examples:
 
 \b
-  ponte init                              asks for the two systems; with nobody to ask, as --example
+  ponte init                  asks for two systems; in a pipe as --example
   ponte init --from files:./export/articles.csv --to sqlite:shop.db#products
-  ponte init --from postgresql://ponte@erp:5432/company#articles --to files:./out/articles.csv
-  ponte init --example                    five articles into a SQLite table, ready to run"""
+  ponte init --from postgresql://ponte@erp:5432/company#articles \\
+             --to files:./out/articles.csv
+  ponte init --example        five articles into a SQLite table, ready to run"""
     )
     @expand
     def init(
         systems: Systems,
         common: Common,
-        folder: Annotated[Path, typer.Argument(help="Folder to make the integration in.")] = Path("integration"),
+        folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder to make the integration in.")] = Path(
+            "integration"
+        ),
         *,
         example: Annotated[bool, typer.Option("--example", help="Make an example instead.")] = False,
     ) -> None:
@@ -82,8 +86,8 @@ def declare(program: typer.Typer) -> None:
 
 \b
   ponte validate
-  ponte validate -f base/ -f overlay/     later files replace objects of the same kind and name
-  ponte validate -o json                  for editors and CI
+  ponte validate -f base/ -f test/    what test/ has replaces that of base/
+  ponte validate -o json              for editors and CI
 
 Exit: 0 no faults, 78 faults."""
     )
@@ -109,7 +113,7 @@ Exit: 0 all hold, 1 some do not, 78 faults in the manifests."""
         mapping: Annotated[
             list[str] | None,
             typer.Argument(
-                metavar="[MAPPING]...", help="Only these Mappings.", show_default=False, autocompletion=mapping_names
+                metavar="MAPPING", help="Only these Mappings.", show_default=False, autocompletion=mapping_names
             ),
         ] = None,
     ) -> None:
@@ -133,7 +137,7 @@ Exit: 0 all is well, 1 something is not."""
         system: Annotated[
             list[str] | None,
             typer.Argument(
-                metavar="[SYSTEM]...", help="Only these SyncSources.", show_default=False, autocompletion=source_names
+                metavar="SYSTEM", help="Only these SyncSources.", show_default=False, autocompletion=source_names
             ),
         ] = None,
     ) -> None:
@@ -149,9 +153,10 @@ Exit: 0 all is well, 1 something is not."""
         epilog="""Examples:
 
 \b
-  ponte schema erp                        the fields of all objects of erp
-  ponte schema erp articles --lock        writes them into the manifest; comments stay
-  ponte schema erp articles --mapping shop products     a Mapping between the two, to start from"""
+  ponte schema erp                    the fields of all objects of erp
+  ponte schema erp articles --lock    writes them into the manifest
+  ponte schema erp articles --mapping shop products
+                                      a Mapping between the two, to start from"""
     )
     @expand
     def schema(
@@ -163,7 +168,7 @@ Exit: 0 all is well, 1 something is not."""
         ],
         common: Common,
         object_name: Annotated[
-            str | None, typer.Argument(metavar="[OBJECT]", help="Only this object.", show_default=False)
+            str | None, typer.Argument(metavar="OBJECT", help="Only this object.", show_default=False)
         ] = None,
         *,
         lock: Annotated[bool, typer.Option("--lock", help="Write the fields into the manifest.")] = False,

@@ -14,7 +14,7 @@ Job = Annotated[
     str, typer.Argument(metavar="JOB", help="Name of the SyncJob.", show_default=False, autocompletion=job_names)
 ]
 Keys = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY]...", help="Keys in the source; none: all.", show_default=False)
+    list[str] | None, typer.Argument(metavar="KEY", help="Keys in the source; none: all.", show_default=False)
 ]
 
 
@@ -78,7 +78,7 @@ def declare(program: typer.Typer) -> None:
     @expand
     def skip(
         job: Job,
-        keys: Annotated[list[str], typer.Argument(metavar="KEY...", help="Keys in the source.", show_default=False)],
+        keys: Annotated[list[str], typer.Argument(metavar="KEY", help="Keys in the source.", show_default=False)],
         common: Common,
     ) -> None:
         """Set rejects aside that nobody will mend."""

@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from ponte.connectors.files.sniffing import is_workbook
 from ponte.errors import UsageError
 
 SERVERS = ("postgresql", "mariadb", "mysql")
 """Kinds whose address is a URL."""
-FORMS = "files:FOLDER/FILE, sqlite:FILE#TABLE, postgresql://USER@HOST:PORT/DATABASE#TABLE or mariadb://..."
+FORMS = (
+    "files:FOLDER/FILE, files:FOLDER/BOOK.xlsx#SHEET, sqlite:FILE#TABLE, "
+    "postgresql://USER@HOST:PORT/DATABASE#TABLE or mariadb://..."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +27,14 @@ class Address:
         place: the folder, the file or the URL, without a login.
         object_name: the file in the folder or the table; empty where it is still to be chosen.
         username: who logs in; empty for nobody.
+        sheet: of a workbook; empty where it has but one, or the first is meant.
     """
 
     kind: str
     place: str
     object_name: str = ""
     username: str = ""
+    sheet: str = ""
 
     @property
     def name(self) -> str:
@@ -56,13 +62,20 @@ def parse_address(text: str) -> Address:
             "ponte connectors describe NAME --example."
         )
     if kind == "files":
-        path = Path(rest)
-        is_folder = path.is_dir() or rest.endswith("/")
-        return Address(kind, rest) if is_folder else Address(kind, path.parent.as_posix(), path.name)
+        return _file(rest)
     place, _, object_name = rest.partition("#")
     if kind == "sqlite":
         return Address(kind, place.removeprefix("///"), object_name)
     return _server(kind, f"{kind}:{place}", object_name)
+
+
+def _file(text: str) -> Address:
+    """A folder, a file in one, or a sheet of a workbook; a `#` in another place is part of a name."""
+    if Path(text).is_dir() or text.endswith("/"):
+        return Address("files", text)
+    book, mark, sheet = text.rpartition("#")
+    path = Path(book if mark and is_workbook(book) else text)
+    return Address("files", path.parent.as_posix(), path.name, sheet=sheet if mark and is_workbook(book) else "")
 
 
 def _server(kind: str, url: str, object_name: str) -> Address:

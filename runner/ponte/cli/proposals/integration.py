@@ -13,7 +13,7 @@ from ponte.cli.proposals.looking import look_at_source, look_at_target, names_in
 from ponte.cli.proposals.manifests import job_lines, mapping_lines, object_name_of, system_lines, system_of
 from ponte.cli.proposals.mapping import Proposal, likely_key, propose
 from ponte.connectors.discovery import FoundObject
-from ponte.connectors.files.sniffing import sniffed
+from ponte.connectors.files.sniffing import is_workbook, sniffed
 from ponte.connectors.registry import References
 from ponte.errors import UsageError
 from ponte.manifests.faults import suggestion
@@ -49,6 +49,16 @@ def objects_at(address: Address, references: References) -> list[str]:
     return asyncio.run(names_in(_model(system_of(address, address.name, _entries(address))), references))
 
 
+def sheets_at(address: Address) -> list[str]:
+    """The sheets to choose from; none where the address names one, or no workbook that is there."""
+    file = Path(address.place, address.object_name)
+    if address.kind != "files" or address.sheet or not is_workbook(file.name) or not file.is_file():
+        return []
+    from ponte.connectors.files.excel_guessing import sheets_of  # noqa: PLC0415 - heavy, and seldom needed
+
+    return sheets_of(file)
+
+
 def read_end(address: Address, name: str, references: References) -> End:
     """The end that is read, with samples."""
     system = _system(address, name, references)
@@ -76,7 +86,7 @@ def _entries(address: Address) -> dict[str, Any]:
         return {"table": address.object_name or "none"}
     if not address.object_name:
         return {"path": "none", "csv": {}}
-    return {"path": address.object_name, **sniffed(Path(address.place, address.object_name))}
+    return {"path": address.object_name, **sniffed(Path(address.place, address.object_name), address.sheet)}
 
 
 def _model(system: dict[str, Any]) -> SyncSource:

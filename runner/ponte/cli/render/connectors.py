@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ponte.cli.render.text import escape, table, width_of, wrapped
+from ponte.cli.render.text import escape, hanging, pad, table, told_table, width_of, wrapped
 from ponte.connectors.description import Driver, Installed
 
 _OURS = "ponte-sync"
@@ -17,23 +17,12 @@ def connector_table(found: Sequence[Installed], *, width: int | None = None) -> 
         f"{connector.name}, for {driver.name}": driver.install for connector in found for driver in _missing(connector)
     }
     return [
-        *_with_whole_texts(rows, width),
+        *told_table(rows, width=width),
         *([""] if missing else []),
         *table([(f"To install ({what}):", command) for what, command in missing.items()]),
         "",
         "Next: ponte connectors describe NAME",
     ]
-
-
-def _with_whole_texts(rows: Sequence[tuple[str, str, str]], width: int | None) -> list[str]:
-    """A table whose last column goes on below itself where a line would be too long: no word of it is lost."""
-    indent = width_of(table([(name, state, ".") for name, state, _ in rows])[0]) - 1
-    parts = [(name, state, wrapped(what, indent=indent, width=width)) for name, state, what in rows]
-    return table([
-        (name if not place else "", state if not place else "", part)
-        for name, state, lines in parts
-        for place, part in enumerate(lines)
-    ])  # fmt: skip
 
 
 def _row(connector: Installed) -> tuple[str, str, str]:
@@ -64,9 +53,19 @@ def connector_lines(found: Installed, *, width: int | None = None) -> list[str]:
         ("more", described.docs),
     ]  # fmt: skip
     return [
-        f"{escape(found.name)}: {escape(described.summary)}",
-        *table([(f"  {escape(name)}", escape(value)) for name, value in facts]),
+        *hanging(f"{found.name}: {described.summary}", width=width),
+        *_fact_lines(facts, width),
         *(f"  {line}" for note in described.notes for line in wrapped(note, indent=2, width=width)),
         "",
         *(escape(line) for line in described.example.splitlines()),
+    ]
+
+
+def _fact_lines(facts: Sequence[tuple[str, str]], width: int | None) -> list[str]:
+    names = max(width_of(escape(name)) for name, _ in facts) + 4
+    told = [(name, wrapped(value, indent=names, width=width)) for name, value in facts]
+    return [
+        pad(f"  {escape(name)}" if not place else "", names) + part
+        for name, parts in told
+        for place, part in enumerate(parts)
     ]

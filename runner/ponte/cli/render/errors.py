@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from ponte.cli import exit_codes
-from ponte.cli.render.text import escape
+from ponte.cli.render.text import hanging
 from ponte.errors import PonteError
 
 
@@ -18,9 +18,10 @@ class Description:
     message: str
     exit_code: int
 
-    def as_lines(self) -> list[str]:
-        """The message, line by line; a note of the exit code where scripts will ask for it."""
-        return [escape(line) for line in self.message.splitlines()]
+    def as_lines(self, width: int | None = None) -> list[str]:
+        """The message, the next step on a line of its own; `width` is that of the terminal, None for no limit."""
+        said = self.message.replace(" Next: ", "\nNext: ").splitlines()
+        return [line for one in said for line in hanging(one, width=width)]
 
     def as_json(self) -> str:
         """One JSON line."""

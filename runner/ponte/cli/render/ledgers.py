@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from ponte.cli.render.rejects import moment
-from ponte.cli.render.text import count, counted, escape, table
+from ponte.cli.render.text import count, counted, escape, flow, table, width_of
 from ponte.ledger.erasure import Erased
 from ponte.ledger.inspection import LedgerInfo, ScopeInfo
 from ponte.ledger.integrity import Finding
@@ -20,13 +20,25 @@ def info_lines(ledger: LedgerInfo, *, shown: str, width: int | None = None) -> l
     """The ledger at a glance, then one line per job."""
     created = f", made {moment(ledger.created_at)}" if ledger.created_at else ""
     head = [
-        f"{shown}  {size(ledger.size_bytes)}, version {ledger.schema_version}{created}",
+        *flow(
+            [shown, f"{size(ledger.size_bytes)}, version {ledger.schema_version}{created}"],
+            separator="  ",
+            indent="  ",
+            width=width,
+        ),
         f"{counted(ledger.runs, 'run')}, {counted(ledger.ids, 'id')} of targets, {count(ledger.erased)} erased",
     ]
     if not ledger.scopes:
         return [*head, "Nothing was synchronised yet."]
-    rows = [_HEADER, *map(_scope_row, ledger.scopes)]
-    return [*head, "", *table(rows, right=frozenset({3, 4, 5}), width=width)]
+    return [*head, "", *_scope_table([_HEADER, *map(_scope_row, ledger.scopes)], width)]
+
+
+def _scope_table(rows: list[tuple[str, ...]], width: int | None) -> list[str]:
+    """Where a terminal is too narrow, from where and to where a job goes is left out: its manifest says it too."""
+    lines = table(rows, right=frozenset({3, 4, 5}))
+    if not width or max(map(width_of, lines)) <= width:
+        return lines
+    return table([(row[0], *row[3:]) for row in rows], right=frozenset({1, 2, 3}), width=width)
 
 
 def _scope_row(scope: ScopeInfo) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from datetime import datetime
 
-from ponte.cli.render.text import counted, escape, fit, table, wrapped
+from ponte.cli.render.text import counted, escape, fit, hanging, told_table, wrapped
 from ponte.ledger.review import StoredReject
 
 _HEADER = ("KEY", "FIELD", "REASON", "SINCE", "TIMES", "MESSAGE")
@@ -34,12 +34,18 @@ def reject_table(rejects: Sequence[StoredReject], *, job: str, open_count: int, 
     rows: list[tuple[str, ...]] = [_HEADER, *map(_row, rejects)]
     if width and width < _WIDE_ENOUGH:
         rows = [(fit(row[0], width // 3), fit(row[1], width // 5), row[2], row[-1]) for row in rows]
-    lines = table(rows, right=frozenset() if len(rows[0]) == 4 else frozenset({4}), width=width)
+    lines = told_table(rows, right=frozenset() if len(rows[0]) == 4 else frozenset({4}), width=width)
     hidden = open_count - len(rejects)
     more = f", {len(rejects):,} of them shown: --limit {open_count}" if hidden > 0 else ""
     ending = "They are tried again at every run, at once with: ponte rejects retry " + job
     total = f"{counted(open_count, 'open reject')} of {job}{more}. {ending}"
     return [*lines, "", *wrapped(total, width=width), *_mended_first(rejects, job, width)]
+
+
+def none_with(reason: str, others: Sequence[StoredReject], *, job: str) -> str:
+    """That no open reject has this reason, and which reasons there are."""
+    known = sorted({fault.reason for reject in others for fault in reject.faults})
+    return f'{job}: no open reject has the reason "{escape(reason)}". There is: {", ".join(map(escape, known))}.'
 
 
 def _mended_first(rejects: Sequence[StoredReject], job: str, width: int | None) -> list[str]:
@@ -70,17 +76,19 @@ def _row(reject: StoredReject) -> tuple[str, ...]:
     )
 
 
-def reject_details(reject: StoredReject, *, job: str) -> list[str]:
+def reject_details(reject: StoredReject, *, job: str, width: int | None = None) -> list[str]:
     """One reject with all its faults."""
     key = escape(reject.key.replace("\t", " / "))
     state = _STATES.get(reject.state, reject.state)
     faults = [
-        (escape(fault.field or "(the record)"), escape(fault.reason), escape(fault.message)) for fault in reject.faults
+        (f"  {escape(fault.field or '(the record)')}", escape(fault.reason), escape(fault.message))
+        for fault in reject.faults
     ]
+    seen = f"  first seen {moment(reject.first_seen)}, last {moment(reject.last_seen)}, tried {_times(reject.attempts)}"
     return [
-        f'{job} "{key}": {state}, stage {escape(reject.stage)}',
-        *(f"  {line}" for line in table(faults)),
-        f"  first seen {moment(reject.first_seen)}, last {moment(reject.last_seen)}, tried {_times(reject.attempts)}",
+        *hanging(f'{job} "{key}": {state}, stage {reject.stage}', width=width),
+        *told_table([("", "", ""), *faults], width=width)[1:],
+        *hanging(seen, width=width),
     ]
 
 

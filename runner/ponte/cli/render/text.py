@@ -8,9 +8,24 @@ from collections.abc import Sequence
 
 from ponte.engine.wording import counted
 
-__all__ = ["clock", "count", "counted", "escape", "fit", "flow", "pad", "seconds", "table", "width_of", "wrapped"]
+__all__ = [
+    "clock",
+    "count",
+    "counted",
+    "escape",
+    "fit",
+    "flow",
+    "hanging",
+    "pad",
+    "seconds",
+    "table",
+    "told_table",
+    "width_of",
+    "wrapped",
+]
 
 _ELLIPSIS = "…"
+_NARROWEST_TEXT = 24  # columns in which sentences can still be read
 _HARMFUL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _HARMLESS = frozenset({"\u00ad", "\u200c", "\u200d"})  # soft hyphen and joiners, part of ordinary words
 
@@ -99,6 +114,30 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(),
     return [fit(line, width) for line in lines] if width else lines
 
 
+def told_table(
+    rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset(), width: int | None = None
+) -> list[str]:
+    """A table, with a header, whose last column is text of which no word may be lost.
+
+    It goes on below itself where the line would be too long; where hardly any room is left beside the other columns
+    it stands below them. The arguments are those of `table`.
+    """
+    if not rows or not width:
+        return table(rows, right=right)
+    heads = table([row[:-1] for row in rows], right=right, width=width)
+    indent = max(map(width_of, heads)) + 2
+    if width - indent >= _NARROWEST_TEXT:
+        told = [wrapped(row[-1], indent=indent, width=width) for row in rows]
+        return [
+            (pad(head if not place else "", indent) + part).rstrip()
+            for head, parts in zip(heads, told, strict=True)
+            for place, part in enumerate(parts)
+        ]
+    below = [wrapped(row[-1], indent=4, width=width) if row[-1] else [] for row in rows[1:]]
+    lines = zip(heads[1:], below, strict=True)
+    return [heads[0], *(line for head, parts in lines for line in (head, *(f"    {part}" for part in parts)))]
+
+
 def flow(parts: Sequence[str], *, separator: str = " · ", indent: str = "", width: int | None = None) -> list[str]:
     """Parts set one behind the other; a part that does not fit goes to a new line with `indent`."""
     lines: list[str] = []
@@ -120,3 +159,11 @@ def wrapped(message: str, *, indent: int = 0, width: int | None = None) -> list[
         return lines
     room = max(width - indent, 20)
     return [part for line in lines for part in textwrap.wrap(line, room, break_on_hyphens=False) or [""]]
+
+
+def hanging(statement: str, *, width: int | None = None) -> list[str]:
+    """One statement among others: where it goes on below, it is indented, so that each can be told apart."""
+    if not width or width_of(escape(statement)) <= width:
+        return [escape(statement)]
+    first, *others = wrapped(statement, indent=2, width=width)
+    return [first, *(f"  {line}" for line in others)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ponte.cli.render.text import count, escape, flow, table
+from ponte.cli.render.text import count, counted, escape, flow, hanging, table
 from ponte.engine.canonical import split_key
 from ponte.engine.verify import Difference, Verification
 
@@ -20,14 +20,15 @@ def verification_lines(found: Verification, *, most: int | None, width: int | No
     if (hidden := total - len(shown)) > 0:
         lines.append(f"… {count(hidden)} more" + (f": ponte verify {found.job} --all" if most is not None else ""))
     if found.is_aligned:
-        return [*lines, _aligned(found)]
-    return [*lines, *_next_steps(found)]
+        return [*lines, *hanging(_aligned(found), width=width)]
+    return [*lines, *(line for said in _next_steps(found) for line in hanging(said, width=width))]
 
 
 def _aligned(found: Verification) -> str:
     if not found.unknown:
         return "Both sides hold the same."
-    return f"What could be compared is the same on both sides; not compared: {count(found.unknown)}."
+    could_not_be = f"{counted(found.unknown, 'record')} could not be: ponte rejects list {found.job}"
+    return f"What could be compared is the same on both sides; {could_not_be}"
 
 
 def _numbers(found: Verification) -> list[tuple[str, int]]:

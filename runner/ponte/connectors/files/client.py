@@ -54,7 +54,7 @@ class Folder:
     def open(self, name: str) -> Iterator[Snapshot]:
         """Opens a regular file for reading, without ever waiting for a device or a pipe."""
         path = self.file(name)
-        with translated(f"{self.label}: {name}"):
+        with translated(f"{self.label}: {self.path / name}"):
             handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         seen = os.fstat(handle)
         if not stat.S_ISREG(seen.st_mode):

@@ -9,11 +9,11 @@ import polars as pl
 from ponte.connectors.files.client import Snapshot
 from ponte.connectors.files.excel_archive import opened_archive, workbook_kind
 from ponte.connectors.files.excel_cells import CELL_SCHEMA
-from ponte.connectors.files.excel_legacy import read_legacy
+from ponte.connectors.files.excel_legacy import legacy_sheets, read_legacy
 from ponte.connectors.files.excel_replacing import check_replaceable
 from ponte.connectors.files.excel_tables import read_records
 from ponte.connectors.files.excel_writing import ExcelWriter
-from ponte.connectors.files.excel_xlsx import read_xlsx
+from ponte.connectors.files.excel_xlsx import find_sheets, read_xlsx
 from ponte.connectors.files.formats import Format
 from ponte.connectors.files.tables import Table
 from ponte.errors import ConfigurationError
@@ -40,13 +40,24 @@ def read_excel(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterato
         raise
 
 
-def first_cells(snapshot: Snapshot) -> pl.DataFrame:
-    """The first cells of the first visible sheet, by CELL_SCHEMA; raises as `read_excel` does."""
+def first_cells(snapshot: Snapshot, sheet: str | None) -> pl.DataFrame:
+    """The first cells of a sheet, or of the first visible one, by CELL_SCHEMA; raises as `read_excel` does."""
     kind = workbook_kind(snapshot.stream, snapshot.label)
     if kind != "xlsx":
-        return _first(read_legacy(snapshot, kind, None))
+        return _first(read_legacy(snapshot, kind, sheet))
     with opened_archive(snapshot.stream, snapshot.label) as archive:
-        return _first(read_xlsx(archive, None, snapshot.label))
+        return _first(read_xlsx(archive, sheet, snapshot.label))
+
+
+def visible_sheets(snapshot: Snapshot) -> list[str]:
+    """Names of the sheets that people see; raises as `read_excel` does."""
+    kind = workbook_kind(snapshot.stream, snapshot.label)
+    if kind != "xlsx":
+        sheets = legacy_sheets(snapshot, kind)
+    else:
+        with opened_archive(snapshot.stream, snapshot.label) as archive:
+            sheets = find_sheets(archive, snapshot.label)
+    return [sheet.name for sheet in sheets if sheet.is_visible]
 
 
 def _first(cells: Iterable[pl.DataFrame]) -> pl.DataFrame:

@@ -1,28 +1,44 @@
-"""Which row of a sheet names the fields: a proposal for a person. Exports often have a title above the header."""
+"""Which sheets there are, and which row of one names the fields: proposals for a person.
+
+Exports often have a title above the header.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
 from ponte.connectors.files.client import Snapshot, identity_of
 from ponte.connectors.files.errors import translated
-from ponte.connectors.files.excel import first_cells
+from ponte.connectors.files.excel import first_cells, visible_sheets
 
 _LOOKED_AT = 100  # rows
 
 
-def header_row(file: Path) -> int | None:
+def header_row(file: Path, sheet: str | None) -> int | None:
     """The number of the row of the headers; None where it is the first row that is not empty, or none is likely.
 
     Raises:
-        ConfigurationError, TransientError: the file cannot be read.
+        ConfigurationError, TransientError: the file cannot be read, or has no such sheet.
     """
+    with _opened(file) as snapshot:
+        return likely_header(first_cells(snapshot, sheet))
+
+
+def sheets_of(file: Path) -> list[str]:
+    """Names of the sheets of a workbook that people see; raises as `header_row`."""
+    with _opened(file) as snapshot:
+        return visible_sheets(snapshot)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Snapshot]:
     with translated(str(file)), file.open("rb") as stream:
-        cells = first_cells(Snapshot(file, stream, identity_of(os.fstat(stream.fileno())), str(file)))
-    return likely_header(cells)
+        yield Snapshot(file, stream, identity_of(os.fstat(stream.fileno())), str(file))
 
 
 def likely_header(cells: pl.DataFrame) -> int | None:

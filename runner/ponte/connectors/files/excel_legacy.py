@@ -41,10 +41,7 @@ def read_legacy(snapshot: Snapshot, kind: Kind, sheet: str | None) -> Iterator[p
     Raises:
         ConfigurationError: calamine is not installed, there is no such sheet, or the workbook cannot be read.
     """
-    if importlib.util.find_spec("python_calamine") is None:
-        raise ConfigurationError(
-            f"{snapshot.label}: to read .{kind}, install `pip install 'ponte-sync[excel]'`.", reason="ExtraMissing"
-        )
+    _require_calamine(snapshot.label, kind)
     with _child(snapshot, kind) as child:
         sheets = [Sheet(name, "", is_visible) for name, is_visible in _heard(child, snapshot.label)["sheets"]]
         position = sheets.index(choose_sheet(sheets, sheet, snapshot.label))
@@ -52,6 +49,20 @@ def read_legacy(snapshot: Snapshot, kind: Kind, sheet: str | None) -> Iterator[p
         heard = iter(lambda: _heard(child, snapshot.label), {})
         yield from _with_lost(
             (_cells(said) for said in heard), _FINDERS[kind](snapshot.stream, position, snapshot.label)
+        )
+
+
+def legacy_sheets(snapshot: Snapshot, kind: Kind) -> list[Sheet]:
+    """The sheets of a workbook; raises as `read_legacy`."""
+    _require_calamine(snapshot.label, kind)
+    with _child(snapshot, kind) as child:
+        return [Sheet(name, "", is_visible) for name, is_visible in _heard(child, snapshot.label)["sheets"]]
+
+
+def _require_calamine(label: str, kind: Kind) -> None:
+    if importlib.util.find_spec("python_calamine") is None:
+        raise ConfigurationError(
+            f"{label}: to read .{kind}, install `pip install 'ponte-sync[excel]'`.", reason="ExtraMissing"
         )
 
 

@@ -13,12 +13,13 @@ from ponte.errors import ConfigurationError
 _CSV, _JSON_LINES = (".csv", ".txt", ".tsv"), (".jsonl", ".ndjson")
 _EXCEL = (".xlsx", ".xls", ".xlsb", ".ods")
 _DELIMITERS = ";,\t|"
+_SHORTEST_FIXED = 16  # characters of a line; shorter ones may be a list of codes
 _LOOKED_AT = 256 * 1024  # bytes
 
 
 def is_known(name: str) -> bool:
     """Whether the name is that of a format that can be proposed."""
-    return _format_suffix(name) in (*_CSV, *_JSON_LINES) or Path(name).suffix.lower() in _EXCEL
+    return _format_suffix(name) in (*_CSV, *_JSON_LINES) or is_workbook(name)
 
 
 def _format_suffix(name: str) -> str:
@@ -27,19 +28,24 @@ def _format_suffix(name: str) -> str:
     return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
 
 
-def sniffed(file: Path) -> dict[str, Any]:
+def is_workbook(name: str) -> bool:
+    """Whether the name is that of a workbook, which may have several sheets."""
+    return Path(name).suffix.lower() in _EXCEL
+
+
+def sniffed(file: Path, sheet: str = "") -> dict[str, Any]:
     """What an object says of this file's format, by names as written in YAML: `{"csv": {"delimiter": ";"}}`.
 
-    A file that is not there yet gets what its name says.
+    A file that is not there yet gets what its name says. `sheet` is the one that is meant, of a workbook.
 
     Raises:
-        ConfigurationError: the name says nothing, or the file cannot be read.
+        ConfigurationError: the name says nothing, or the file cannot be read or seems to be fixed-width text.
     """
     if not is_known(file.name):
         known = ", ".join((*_CSV, *_JSON_LINES, *_EXCEL))
         raise ConfigurationError(f"{file}: the name does not say what it is. Known are {known}.")
-    if file.suffix.lower() in _EXCEL:
-        return {"excel": _excel(file)}
+    if is_workbook(file.name):
+        return {"excel": _excel(file, sheet)}
     if _format_suffix(file.name) in _JSON_LINES:
         return {"jsonLines": {}}
     if not file.exists():
@@ -47,16 +53,23 @@ def sniffed(file: Path) -> dict[str, Any]:
     content = _beginning(file)
     encoding = _encoding(content)
     lines = content.decode(encoding, errors="ignore").splitlines()[:50]
-    delimiter = _delimiter([line for line in lines if line.strip()])
+    filled = [line for line in lines if line.strip()]
+    if _is_fixed_width(filled):
+        raise ConfigurationError(
+            f"{file} seems to be fixed-width text: each line has {len(filled[0])} characters, and nothing parts them. "
+            "Where each field begins only its maker knows. "
+            "Next: write its layout, by docs/connect/files.md#reading-fixed-width."
+        )
+    delimiter = _delimiter(filled)
     options = {} if delimiter == "," else {"delimiter": delimiter}
     return {"csv": options | ({} if encoding == "utf-8" else {"encoding": encoding})}
 
 
-def _excel(file: Path) -> dict[str, int]:
+def _excel(file: Path, sheet: str) -> dict[str, int | str]:
     from ponte.connectors.files.excel_guessing import header_row  # noqa: PLC0415 - heavy, and seldom needed
 
-    row = header_row(file) if file.exists() else None
-    return {} if row is None else {"headerRow": row}
+    row = header_row(file, sheet or None) if file.exists() else None
+    return ({"sheet": sheet} if sheet else {}) | ({} if row is None else {"headerRow": row})
 
 
 def _beginning(file: Path) -> bytes:
@@ -78,6 +91,14 @@ def _encoding(content: bytes) -> str:
     except UnicodeDecodeError:
         return "cp1252"
     return "utf-8"
+
+
+def _is_fixed_width(lines: list[str]) -> bool:
+    """Lines of one length, with blanks to fill them, and no mark that parts them all alike."""
+    if len(lines) < 2 or len(lines[0]) < _SHORTEST_FIXED or len(set(map(len, lines))) > 1:
+        return False
+    is_parted = any(lines[0].count(mark) and len({line.count(mark) for line in lines}) == 1 for mark in _DELIMITERS)
+    return not is_parted and 2 * sum("  " in line for line in lines) > len(lines)
 
 
 def _delimiter(lines: list[str]) -> str:
