@@ -12,6 +12,8 @@ import polars as pl
 from ponte.engine.ledger_port import KNOWN_SCHEMA
 
 _SHARES = 16
+_DEALT = 50_000
+"""So many rows are dealt at once: pieces of fewer would cost more by their number than by what they hold."""
 _SHARE = pl.lit(2**128 // _SHARES, dtype=pl.UInt128)
 
 
@@ -20,25 +22,32 @@ class Gathering:
 
     def __init__(self) -> None:
         self._shares: list[list[pl.DataFrame]] = [[] for _ in range(_SHARES)]
+        self._held: list[pl.DataFrame] = []
         self._has_naturals = False
         self._height = 0
 
     def add(self, rows: pl.DataFrame) -> None:
-        """Takes rows by KNOWN_SCHEMA; `natural` may be of type Null. Nothing of their memory is kept."""
+        """Takes rows by KNOWN_SCHEMA; `natural` may be of type Null. Nothing of their memory is kept for long."""
         self._height += rows.height
         self._has_naturals = self._has_naturals or rows["natural"].null_count() < rows.height
+        self._held.append(rows)
+        if sum(part.height for part in self._held) >= _DEALT:
+            self._deal()
+
+    def _deal(self) -> None:
+        held, self._held = self._held, []
         share = (pl.col("key") // _SHARE).cast(pl.UInt8).alias("share")
-        for (place,), piece in (
-            rows.with_columns(share).partition_by("share", maintain_order=False, as_dict=True).items()
-        ):
+        rows = _together(held, self._schema).with_columns(share)
+        for (place,), piece in rows.partition_by("share", maintain_order=False, as_dict=True).items():
             self._shares[place].append(piece.drop("share"))
 
     def sorted(self) -> pl.DataFrame:
         """All rows; afterwards nothing is here any more."""
+        self._deal()
         whole = {name: _room(name, dtype, self._height) for name, dtype in self._schema.items()}
         start = 0
         while self._shares:
-            share = _sorted(self._shares.pop(0), self._schema)
+            share = _together(self._shares.pop(0), self._schema).sort("key")
             places = pl.int_range(start, start + share.height, dtype=pl.UInt32, eager=True)
             for name, column in whole.items():
                 if column.dtype != pl.Null:
@@ -51,9 +60,9 @@ class Gathering:
         return KNOWN_SCHEMA if self._has_naturals else pl.Schema({**KNOWN_SCHEMA, "natural": pl.Null()})
 
 
-def _sorted(pieces: list[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
-    alike = [piece.with_columns(pl.col("natural").cast(schema["natural"])) for piece in pieces]
-    return pl.concat([pl.DataFrame(schema=schema), *alike]).sort("key")
+def _together(parts: list[pl.DataFrame], schema: pl.Schema) -> pl.DataFrame:
+    alike = [part.with_columns(pl.col("natural").cast(schema["natural"])) for part in parts]
+    return pl.concat([pl.DataFrame(schema=schema), *alike])
 
 
 def _room(name: str, dtype: pl.DataType, height: int) -> pl.Series:

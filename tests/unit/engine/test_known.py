@@ -1,4 +1,4 @@
-"""What is known of keys in memory answers as plain dictionaries would: what is live, what came before, who holds what."""
+"""What is known of keys in memory is what dictionaries would say: what is live, what came before, who holds what."""
 
 from __future__ import annotations
 
