@@ -105,7 +105,7 @@ def _of_pieces(batch: Batch) -> Findings:
 
 async def _found(state: RunState, item: Prepared, read_before: int) -> Findings:
     examined = await _examine(state, item)
-    state.known.delivered(examined.work["natural"])
+    state.known.delivered(examined.work)
     is_final = state.is_again or not state.can_read_keys
     rows, pieces = examined.rows, _of_pieces(item.batch)
     counts = examined.counts()

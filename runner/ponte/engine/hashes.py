@@ -19,6 +19,8 @@ def positions(sorted_hashes: pl.Series, wanted: pl.Series) -> pl.Series:
 
 _FAN = 4
 """How many sorted series of like size there are before they become one: each hash is sorted again for each factor."""
+_LARGEST = 1 << 20
+"""Series of so many hashes are left as they are: merging takes as much memory again as what it merges."""
 _SPARSE = 16
 """Places for each hash: so few of the hashes that are not in the set find their place taken."""
 _FEWEST_PLACES = 1 << 16
@@ -28,8 +30,7 @@ class HashSet:
     """A growing set of hashes: a few sorted series, merged as they grow alike, behind a filter of single bits.
 
     Most of what a run asks for is not there, and then the filter (Bloom, 1970, with one place for each hash, since
-    hashes are uniform already) spares the search. It takes 4 to 8 bytes a hash after it has grown, 2 before it grows
-    again, and never fewer than 8 KiB.
+    hashes are uniform already) spares the search. It takes 2 to 4 bytes a hash, and never fewer than 8 KiB.
     """
 
     def __init__(self) -> None:
@@ -39,6 +40,8 @@ class HashSet:
 
     def contains(self, hashes: pl.Series) -> pl.Series:
         """Which of the hashes are in the set."""
+        if not self._size:
+            return _bits(len(hashes))
         found = self._is_taken.gather(self._places(hashes))
         rows = found.arg_true()
         wanted = hashes.gather(rows)
@@ -53,7 +56,7 @@ class HashSet:
         if level.is_empty():
             return
         self._levels.append(level)
-        while len(self._levels) >= _FAN and len(self._levels[-_FAN]) < _FAN * len(self._levels[-1]):
+        while len(self._levels) >= _FAN and len(self._levels[-_FAN]) < min(_FAN * len(self._levels[-1]), _LARGEST):
             merged = pl.concat(self._levels[-_FAN:]).sort()
             self._levels[-_FAN:] = [merged]
         self._size += len(level)
@@ -66,7 +69,7 @@ class HashSet:
         """Marks the places of what was added; of all that is there, if places become too few."""
         marked = [added]
         if self._size * _SPARSE > len(self._is_taken):
-            self._is_taken = _bits(1 << (2 * self._size * _SPARSE).bit_length())
+            self._is_taken = _bits(1 << (self._size * _SPARSE).bit_length())
             marked = self._levels
         for hashes in marked:
             self._is_taken = self._is_taken.scatter(self._places(hashes), values=True)

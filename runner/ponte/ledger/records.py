@@ -5,9 +5,10 @@ from __future__ import annotations
 import polars as pl
 
 from ponte.engine.canonical import hash_text
-from ponte.engine.ledger_port import DETAIL_SCHEMA, ID_SCHEMA, KNOWN_SCHEMA, Scope
+from ponte.engine.ledger_port import DETAIL_SCHEMA, ID_SCHEMA, Scope
 from ponte.errors import StateError
 from ponte.ledger.database import Database, join_hash, split_hash
+from ponte.ledger.loading import Gathering
 
 _KNOWN = pl.Schema(
     {"key": pl.String, "natural_key": pl.String, "print_hi": pl.Int64, "print_lo": pl.Int64, "deleted_at": pl.Int64}
@@ -18,18 +19,12 @@ _KEY = pl.Schema({"key": pl.String})
 
 
 def known(db: Database, scope: Scope) -> pl.DataFrame:
-    """All records of the scope by KNOWN_SCHEMA, sorted by the hash of their key.
-
-    This is what a run's memory grows by: a column that says nothing is left empty, and one column after the other is
-    sorted, so that never two copies of all lie side by side.
-    """
+    """All records of the scope by KNOWN_SCHEMA, sorted by the hash of their key."""
     sql = f"SELECT {', '.join(_KNOWN)} FROM ponte_records WHERE scope = $1"
-    parts = [_hashed(part) for part in db.stream(sql, (scope.id,), _KNOWN)]
-    has_naturals = any(part["natural"].dtype != pl.Null for part in parts)
-    schema = KNOWN_SCHEMA if has_naturals else pl.Schema({**KNOWN_SCHEMA, "natural": pl.Null()})
-    columns = {name: pl.concat([pl.Series(name, [], dtype), *_taken(parts, name)]) for name, dtype in schema.items()}
-    order = columns["key"].arg_sort()
-    return pl.DataFrame([columns.pop(name).gather(order) for name in schema.names()])
+    gathering = Gathering()
+    for part in db.stream(sql, (scope.id,), _KNOWN):
+        gathering.add(_hashed(part))
+    return gathering.sorted()
 
 
 def _hashed(rows: pl.DataFrame) -> pl.DataFrame:
@@ -41,13 +36,6 @@ def _hashed(rows: pl.DataFrame) -> pl.DataFrame:
         join_hash("print", "fingerprint"),
         pl.col("deleted_at").is_not_null().alias("deleted"),
     )
-
-
-def _taken(parts: list[pl.DataFrame], name: str) -> list[pl.Series]:
-    """One column of all parts, of its type in KNOWN_SCHEMA, taken out of them."""
-    columns = [part.drop_in_place(name) for part in parts]
-    is_empty = all(column.dtype == pl.Null for column in columns)
-    return columns if is_empty else [column.cast(KNOWN_SCHEMA[name]) for column in columns]
 
 
 def details(db: Database, scope: Scope, keys: pl.Series) -> pl.DataFrame:

@@ -17,7 +17,8 @@ from ponte.ledger.sqlite_files import damaged, refuse_network_file_system, refus
 
 BUSY_TIMEOUT_S = 60
 _RETRY_S = 0.01
-_FETCH_ROWS = 50_000
+_FETCH_ROWS = 10_000
+"""As many rows as are objects of Python at once, some 250 bytes each."""
 _PLACEHOLDER = re.compile(r"\$(\d+)")
 _SQL_TYPES = {pl.Int64: "INTEGER", pl.UInt32: "INTEGER", pl.String: "TEXT", pl.Binary: "BLOB"}
 
