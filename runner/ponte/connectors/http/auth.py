@@ -57,7 +57,7 @@ class HeaderAuth(NoAuth):
 
     async def apply(self, request: Request) -> Request:
         """The request with the header."""
-        return replace(request, headers={**request.headers, self.name: self.value})
+        return request.with_headers({**request.headers, self.name: self.value})
 
 
 @dataclass(frozen=True, slots=True)

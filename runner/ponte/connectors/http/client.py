@@ -77,6 +77,7 @@ class Client:
         self._admission = asyncio.Lock()
         self._is_admitted = False
         self._refusal: CredentialsRefused | None = None
+        self._below = f"{ground.base_url}/"
 
     async def send(self, request: Request, *, is_repeatable: bool) -> Response:
         """The answer to a request; retried while that is harmless and `deadline.work_until` permits.
@@ -158,7 +159,7 @@ class Client:
     async def _attempt(self, request: Request, attempt: int) -> tuple[Response | UnansweredError, float]:
         """An answer, or why there is none and how long to wait before the next attempt."""
         try:
-            answer = await self._exchange(request)
+            answer = await (self._prove(request) if self._is_admitted else self._prove_first(request))
         except TransportError as error:
             where = self.where(request.method, request.url)
             message = f"{where}: {self.mask(error.message)} (attempt {attempt} of {ATTEMPTS})."
@@ -174,10 +175,8 @@ class Client:
         )
         return failure, backoff(attempt) if asked is None else asked
 
-    async def _exchange(self, request: Request) -> Response:
-        """One request. The very first go one by one: a wrong password is tried once, not fifty times."""
-        if self._is_admitted:
-            return await self._prove(request)
+    async def _prove_first(self, request: Request) -> Response:
+        """The very first requests go one by one: a wrong password is tried once, not fifty times."""
         async with self._admission:
             return await self._prove(request)
 
@@ -197,16 +196,14 @@ class Client:
         return answer
 
     async def _send_proven(self, request: Request) -> tuple[Request, Response]:
-        below = f"{self.ground.base_url}/"
-        if not request.url.startswith(below) and not is_same_origin(request.url, self.ground.base_url):
+        if not request.url.startswith(self._below) and not is_same_origin(request.url, self.ground.base_url):
             raise ConfigurationError(
                 f"{self.where(request.method, request.url)} is not below {mask_url(self.ground.base_url)}.",
                 reason="LinkLeavesSystem",
             )
-        self._guard.check_url(request.url)
         async with self.limits.slot():
             headers = {"Accept": "application/json", **request.headers, **self.ground.headers}
-            proven = await self._auth.apply(replace(request, headers=headers))
+            proven = await self._auth.apply(request.with_headers(headers))
             if is_too_late(self.clock.now()):  # its turn, or a new token, came late
                 raise TransportError("Timeout", "not sent, the time for it was over", is_sent=False)
             answer = await self._transport.send(proven, self.ground.timeout_s)

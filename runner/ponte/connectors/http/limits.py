@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
 from ponte.engine.ports import Clock
@@ -28,7 +28,7 @@ class Limits:
         self._clock = clock
         self._slots = asyncio.Semaphore(connections)
         self._interval = timedelta(seconds=1 / per_second) if per_second else timedelta()
-        self._next = clock.now()
+        self._next: datetime | None = None  # nobody starts before; None while anybody may
 
     def slot(self) -> Slot:
         """Waits for a connection and for its turn, and gives the connection back."""
@@ -36,11 +36,16 @@ class Limits:
 
     def rest(self, seconds: float) -> None:
         """Nobody starts a request for so long: the system asked for it (Retry-After)."""
-        self._next = max(self._next, self._clock.now() + timedelta(seconds=seconds))
+        rested = self._clock.now() + timedelta(seconds=seconds)
+        self._next = rested if self._next is None else max(self._next, rested)
 
     async def _take_turn(self) -> None:
-        while (now := self._clock.now()) < self._next:
-            await self._clock.sleep((self._next - now).total_seconds())
+        while self._next is not None:
+            now = self._clock.now()
+            if now >= self._next:
+                self._next = None
+            else:
+                await self._clock.sleep((self._next - now).total_seconds())
         if self._interval:
             self._next = self._clock.now() + self._interval
 

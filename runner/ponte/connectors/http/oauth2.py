@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote_plus, urlencode
 
@@ -55,7 +55,7 @@ class OAuth2Auth:
             token = self._token
             if token is None or (token.renew_at is not None and self._clock.now() >= token.renew_at):
                 token = self._token = await self._fetch()
-        return replace(request, headers={**request.headers, "Authorization": f"Bearer {token.text}"})
+        return request.with_headers({**request.headers, "Authorization": f"Bearer {token.text}"})
 
     async def renew(self, refused: Request) -> bool:
         """Drops the refused token; True when another one can be had."""

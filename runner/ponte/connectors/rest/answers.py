@@ -34,8 +34,10 @@ def take(value: Any, path: str) -> Any:
 
 def take_text(value: Any, path: str | None) -> str | None:
     """The id or token at a path as text; None where there is none, or none that is sound text or a whole number."""
-    found = take(value, path) if path else MISSING
-    if isinstance(found, bool) or not isinstance(found, str | int) or is_ambiguous(value, path or ""):
+    if not path:
+        return None
+    found = take(value, path)
+    if isinstance(found, bool) or not isinstance(found, str | int) or is_ambiguous(value, path):
         return None
     text = str(found)
     return text if text and not is_broken_text(text) else None
@@ -75,7 +77,7 @@ def is_html(answer: Response) -> bool:
 
 def has_errors(body: Any) -> bool:
     """Whether a body says that it is an error, whatever the status: by `error` or `errors` that are not empty."""
-    return isinstance(body, dict) and any(body.get(name) for name in ("error", "errors"))
+    return isinstance(body, dict) and bool(body.get("error") or body.get("errors"))
 
 
 def words_of(body: Any) -> str:

@@ -26,6 +26,9 @@ class Outcome:
     message: str | None = None
 
 
+_DONE = Outcome("done")
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     """Judges the answers to one kind of write.
@@ -94,7 +97,8 @@ class Judge:
         given = take_text(body, self.id_path) if self.operation != "delete" else None
         if self.gives_id and given is None and known_id is None:
             return self.doubt("NoIdInAnswer", f"HTTP {answer.status}, but the answer has no id at {self.id_path}")
-        return Outcome("done", given or known_id)
+        target_id = given or known_id
+        return _DONE if target_id is None else Outcome("done", target_id)
 
 
 def answer_frame(outcomes: Iterable[Outcome]) -> pl.DataFrame:

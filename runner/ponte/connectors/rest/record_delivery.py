@@ -134,16 +134,23 @@ class RecordDelivery:
         """The request that writes a row, over the record as it was read where it was."""
         text: str | None = None
         if self._operation != "delete":
-            text = await self._bodies.body(row, values, self._key_of(row), current)
+            text = await self._text(row, values, current)
             if text is None:
                 raise _Refused(_reject("NotExpressible", _NOT_EXPRESSIBLE))
         headers: dict[str, str] = {}
         if self._writing.idempotency_header is not None and self._idempotency_keys[row]:
             headers[self._writing.idempotency_header] = self._idempotency_keys[row]
         try:
+            if self._endpoint.body is None:
+                return self._endpoint.carrying(url, text, headers)
             return self._endpoint.request(url, Given(self._bodies.fields(row), text, values), headers)
         except UnfitValueError as error:
             raise _Refused(_reject("NotExpressible", str(error))) from error
+
+    async def _text(self, row: int, values: Values, current: dict[str, Any] | None) -> str | None:
+        if self._bodies.needs_reading:
+            return await self._bodies.body(row, values, self._key_of(row), current)
+        return self._bodies.own([row])[0]
 
     def _judged(self, row: int, request: Request, answer: Response, values: Values) -> Outcome:
         if self._operation not in self._admitted:

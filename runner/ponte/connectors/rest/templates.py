@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,9 +46,14 @@ class Endpoint:
 
     def url(self, base_url: str, values: Mapping[str, str]) -> str | None:
         """The address of one record; None where a value cannot stand in a path (empty, `.` or `..`)."""
-        if any(values[place] in {"", ".", ".."} for place in _PLACE.findall(self.path)):
-            return None
-        return base_url + _PLACE.sub(lambda found: quote(values[found[1]], safe=""), self.path)
+        start, places = _taken_apart(self.path)
+        url = base_url + start
+        for place, after in places:
+            value = values[place]
+            if value in {"", ".", ".."}:
+                return None
+            url += (value if value.isascii() and value.isalnum() else quote(value, safe="")) + after
+        return url
 
     def request(self, url: str, given: Given, headers: Mapping[str, str]) -> Request:
         """The request for one record or page.
@@ -56,7 +62,14 @@ class Endpoint:
             UnfitValueError: a value is not what the body sends it as.
             ConfigurationError: the body places what is not delivered.
         """
-        text = given.record if self.body is None else self.body.text(given)
+        return self.carrying(url, given.record if self.body is None else self.body.text(given), headers)
+
+    def carrying(self, url: str, text: str | None, headers: Mapping[str, str]) -> Request:
+        """The request with a body's text, or with none.
+
+        Raises:
+            UnfitValueError: the text holds what no body of this kind can.
+        """
         if text is None:
             return Request(self.method, url, {"Accept": self.media, **headers}, None, self.reading)
         sealed = text if self.seal is None else self.seal(text)
@@ -70,6 +83,13 @@ class Endpoint:
         before, after = (re.escape(part) for part in self.path.split(f"{{{ID}}}", 1))
         found = re.fullmatch(f"{before}([^/?#]+){after}/?", location.removeprefix(base_url))
         return unquote(found[1]) if found else None
+
+
+@functools.cache
+def _taken_apart(path: str) -> tuple[str, list[tuple[str, str]]]:
+    """How a path begins, and its places, each with what stands behind it. Paths come from manifests: they are few."""
+    start, *rest = _PLACE.split(path)
+    return start, list(zip(rest[::2], rest[1::2], strict=True))
 
 
 def parse_endpoint(text: str, where: str) -> Endpoint:
