@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from mariadb import MariadbServer, maodbc
-from ponte.connectors.odbc.databases import PROFILES
+from odbc_sessions import odbc_session
 from ponte.connectors.odbc.session import OdbcSession
 from ponte.connectors.odbc.settings import Address
 from ponte.connectors.relational.statements import Select
@@ -29,9 +29,8 @@ def session(mariadb_server: MariadbServer, mariadb_url: str) -> Iterator[OdbcSes
     settings = maodbc(mariadb_url)
     options = ";".join(f"{option['name']}={option['value']}" for option in settings["options"])
     login = f"DRIVER={{MariaDB Unicode}};{options};UID={settings['username']['value']}"
-    opened = OdbcSession(Address("SyncSource shop", "MariaDB Unicode", is_dsn=False, login=login, given=()), PROFILES)
-    yield opened
-    opened.close()
+    with odbc_session(Address("SyncSource shop", "MariaDB Unicode", is_dsn=False, login=login, given=())) as opened:
+        yield opened
     mariadb_server.run(f"SET GLOBAL max_allowed_packet = {before}")
 
 
