@@ -59,3 +59,33 @@ def test_a_query_keeps_whole_numbers_that_the_driver_would_wrap(session: OdbcSes
     assert rows.frame["small"].to_list() == [65535]
     assert rows.faults is not None
     assert rows.faults.select("row", "field", "reason").rows() == [(0, "big", "NotConvertible")]
+
+
+def test_times_are_exact_and_one_that_is_none_is_a_fault_and_no_null(
+    session: OdbcSession, mariadb_server: MariadbServer, mariadb_url: str
+) -> None:
+    times = ("2026-11-25 10:00:00.000001", "1000-01-01", "9999-12-31 23:59:59.999999", "0000-00-00", "2026-00-10")
+    mariadb_server.run(
+        "SET sql_mode = ''",
+        "CREATE TABLE moments (id int, at datetime(6) NOT NULL, zoned timestamp(6) NULL)",
+        *(f"INSERT INTO moments VALUES ({number}, '{time}', NULL)" for number, time in enumerate(times)),
+        "SET time_zone = '+02:00'",
+        "INSERT INTO moments VALUES (5, '2026-11-25', '2026-11-25 12:00:00.5')",
+        database=urlsplit(mariadb_url).path.removeprefix("/"),
+    )
+    session.begin(is_snapshot=True)
+    relation = session.relation("moments", None)
+    select = Select(relation, relation.columns).text(session.dialect)
+    (rows,) = session.stream(f"{select} ORDER BY 1", (), relation.columns, 10)
+
+    assert rows.frame["at"].cast(pl.String).to_list() == [
+        "2026-11-25 10:00:00.000001",
+        "1000-01-01 00:00:00.000000",
+        "9999-12-31 23:59:59.999999",
+        None,
+        None,
+        "2026-11-25 00:00:00.000000",
+    ]
+    assert rows.frame["zoned"].cast(pl.String).to_list() == [None] * 5 + ["2026-11-25 10:00:00.500000+00:00"]
+    assert rows.faults is not None
+    assert rows.faults.select("row", "field", "reason").rows() == [(3, "at", "OutOfRange"), (4, "at", "OutOfRange")]

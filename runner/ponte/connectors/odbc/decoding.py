@@ -30,6 +30,8 @@ def _decoded(given: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
     if given.dtype == pl.String:
         return _DECODERS.get(column.kind, _text)(given, column)
     dtype = column.dtype or pl.String()
+    if isinstance(dtype, pl.Datetime):  # microseconds since 1970
+        return _checked(given, given.cast(dtype))
     values = given if given.dtype == dtype else given.cast(dtype, strict=False)
     return values, given.is_not_null() & values.is_null()
 
