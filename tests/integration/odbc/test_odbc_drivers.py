@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import getpass
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +20,10 @@ import psycopg
 import pytest
 from psutil import NoSuchProcess, Process
 
+from odbc_sessions import odbc_session
 from ponte.connectors.odbc.databases import PROFILES
+from ponte.connectors.odbc.process import DriverProcess
+from ponte.connectors.odbc.processes import DriverProcesses
 from ponte.connectors.odbc.session import OdbcSession
 from ponte.connectors.odbc.settings import Address, address, escaped
 from ponte.connectors.relational.catalogue import Column
@@ -40,15 +46,14 @@ def _address(url: str) -> Address:
 
 @pytest.fixture
 def open_session(postgres_url: str) -> Iterator[Open]:
-    opened: list[OdbcSession] = []
+    with ExitStack() as stack:
+        yield lambda deadline_s=60.0: stack.enter_context(odbc_session(_address(postgres_url), deadline_s=deadline_s))
 
-    def open_(deadline_s: float = 60.0) -> OdbcSession:
-        opened.append(OdbcSession(_address(postgres_url), PROFILES, deadline_s))
-        return opened[-1]
 
-    yield open_
-    for session in opened:
-        session.close()
+@pytest.fixture
+def processes() -> Iterator[DriverProcesses]:
+    with closing(DriverProcesses("SyncSource erp", "PostgreSQL Unicode")) as processes:
+        yield processes
 
 
 def _rows(session: OdbcSession, url: str, table: str) -> tuple[pl.DataFrame, pl.DataFrame | None]:
@@ -99,10 +104,83 @@ def test_the_process_of_a_driver_ends_with_its_parent(postgres_url: str) -> None
     assert not child.is_running()
 
 
+def test_a_process_that_is_forgotten_is_ended() -> None:
+    process = DriverProcess("SyncSource erp", "D", 5.0)
+    child = Process(process.pid)
+    del process
+    gc.collect()
+    assert not child.is_running()
+
+
+def test_a_stop_signal_of_the_terminal_does_not_reach_the_driver(processes: DriverProcesses) -> None:
+    process = processes.take()
+    assert os.getpgid(process.pid) == process.pid
+    processes.give(process)
+
+
+def test_a_process_serves_one_session_after_the_other_and_each_begins_anew(
+    processes: DriverProcesses, postgres_url: str
+) -> None:
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("CREATE TABLE stock (sku text, number int)")
+    with closing(OdbcSession(_address(postgres_url), PROFILES, processes)) as first:
+        first.begin(is_snapshot=False)
+        first.execute("INSERT INTO stock VALUES ('A', 1)")
+        first.execute("SET application_name = 'first'")
+    with closing(OdbcSession(_address(postgres_url), PROFILES, processes)) as second:
+        assert second.pid == first.pid
+        assert second.scalar("SELECT CAST(count(*) AS text) FROM stock") == "0"
+        assert second.scalar("SELECT current_setting('application_name')") != "first"
+    with psycopg.connect(postgres_url) as connection:
+        count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        assert connection.execute(count).fetchone() == (0,)
+
+
+def test_two_sessions_at_once_have_processes_of_their_own(processes: DriverProcesses, postgres_url: str) -> None:
+    with (
+        closing(OdbcSession(_address(postgres_url), PROFILES, processes)) as first,
+        closing(OdbcSession(_address(postgres_url), PROFILES, processes)) as second,
+    ):
+        assert second.pid != first.pid
+        os.kill(first.pid, signal.SIGSEGV)
+        assert second.scalar("SELECT '1'") == "1"
+    with closing(OdbcSession(_address(postgres_url), PROFILES, processes)) as third:
+        assert third.pid == second.pid
+
+
+def test_no_process_is_left_when_a_system_is_closed(processes: DriverProcesses, postgres_url: str) -> None:
+    used = OdbcSession(_address(postgres_url), PROFILES, processes)
+    other = OdbcSession(_address(postgres_url), PROFILES, processes)
+    children = [Process(used.pid), Process(other.pid)]
+    other.close()
+    processes.close()
+    used.close()
+    assert not any(child.is_running() for child in children)
+
+
+def test_rows_that_nobody_wants_any_more_end_the_process(processes: DriverProcesses, postgres_url: str) -> None:
+    session = OdbcSession(_address(postgres_url), PROFILES, processes)
+    number = Column("n", "integer", "int4", bits=32)
+    rows = session.stream("SELECT generate_series(1, 100000)", (), (number,), 10)
+    next(rows)
+    rows.close()
+    session.close()
+    assert processes.take().pid != session.pid
+
+
+def test_a_machine_without_room_for_a_process_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(subprocess, "Popen", full)
+    with pytest.raises(TransientError, match="no process could be started for the ODBC driver of D: Resource"):
+        DriverProcesses("SyncSource erp", "D")
+
+
 def test_an_unknown_driver_is_named_beside_those_that_are_installed() -> None:
     address = Address("SyncSource as400", "IBM i Access ODBC Driver", is_dsn=False, login="DRIVER={x}", given=())
     with pytest.raises(ConfigurationError) as caught:
-        OdbcSession(address, PROFILES)
+        ExitStack().enter_context(odbc_session(address))
     assert caught.value.reason == "DriverMissing"
     assert 'Ponte looked for "IBM i Access ODBC Driver" in odbcinst.ini, which has:' in caught.value.message
     assert "PostgreSQL Unicode" in caught.value.message
@@ -111,7 +189,7 @@ def test_an_unknown_driver_is_named_beside_those_that_are_installed() -> None:
 def test_an_unknown_data_source_is_named() -> None:
     address = Address("SyncSource erp", "nowhere", is_dsn=True, login="DSN=nowhere", given=())
     with pytest.raises(ConfigurationError, match="no ODBC data source 'nowhere'"):
-        OdbcSession(address, PROFILES)
+        ExitStack().enter_context(odbc_session(address))
 
 
 def test_a_library_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
@@ -119,7 +197,7 @@ def test_a_library_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     library.write_bytes(b"no library")
     address = Address("SyncSource erp", str(library), is_dsn=False, login=f"DRIVER={library}", given=())
     with pytest.raises(ConfigurationError, match="cannot load the library of the driver"):
-        OdbcSession(address, PROFILES)
+        ExitStack().enter_context(odbc_session(address))
 
 
 @pytest.mark.parametrize("password", ["a;Database=other", "a}b", "a};UID=x;{", "{a}", " a ", "a=b"])
@@ -175,15 +253,12 @@ def test_a_database_that_ponte_does_not_know_is_read_and_not_written(postgres_ur
         connection.execute("CREATE TABLE article (code char(6), price numeric(12,2), stock int)")
         connection.execute("INSERT INTO article VALUES ('A', 12.50, 3)")
     unknown = {"": replace(PROFILES[""], dialect=PROFILES[""].dialect)}
-    session = OdbcSession(_address(postgres_url), unknown)
-    try:
+    with odbc_session(_address(postgres_url), unknown) as session:
         frame, faults = _rows(session, postgres_url, "article")
         assert [(code, str(price), stock) for code, price, stock in frame.rows()] == [("A", "12.50", 3)]
         assert faults is None
         with pytest.raises(ConfigurationError, match=r"Ponte reads PostgreSQL .* and does not write to it"):
             session.begin(is_snapshot=False)
-    finally:
-        session.close()
 
 
 def test_bytes_are_not_written_to_sqlite_as_something_else() -> None:

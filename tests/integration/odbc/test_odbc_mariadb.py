@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from mariadb import MariadbServer, maodbc
-from ponte.connectors.odbc.databases import PROFILES
+from odbc_sessions import odbc_session
 from ponte.connectors.odbc.session import OdbcSession
 from ponte.connectors.odbc.settings import Address
 from ponte.connectors.relational.statements import Select
@@ -29,9 +29,8 @@ def session(mariadb_server: MariadbServer, mariadb_url: str) -> Iterator[OdbcSes
     settings = maodbc(mariadb_url)
     options = ";".join(f"{option['name']}={option['value']}" for option in settings["options"])
     login = f"DRIVER={{MariaDB Unicode}};{options};UID={settings['username']['value']}"
-    opened = OdbcSession(Address("SyncSource shop", "MariaDB Unicode", is_dsn=False, login=login, given=()), PROFILES)
-    yield opened
-    opened.close()
+    with odbc_session(Address("SyncSource shop", "MariaDB Unicode", is_dsn=False, login=login, given=())) as opened:
+        yield opened
     mariadb_server.run(f"SET GLOBAL max_allowed_packet = {before}")
 
 
@@ -60,3 +59,33 @@ def test_a_query_keeps_whole_numbers_that_the_driver_would_wrap(session: OdbcSes
     assert rows.frame["small"].to_list() == [65535]
     assert rows.faults is not None
     assert rows.faults.select("row", "field", "reason").rows() == [(0, "big", "NotConvertible")]
+
+
+def test_times_are_exact_and_one_that_is_none_is_a_fault_and_no_null(
+    session: OdbcSession, mariadb_server: MariadbServer, mariadb_url: str
+) -> None:
+    times = ("2026-11-25 10:00:00.000001", "1000-01-01", "9999-12-31 23:59:59.999999", "0000-00-00", "2026-00-10")
+    mariadb_server.run(
+        "SET sql_mode = ''",
+        "CREATE TABLE moments (id int, at datetime(6) NOT NULL, zoned timestamp(6) NULL)",
+        *(f"INSERT INTO moments VALUES ({number}, '{time}', NULL)" for number, time in enumerate(times)),
+        "SET time_zone = '+02:00'",
+        "INSERT INTO moments VALUES (5, '2026-11-25', '2026-11-25 12:00:00.5')",
+        database=urlsplit(mariadb_url).path.removeprefix("/"),
+    )
+    session.begin(is_snapshot=True)
+    relation = session.relation("moments", None)
+    select = Select(relation, relation.columns).text(session.dialect)
+    (rows,) = session.stream(f"{select} ORDER BY 1", (), relation.columns, 10)
+
+    assert rows.frame["at"].cast(pl.String).to_list() == [
+        "2026-11-25 10:00:00.000001",
+        "1000-01-01 00:00:00.000000",
+        "9999-12-31 23:59:59.999999",
+        None,
+        None,
+        "2026-11-25 00:00:00.000000",
+    ]
+    assert rows.frame["zoned"].cast(pl.String).to_list() == [None] * 5 + ["2026-11-25 10:00:00.500000+00:00"]
+    assert rows.faults is not None
+    assert rows.faults.select("row", "field", "reason").rows() == [(3, "at", "OutOfRange"), (4, "at", "OutOfRange")]

@@ -12,6 +12,7 @@ import polars as pl
 import psycopg
 import pytest
 
+from odbc_sessions import odbc_session
 from ponte.connectors.odbc.merging import MergeDialect, staging
 from ponte.connectors.odbc.profiles import Profile
 from ponte.connectors.odbc.session import OdbcSession
@@ -55,9 +56,8 @@ def session(postgres_url: str) -> Iterator[OdbcSession]:
         login=f"DRIVER={{PostgreSQL Unicode}};{place};Protocol=7.4-0",
         given=(),
     )
-    opened = OdbcSession(address, _merging())
-    yield opened
-    opened.close()
+    with odbc_session(address, _merging()) as opened:
+        yield opened
 
 
 def _deliver(session: OdbcSession, operation: Operation, rows: Sequence[dict[str, object]]) -> list[tuple[object, ...]]:

@@ -22,18 +22,20 @@ def describe() -> Description:
 
 
 def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature
-    """The database of a SyncSource. Nothing is reached yet.
+    """The database of a SyncSource. Nothing is reached yet, but the driver's process gets ready.
 
     Raises:
         ConfigurationError: a setting or credential that is not there or stands for no value.
+        TransientError: this machine has no room for a process.
     """
-    from ponte.connectors.odbc.databases import PROFILES  # noqa: PLC0415 - see above
-    from ponte.connectors.odbc.session import OdbcSession  # noqa: PLC0415 - see above
+    from ponte.connectors.odbc.processes import DriverProcesses  # noqa: PLC0415 - see above
     from ponte.connectors.odbc.settings import address  # noqa: PLC0415 - see above
-    from ponte.connectors.relational.system import DatabaseSystem  # noqa: PLC0415 - see above
     from ponte.errors import ConfigurationError  # noqa: PLC0415 - see above
 
     if source.spec.odbc is None:
         raise ConfigurationError(f"SyncSource {source.metadata.name} is no ODBC database.")
     reached = address(source, source.spec.odbc, references)
-    return DatabaseSystem(source, lambda: OdbcSession(reached, PROFILES))
+    processes = DriverProcesses(reached.label, reached.driver)  # starts, while what follows is imported
+    from ponte.connectors.odbc.system import OdbcSystem  # noqa: PLC0415 - see above
+
+    return OdbcSystem(source, reached, processes)

@@ -1,28 +1,31 @@
 """The process in which an ODBC driver runs, so that one that crashes or hangs takes nothing else with it.
 
-It is started by `process`, knows nothing of Ponte but `wire`, and ends when the other side of its socket is gone.
+It is started by `process`, knows nothing of Ponte but `wire`, and ends when the other side of its socket is gone. What
+takes long to import is imported while nobody asks for anything yet.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import select
 import socket
-import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from ponte.connectors.odbc.drivers import Driver, DriverError, open_driver
+from ponte.connectors.odbc.drivers import PACKAGES, Driver, DriverError, open_driver
 from ponte.connectors.odbc.wire import Message, receive, send
 
 Answer = dict[str, Any]
 
 
 def main(descriptor: int) -> None:
-    """Serves one session over an inherited socket."""
+    """Serves sessions, one after the other, over an inherited socket."""
     line = socket.socket(fileno=descriptor)
     threading.Thread(target=_end_with_parent, args=(descriptor,), daemon=True).start()
+    _prepare(line)
     driver: Driver | None = None
     while True:
         try:
@@ -33,11 +36,25 @@ def main(descriptor: int) -> None:
             if asked.head["call"] == "connect":
                 driver, facts = open_driver(asked.head)
                 send(line, Message(facts))
+            elif asked.head["call"] == "disconnect":
+                if driver is not None:
+                    driver.close()
+                driver = None
+                send(line, Message({}))
             elif driver is not None:
                 _serve(line, driver, asked)
         except DriverError as error:
             send(line, Message({"error": error.facts}))
     os._exit(0)  # drivers that crash while they are unloaded shall not matter
+
+
+def _prepare(line: socket.socket) -> None:
+    """Imports what is likely to be needed, until somebody asks; what cannot be imported is told where it is used."""
+    for package in PACKAGES:
+        if select.select([line], [], [], 0)[0]:
+            return
+        with suppress(ImportError, OSError):
+            importlib.import_module(package)
 
 
 def _serve(line: socket.socket, driver: Driver, message: Message) -> None:
@@ -63,7 +80,3 @@ def _end_with_parent(descriptor: int) -> None:
     poll.register(descriptor, select.POLLRDHUP)
     poll.poll()
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

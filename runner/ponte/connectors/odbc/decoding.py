@@ -8,7 +8,7 @@ import polars as pl
 
 from ponte.connectors.relational.catalogue import Column
 from ponte.connectors.relational.client import Rows
-from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals
+from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals, plain_moments
 
 _TRUE, _FALSE = ["1", "t", "true"], ["0", "f", "false"]
 _ZONE = r"(\+00(:?00)?| UTC|Z)$"
@@ -30,6 +30,8 @@ def _decoded(given: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
     if given.dtype == pl.String:
         return _DECODERS.get(column.kind, _text)(given, column)
     dtype = column.dtype or pl.String()
+    if isinstance(dtype, pl.Datetime):  # microseconds since 1970
+        return _checked(given, given.cast(dtype))
     values = given if given.dtype == dtype else given.cast(dtype, strict=False)
     return values, given.is_not_null() & values.is_null()
 
@@ -68,8 +70,9 @@ def _date(given: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:  # n
 
 
 def _time(given: pl.Series, column: Column) -> tuple[pl.Series, pl.Series]:
-    plain = given.str.replace("T", " ", literal=True).str.replace(_ZONE, "")
-    values = plain.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    values = plain_moments(given)
+    if values.null_count() > given.null_count():
+        values = plain_moments(given.str.replace("T", " ", literal=True).str.replace(_ZONE, ""))
     return _checked(given, values.dt.replace_time_zone("UTC") if column.kind == "datetimetz" else values)
 
 

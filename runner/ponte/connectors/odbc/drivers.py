@@ -5,6 +5,7 @@ Rows travel as Arrow IPC streams. By pyodbc all values but binary ones travel as
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 ARROW, PYODBC = "arrow", "pyodbc"
+PACKAGES = ("pyodbc", "pyarrow", "arrow_odbc")
+"""What is imported, in this order."""
 _ARROW_ERROR = re.compile(r"State: (\w{5}), Native error: (-?\d+), Message: (.*)", re.DOTALL)
 _PYODBC_NATIVE = re.compile(r"\((-?\d+)\) \(SQL\w+\)|\((-?\d+)\)(?: \(\w+\))?$")
 
@@ -56,9 +59,13 @@ class Driver(Protocol):
         """Rolls back."""
         ...
 
+    def close(self) -> None:
+        """Rolls back, and ends the connection."""
+        ...
+
 
 def open_driver(asked: dict[str, Any]) -> tuple[Driver, dict[str, Any]]:
-    """Connects once to see what database it is, then as it is best for it.
+    """Connects once to see what database it is, if that is not known yet; then as it is best for it.
 
     Args:
         asked: `connection` (string), `driver` (its name or None), `profiles` (by name of the DBMS: `by`, `options`,
@@ -66,13 +73,7 @@ def open_driver(asked: dict[str, Any]) -> tuple[Driver, dict[str, Any]]:
     """
     pyodbc = _import_pyodbc()
     _check_installed(pyodbc, asked["driver"])
-    with _pyodbc_errors(pyodbc):
-        first = pyodbc.connect(asked["connection"], autocommit=True, timeout=asked["loginTimeout"])
-        facts = {"dbms": first.getinfo(pyodbc.SQL_DBMS_NAME), "version": first.getinfo(pyodbc.SQL_DBMS_VER)}
-        facts["driver"] = first.getinfo(pyodbc.SQL_DRIVER_NAME)
-        with suppress(pyodbc.Error):
-            facts["quote"] = first.getinfo(pyodbc.SQL_IDENTIFIER_QUOTE_CHAR)
-        first.close()
+    facts = _facts(asked["connection"], asked["loginTimeout"])
     name = next((name for name in asked["profiles"] if name and facts["dbms"].upper().startswith(name)), "")
     profile = asked["profiles"][name]
     given = asked["given"]
@@ -85,6 +86,21 @@ def open_driver(asked: dict[str, Any]) -> tuple[Driver, dict[str, Any]]:
     return driver, {**facts, "profile": name}
 
 
+@functools.lru_cache(maxsize=1)
+def _facts(connection: str, login_timeout: int) -> dict[str, Any]:
+    """What the driver says of itself and of the database; asked once, since it takes a login of its own."""
+    import pyodbc  # noqa: PLC0415 - belongs to the extra
+
+    with _pyodbc_errors(pyodbc):
+        first = pyodbc.connect(connection, autocommit=True, timeout=login_timeout)
+        facts = {"dbms": first.getinfo(pyodbc.SQL_DBMS_NAME), "version": first.getinfo(pyodbc.SQL_DBMS_VER)}
+        facts["driver"] = first.getinfo(pyodbc.SQL_DRIVER_NAME)
+        with suppress(pyodbc.Error):
+            facts["quote"] = first.getinfo(pyodbc.SQL_IDENTIFIER_QUOTE_CHAR)
+        first.close()
+    return facts
+
+
 class ArrowDriver:
     """A connection of arrow-odbc."""
 
@@ -93,7 +109,7 @@ class ArrowDriver:
             import arrow_odbc  # noqa: PLC0415 - belongs to the extra
         except (ImportError, OSError) as error:  # OSError: its library cannot be loaded
             raise _missing(error) from error
-        self._error = arrow_odbc.Error
+        self._error, self._is_autocommit = arrow_odbc.Error, is_autocommit
         with self._translated():
             self._connection = arrow_odbc.connect(
                 connection, login_timeout_sec=asked["loginTimeout"], autocommit=is_autocommit
@@ -145,6 +161,12 @@ class ArrowDriver:
         """Rolls back."""
         with self._translated():
             self._connection.rollback()
+
+    def close(self) -> None:
+        """Rolls back, and ends the connection, which does so when nobody holds it any more."""
+        if not self._is_autocommit:
+            self.rollback()
+        del self._connection
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -213,6 +235,11 @@ class PyodbcDriver:
         """Rolls back."""
         with _pyodbc_errors(self._pyodbc):
             self._connection.rollback()
+
+    def close(self) -> None:
+        """Ends the connection, which rolls back."""
+        with _pyodbc_errors(self._pyodbc):
+            self._connection.close()
 
 
 def _import_pyodbc() -> Any:

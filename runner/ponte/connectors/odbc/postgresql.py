@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from ponte.connectors.odbc.decoding import decode
 from ponte.connectors.odbc.drivers import ARROW
 from ponte.connectors.odbc.marks import mark
-from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, TOLD_LENGTH, Asking, Place, Profile
+from ponte.connectors.odbc.process import STATEMENT_TIMEOUT_S
+from ponte.connectors.odbc.profiles import TOLD_LENGTH, Asking, Place, Profile
 from ponte.connectors.odbc.staging import Staging
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.dialect import Stage

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import weakref
 from collections.abc import Generator
 from contextlib import suppress
 from typing import Any
@@ -15,11 +16,16 @@ from ponte.connectors.odbc.wire import Message, receive, send
 from ponte.errors import TransientError
 
 CRASHED, HUNG = "DriverCrashed", "DriverHung"
+STATEMENT_TIMEOUT_S = 100  # shorter than what the target says one delivery may take
+DEADLINE_S = STATEMENT_TIMEOUT_S + 10.0
 _GRACE_S = 5.0
+_CODE = "import sys; from ponte.connectors.odbc.child import main; main(int(sys.argv[1]))"  # -m takes 10 ms more
 
 
 class DriverProcess:
-    """One child process, for one session. Not for several threads at a time.
+    """One child process, for one session at a time. Not for several threads at a time.
+
+    It starts at once and imports what it will need while nobody asks for anything. One that is forgotten is ended.
 
     Args:
         label: the SyncSource, for messages.
@@ -28,19 +34,19 @@ class DriverProcess:
     """
 
     def __init__(self, label: str, driver: str, deadline_s: float) -> None:
-        self._label, self._driver = label, driver
+        self._label, self._driver, self._deadline_s = label, driver, deadline_s
         ours, theirs = socket.socketpair()
         ours.settimeout(deadline_s)
         self._line = ours
         with theirs:
-            self._child = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-                [sys.executable, "-m", "ponte.connectors.odbc.child", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=_environment(),
-            )
+            try:
+                self._child = _started(theirs.fileno())
+            except OSError as error:  # no memory, too many processes
+                ours.close()
+                raise TransientError(
+                    f"{label}: no process could be started for the ODBC driver of {driver}: {error.strerror}."
+                ) from error
+        self._end = weakref.finalize(self, _end, self._line, self._child)
 
     @property
     def pid(self) -> int:
@@ -68,6 +74,18 @@ class DriverProcess:
                 self.kill()
         return message.head
 
+    def disconnect(self) -> bool:
+        """Lets the driver end its connection; whether it did, so that the process may serve another session."""
+        if not self._end.alive:
+            return False
+        self._line.settimeout(_GRACE_S)
+        try:
+            is_done = "error" not in self.call({"call": "disconnect"})
+        except TransientError:
+            return False
+        self._line.settimeout(self._deadline_s)
+        return is_done
+
     def close(self) -> None:
         """Lets the child end by itself; ends it when it does not."""
         with suppress(OSError):
@@ -78,10 +96,7 @@ class DriverProcess:
 
     def kill(self) -> None:
         """Ends the child."""
-        self._line.close()
-        if self._child.poll() is None:
-            self._child.kill()
-        self._child.wait()
+        self._end()
 
     def _exchange(self, asked: Message) -> Message:
         try:
@@ -119,6 +134,25 @@ class DriverProcess:
             " Next: if it happens again, install another version of the driver.",
             reason=CRASHED,
         )
+
+
+def _started(descriptor: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
+        [sys.executable, "-c", _CODE, str(descriptor)],
+        pass_fds=[descriptor],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=_environment(),
+        process_group=0,  # Ctrl-C is for Ponte, which lets the driver finish what is under way
+    )
+
+
+def _end(line: socket.socket, child: subprocess.Popen[bytes]) -> None:
+    line.close()
+    if child.poll() is None:
+        child.kill()
+    child.wait()
 
 
 def _environment() -> dict[str, str]:

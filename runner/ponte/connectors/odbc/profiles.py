@@ -17,8 +17,6 @@ from ponte.connectors.relational.client import RefusedError, Rows
 from ponte.connectors.relational.dialect import Dialect, Stage
 from ponte.errors import PonteError
 
-STATEMENT_TIMEOUT_S = 100  # shorter than what the target says one delivery may take
-
 TOLD_LENGTH = 250
 """Most characters of a text whose width drivers tell as it is declared; that of longer ones is measured."""
 

@@ -12,8 +12,9 @@ import polars as pl
 
 from ponte.connectors.odbc.errors import first_line, translated
 from ponte.connectors.odbc.marks import in_order
-from ponte.connectors.odbc.process import CRASHED, HUNG, DriverProcess
-from ponte.connectors.odbc.profiles import STATEMENT_TIMEOUT_S, TOLD_LENGTH, Place, Profile
+from ponte.connectors.odbc.process import CRASHED, HUNG, STATEMENT_TIMEOUT_S
+from ponte.connectors.odbc.processes import DriverProcesses
+from ponte.connectors.odbc.profiles import TOLD_LENGTH, Place, Profile
 from ponte.connectors.odbc.settings import Address
 from ponte.connectors.odbc.staging import RowStaging
 from ponte.connectors.relational.catalogue import Column, Relation
@@ -23,7 +24,6 @@ from ponte.connectors.relational.sqlstates import LOST
 from ponte.connectors.relational.values import resize
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
-DEADLINE_S = STATEMENT_TIMEOUT_S + 10.0
 LOGIN_TIMEOUT_S = 15
 ROWS_AT_ONCE = 5_000  # of pyodbc
 LEAST_TEXT_BYTES = 64
@@ -41,14 +41,14 @@ class OdbcSession:
     Args:
         address: where to.
         profiles: databases by the name of their DBMS; the one for all others under "".
-        deadline_s: how long the driver may take for one answer.
+        processes: where the driver's process comes from, and goes back to.
     """
 
-    def __init__(self, address: Address, profiles: dict[str, Profile], deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, address: Address, profiles: dict[str, Profile], processes: DriverProcesses) -> None:
         self._address, self._profiles = address, profiles
         self._known: Profile | None = None
         self._staged: dict[tuple[str, tuple[Column, ...]], Stage] = {}
-        self._process = DriverProcess(address.label, address.driver, deadline_s)
+        self._processes, self._process = processes, processes.take()
         try:
             facts = self._call(_connecting(address, profiles))
             self._known = profiles[facts["profile"]]
@@ -194,8 +194,8 @@ class OdbcSession:
         return rows
 
     def close(self) -> None:
-        """Ends the driver's process."""
-        self._process.close()
+        """Ends the connection; what was not committed is rolled back."""
+        self._processes.give(self._process)
 
     def _end(self, call: str, index: int) -> None:
         if self._profile.ends is not None:

@@ -12,7 +12,7 @@ import polars.selectors as cs
 from ponte.connectors.relational.catalogue import Column
 from ponte.connectors.relational.client import Rows
 from ponte.connectors.relational.mysql.stage import plain_texts
-from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals
+from ponte.connectors.relational.values import beyond_calendar, faults, join_faults, plain_decimals, plain_moments
 
 _ESCAPED = ["\\", "\t", "\n"]
 _ESCAPES = ["\\\\", "\\t", "\\n"]
@@ -55,7 +55,7 @@ def _series(values: tuple[Any, ...], column: Column) -> tuple[pl.Series, pl.Seri
         decoded = text.str.to_date("%Y-%m-%d", strict=False)
     elif column.kind in _TIMES:
         zone = "UTC" if column.kind == "datetimetz" else None
-        decoded = text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False).dt.replace_time_zone(zone)
+        decoded = plain_moments(text).dt.replace_time_zone(zone)
     elif column.kind in {"integer", "float"}:
         decoded = text.cast(column.dtype or pl.Int64(), strict=False)
     else:
