@@ -315,6 +315,8 @@ async def _commit(state: RunState, sent: Sent) -> None:
 
 
 def _rejects(failed: pl.DataFrame) -> pl.DataFrame:
+    if not failed.height:
+        return pl.DataFrame(schema=REJECT_SCHEMA)
     faults = failed.select("row", "field", "reason", "message")
     is_ambiguous = pl.col("reason").is_in(_AMBIGUOUS)
     return pl.concat(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from ponte.engine.ledger_port import REJECT_SCHEMA
 from ponte.engine.ports import Operation
 from ponte.engine.rejecting import rejects_of, single_fault
 from ponte.engine.state import RunState
@@ -43,6 +44,8 @@ async def went_back(state: RunState, work: pl.DataFrame) -> pl.DataFrame:
 
 def rejects_of_older(state: RunState, rows: pl.DataFrame) -> pl.DataFrame:
     """REJECT_SCHEMA: why records (columns row, key) were left alone, and what to do."""
+    if not rows.height:
+        return pl.DataFrame(schema=REJECT_SCHEMA)
     field = state.job.source_object.version
     why = _READ_EARLIER if field is None else _VERSION_LOWER
     message = f"{why}. {_DEED.replace('JOB', state.job.name)}"

@@ -122,6 +122,8 @@ def _verdicts(rows: pl.DataFrame, found: pl.DataFrame, operation: Operation, job
 def answers_without_sending(verdicts: pl.DataFrame) -> pl.DataFrame:
     """ANSWERED_SCHEMA for rows whose verdict needs no call: left alone, or rejected."""
     unsent = verdicts.filter(~pl.col("verdict").is_in(["create", "update"]))
+    if not unsent.height:
+        return pl.DataFrame(schema=ANSWERED_SCHEMA)
     is_skip = pl.col("verdict") == "skip"
     answered = unsent.select(
         "row",
@@ -138,6 +140,8 @@ def answers_without_sending(verdicts: pl.DataFrame) -> pl.DataFrame:
 
 async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataFrame) -> pl.DataFrame:
     """Replaces answers of unknown outcome by definite ones, as far as the target lets it be found out."""
+    if not (answers["outcome"] == "unknown").any():
+        return answers
     capabilities = state.ports.target.capabilities
     for delay in DELAYS_S:
         rows = answers.filter(pl.col("outcome") == "unknown")["row"]
@@ -168,6 +172,8 @@ async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataF
 
 def without_unsent(answers: pl.DataFrame) -> pl.DataFrame:
     """The answers but for those of records that a stop signal kept from being sent: they are given back, no rejects."""
+    if not (answers["outcome"] == "rejected").any():
+        return answers
     return answers.filter((pl.col("outcome") != "rejected") | pl.col("reason").ne_missing("Interrupted"))
 
 
