@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import functools
 from importlib.metadata import EntryPoint, EntryPoints, entry_points
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from ponte.engine.ports import Clock, System
 from ponte.errors import ConfigurationError
 from ponte_api.common import Secret, Setting
 from ponte_api.sync_source import SyncSource
+
+if TYPE_CHECKING:
+    from ponte.engine.ports import Clock, System  # brings Polars, which a connector may import while something starts
 
 GROUP = "ponte.connectors"
 _NOT_KINDS = frozenset({"objects", "limits"})

@@ -49,6 +49,37 @@ def test_many_wide_rows_go_in_pieces_and_what_is_too_long_is_rejected(session: O
     assert session.scalar("SELECT CAST(SUM(CHAR_LENGTH(txt)) AS CHAR(20)) FROM t") == str(900 * 5_000 + 262_144)
 
 
+def test_a_record_that_is_larger_than_the_server_takes_at_once_is_rejected_alone(
+    session: OdbcSession, mariadb_server: MariadbServer, mariadb_url: str
+) -> None:
+    mariadb_server.run(
+        "CREATE TABLE wide (id int PRIMARY KEY, a longtext, b longtext CHARACTER SET latin1, raw longblob)",
+        database=urlsplit(mariadb_url).path.removeprefix("/"),
+    )
+    large = 420_000
+    frame = pl.DataFrame(
+        {
+            "id": [1, 2, 3, 4],
+            "a": ["x" * large, "x" * large, "x", None],
+            "b": ["y" * (large + 1), "y" * large, "y", "y" * 600_000],
+            "raw": [b"\0" * large, None, b"\0", None],
+        }
+    )
+    unset = pl.Series([None] * frame.height, dtype=pl.String)
+    session.begin(is_snapshot=True)
+    writer = Writer(session, session.relation("wide", None), ())
+    session.rollback()
+
+    answers = writer.deliver(Delivery("create", frame, ("id",), unset, unset))
+
+    assert answers.select("outcome", "reason", "field").rows() == [
+        ("rejected", "TooLong", "b"),  # all three are more than a MiB
+        ("done", None, None),
+        ("done", None, None),
+        ("rejected", "TooLong", "b"),  # alone more than half a MiB, also where its column counts characters
+    ]
+
+
 def test_a_query_keeps_whole_numbers_that_the_driver_would_wrap(session: OdbcSession) -> None:
     query = "SELECT CAST(18446744073709551615 AS UNSIGNED) AS big, 65535 AS small, b'101' AS bits"
     session.begin(is_snapshot=True)

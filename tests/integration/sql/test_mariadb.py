@@ -184,6 +184,31 @@ async def test_each_value_arrives_as_it_is_however_it_is_staged(
     assert execute("SELECT COUNT(*) FROM t WHERE txt IS NULL") == [(1,)]
 
 
+@pytest.fixture
+def small_server(mariadb_server: MariadbServer, mariadb_url: str) -> Iterator[str]:
+    """A database whose server takes one MiB at once, and no files of clients."""
+    ((before,),) = mariadb_server.run("SELECT @@GLOBAL.max_allowed_packet")
+    mariadb_server.run("SET GLOBAL max_allowed_packet = 1048576", "SET GLOBAL local_infile = 0")
+    yield mariadb_url
+    mariadb_server.run(f"SET GLOBAL max_allowed_packet = {before}", "SET GLOBAL local_infile = 1")
+
+
+async def test_rows_go_in_pieces_that_the_server_takes_and_a_record_that_is_larger_is_rejected(
+    small_server: str, execute: Execute, make_system: Make
+) -> None:
+    execute("CREATE TABLE t (id int PRIMARY KEY, a longtext, raw longblob)")
+    system = make_system(small_server, {"name": "t", "table": "t", "key": ["id"]})
+    texts = ["'" * 3_000] * 400 + ["x" * 400_000, "x" * 520_000]
+    blobs = [b"\xff"] * 400 + [b"\xff" * 100_000, b"\xff" * 520_000]
+    frame = pl.DataFrame({"id": range(402), "a": texts, "raw": blobs})
+
+    answers = await system.target("t").deliver(deliver("create", frame, ("id",)))
+
+    assert answers["outcome"].to_list() == ["done"] * 401 + ["rejected"]
+    assert answers.select("reason", "field").row(401) in {("TooLong", "a"), ("TooLong", "raw")}
+    assert execute("SELECT SUM(LENGTH(a)), SUM(LENGTH(raw)) FROM t") == [(400 * 3_000 + 400_000, 400 + 100_000)]
+
+
 async def test_values_that_do_not_fit_are_rejected_and_never_cut_or_rounded(
     mariadb_url: str, execute: Execute, make_system: Make
 ) -> None:

@@ -26,6 +26,7 @@ from ponte.connectors.relational.mysql.catalogue import (
     Row,
     checked_json,
     declared_json,
+    row_size,
     table_relation,
 )
 from ponte.connectors.relational.mysql.dialect import GEOMETRIES, MysqlDialect, binding
@@ -40,6 +41,7 @@ _NO_TIME = -(2**63)
 _TIME = f"IFNULL({_MICROSECONDS}, IF({{0}} <=> NULL, NULL, {_NO_TIME}))"
 """A time such as 2026-00-10 has no count and must not look like NULL. IS NULL would not do: to it 0000-00-00 is one."""
 _ROOM = 3  # sign, point and the zero before it
+_MOST_OCTETS = 4  # of a character
 _UNBOUNDED = frozenset({"string", "json", "binary"})
 _OF_A_QUERY = "?"
 _DECIMAL = re.compile(r"decimal\d+\((\d+), (\d+)\)")
@@ -93,14 +95,15 @@ def _find(json_columns: JsonColumns) -> Callable[[Asking, Place], Relation]:
             return _query(asking, place)
         found = table_relation(_DIALECT, ask, place.label, place.table or "", json_columns)
         packet = int(str(ask("SELECT @@max_allowed_packet", ())[0][0]))
-        return replace(found, columns=tuple(_within(column, packet // 2) for column in found.columns))
+        columns = tuple(_within(column, packet // 2) for column in found.columns)
+        return replace(found, columns=columns, row_size=row_size(packet))
 
     return find
 
 
 def _within(column: Column, size: int) -> Column:
-    """A column without a length takes what goes over the line at once, with the rest of its row."""
-    if column.kind not in _UNBOUNDED or column.length is not None:
+    """A column that is wide takes what goes over the line at once, with the rest of its row."""
+    if column.kind not in _UNBOUNDED or (column.length or size) * _MOST_OCTETS <= size:
         return column
     return replace(column, size=min(column.size or size, size))
 

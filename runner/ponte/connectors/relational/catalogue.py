@@ -100,6 +100,8 @@ class Relation:
         columns: in the catalogue's order.
         unique_keys: column sets that hold each combination once.
         is_transactional: whether what is written to it can be undone.
+        row_size: most bytes that the texts and bytes of one row may have together, because the server takes no more at
+            once; None for any.
         path: schema and name of a plain table, into which rows can go without a statement; empty for all else.
     """
 
@@ -108,6 +110,7 @@ class Relation:
     columns: tuple[Column, ...]
     unique_keys: tuple[frozenset[str], ...] = ()
     is_transactional: bool = True
+    row_size: int | None = None
     path: tuple[str, ...] = ()
 
     @property

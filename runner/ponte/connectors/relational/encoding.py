@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import polars as pl
+import polars.selectors as cs
 
 from ponte.connectors.relational.catalogue import Column
 from ponte.connectors.relational.values import decimals, faults, join_faults
@@ -19,8 +20,15 @@ _MICROSECONDS = 6
 _TRUE, _FALSE = ["true", "t", "1"], ["false", "f", "0"]
 
 
-def encode(frame: pl.DataFrame, columns: Sequence[Column]) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+def encode(
+    frame: pl.DataFrame, columns: Sequence[Column], row_size: int | None = None
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     """The columns of a frame as a table takes them, and the faults of those values that it cannot take.
+
+    Args:
+        frame: has the columns.
+        columns: of the table.
+        row_size: most bytes of a row's texts and bytes together.
 
     Raises:
         ConfigurationError: a nested field for a column that is no JSON.
@@ -48,7 +56,21 @@ def encode(frame: pl.DataFrame, columns: Sequence[Column]) -> tuple[pl.DataFrame
         if not column.is_nullable and not column.is_filled:
             found.append(faults(given.is_null(), column.name, "RequiredFieldMissing", "the column must not be empty"))
         series.append(values)
-    return pl.DataFrame(series), join_faults(found)
+    encoded = pl.DataFrame(series)
+    return encoded, join_faults(found + _too_large_rows(encoded, row_size))
+
+
+def _too_large_rows(encoded: pl.DataFrame, row_size: int | None) -> list[pl.DataFrame]:
+    """Faults of rows that are larger than a server takes at once, for which their widest value is blamed."""
+    if row_size is None:
+        return []
+    texts = encoded.select((cs.string() | cs.binary()).cast(pl.Binary).bin.size().fill_null(0).cast(pl.Int64))
+    if not texts.width:
+        return []
+    is_large, widest = texts.sum_horizontal() > row_size, texts.max_horizontal()
+    message = f"the values of the record are together longer than the {row_size} bytes that the server takes at once"
+    blamed = ((values.name, is_large & (values == widest)) for values in texts.iter_columns())
+    return [faults(mask, name, "TooLong", message) for name, mask in blamed if mask.any()]
 
 
 def _encoded(values: pl.Series, column: Column) -> pl.Series:

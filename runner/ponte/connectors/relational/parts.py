@@ -72,7 +72,7 @@ class PartTable:
         values = values.drop([name for name in values.columns if name in rows.columns])
         whole = rows.drop("").hstack(values)
         columns = self.relation.select(whole.columns[1:])
-        encoded, faulty = encode(whole, columns)
+        encoded, faulty = encode(whole, columns, self.relation.row_size)
         staged = whole.select(pl.col("ponte_row").cast(pl.Int32)).hstack(encoded)
         return staged, of_records(faulty, staged, self.part.name)
 

@@ -46,7 +46,9 @@ class Writer:
         columns = self.table.select(records.columns)
         if delivery.operation == "create":
             self._check_required(columns)
-        staged, rows = _stageable(records, columns, parts, delivery.frame, answers)
+        encoded, faulty = encode(records, columns, self.table.row_size)
+        answers.reject_all(faulty)
+        staged, rows = _stageable(encoded, parts, delivery.frame, answers)
         try:
             self.session.begin(is_snapshot=False)
             if parts or delivery.operation != "create" or not self._append(columns, staged):
@@ -145,11 +147,9 @@ def check_unique(session: Session, table: Relation, key: Sequence[str]) -> None:
 
 
 def _stageable(
-    records: pl.DataFrame, columns: Sequence[Column], parts: list[PartTable], frame: pl.DataFrame, answers: Answers
+    encoded: pl.DataFrame, parts: list[PartTable], frame: pl.DataFrame, answers: Answers
 ) -> tuple[pl.DataFrame, list[tuple[tuple[Column, ...], pl.DataFrame]]]:
     """What can be staged of a delivery: records without fault, and the rows of their parts."""
-    encoded, faulty = encode(records, columns)
-    answers.reject_all(faulty)
     exploded = []
     for table in parts:
         rows, faulty = table.explode(frame)

@@ -55,6 +55,7 @@ _KINDS: dict[str, Kind] = {
 _JSON_CHECK = re.compile(r"""^json_valid\([`"](.*)[`"]\)$""")
 _WIDE = frozenset({"ucs2", "utf16", "utf16le", "utf32"})
 _BINARY_CHARSET = 63
+_BESIDE_VALUES = 16 * 1024
 _UNSIGNED = 32
 _CODES = {
     1: "tinyint",
@@ -105,6 +106,14 @@ def table_relation(dialect: MysqlDialect, ask: Ask, label: str, name: str, json_
         keys,
         is_transactional=engine is None or engine in {row[0] for row in ask(_TRANSACTIONAL, ())},
     )
+
+
+def row_size(packet: int) -> int:
+    """Most bytes of a row's texts where rows go over the line as they are, by `max_allowed_packet`.
+
+    The rest is for numbers, times and what the protocol adds.
+    """
+    return max(packet - _BESIDE_VALUES, packet // 2)
 
 
 def checked_json(ask: Ask, schema: str, table: str) -> frozenset[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,13 @@ import polars as pl
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import CommitLostError, RefusedError, Rows
 from ponte.connectors.relational.dialect import Stage
-from ponte.connectors.relational.mysql.catalogue import answer_column, checked_json, declared_json, table_relation
+from ponte.connectors.relational.mysql.catalogue import (
+    answer_column,
+    checked_json,
+    declared_json,
+    row_size,
+    table_relation,
+)
 from ponte.connectors.relational.mysql.dialect import MysqlDialect, binding
 from ponte.connectors.relational.mysql.errors import LOST, translate
 from ponte.connectors.relational.mysql.session import SETTINGS, SNAPSHOT, WRITE
@@ -26,6 +33,7 @@ _LOAD = (
     " FIELDS TERMINATED BY 0x09 ESCAPED BY 0x5C LINES TERMINATED BY 0x0A ({}){}"
 )
 _ROWS_OF_INSERT = 1000
+_LONGEST_ESCAPE = 2  # characters in a statement for one of a text; bytes are written as two digits
 
 
 class MysqlSession:
@@ -40,7 +48,9 @@ class MysqlSession:
         with self._translated():
             self._driver = driver(address)
             self._driver.query(SETTINGS)
-            ((self._loads, version),) = self._driver.ask("SELECT @@GLOBAL.local_infile, VERSION()")
+            facts = self._driver.ask("SELECT @@GLOBAL.local_infile, VERSION(), @@max_allowed_packet")
+            ((self._loads, version, packet),) = facts
+        self._packet = row_size(int(packet))
         self._json_columns = checked_json if "mariadb" in version.lower() else declared_json
 
     def begin(self, *, is_snapshot: bool) -> None:
@@ -66,7 +76,8 @@ class MysqlSession:
         """A table or view by its name, with its database where needed, or a query."""
         if query is not None:
             return self._query_relation(query)
-        return table_relation(self.dialect, self._ask, self._label, table or "", self._json_columns)
+        found = table_relation(self.dialect, self._ask, self._label, table or "", self._json_columns)
+        return found if self._loads == "1" else replace(found, row_size=self._packet // _LONGEST_ESCAPE)
 
     def stream(
         self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
@@ -133,9 +144,9 @@ class MysqlSession:
         marks = ["UNHEX({})" if column.kind == "binary" else "{}" for column in stage.columns]
         template = f"({', '.join(['{}', *marks])})"
         escape = self._driver.escape
-        for part in texts.iter_slices(_ROWS_OF_INSERT):
-            rows = (template.format(*("NULL" if v is None else escape(v) for v in row)) for row in part.iter_rows())
-            self._driver.query(f"INSERT INTO {stage.sql} VALUES {', '.join(rows)}")
+        rows = (template.format(*("NULL" if v is None else escape(v) for v in row)) for row in texts.iter_rows())
+        for piece in _pieces(rows, self._packet):
+            self._driver.query(f"INSERT INTO {stage.sql} VALUES {piece}")
         return 0
 
     def _bind(self, parameters: Sequence[str]) -> None:
@@ -167,6 +178,21 @@ class MysqlSession:
             raise translate(number, message, self._label) from error
         except OSError as error:
             raise TransientError(f"{self._label}: the connection to the database was lost.", reason=LOST) from error
+
+
+def _pieces(rows: Iterable[str], packet: int) -> Iterator[str]:
+    """Rows for one statement each time, as many as the server takes at once."""
+    held: list[str] = []
+    size = 0
+    for row in rows:
+        length = len(row.encode()) + len(", ")
+        if held and (size + length > packet or len(held) == _ROWS_OF_INSERT):
+            yield ", ".join(held)
+            held, size = [], 0
+        held.append(row)
+        size += length
+    if held:
+        yield ", ".join(held)
 
 
 def _load_driver(label: str) -> tuple[Any, Any]:
