@@ -8,7 +8,10 @@ change of it makes every job read all.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import polars as pl
 import polars_hash as plh
@@ -49,21 +52,31 @@ def key_text(frame: pl.DataFrame, fields: Sequence[str]) -> pl.Series:
     return frame.select(pl.when(~missing).then(pl.concat_str(parts)).alias("key_text"))["key_text"]
 
 
-def fingerprints(frame: pl.DataFrame) -> pl.Series:
+def fingerprints(frame: pl.DataFrame, form: str = "") -> pl.Series:
     """xxh3-128 over the canonical form of all fields of each row, in the order of their names.
 
-    The form is the place and length of each text, then all values: what is no text cannot contain the separator, so
-    that its length need not be told. No value looks the same whatever type its column has.
+    The form is the names of the fields, the place and length of each text, then all values: what is no text cannot
+    contain the separator, so that its length need not be told. No value looks the same whatever type its column has.
+
+    Args:
+        frame: records.
+        form: what is said of the values elsewhere: equal values that are written in another way are no longer equal.
     """
     if not frame.width:
         return pl.Series("fingerprint", [0] * frame.height, dtype=pl.UInt128)
-    leaves = [leaf for name in sorted(frame.columns) for leaf in _leaves(pl.col(name), frame.schema[name])]
-    texts = frame.select(value.alias(f"{place}") for place, (value, _) in enumerate(leaves))
-    lengths = [_length(place) for place, (_, is_free) in enumerate(leaves) if is_free]
+    leaves = [leaf for name in sorted(frame.columns) for leaf in _leaves(name, pl.col(name), frame.schema[name])]
+    texts = frame.select(leaf.text.alias(f"{place}") for place, leaf in enumerate(leaves))
+    lengths = [_length(place) for place, leaf in enumerate(leaves) if leaf.is_free]
     values = [pl.col(name).fill_null(NO_VALUE) for name in texts.columns]
-    head = pl.concat_str(lengths, separator=",", ignore_nulls=True) if lengths else pl.lit("")
-    form = pl.concat_str([head, *values], separator=_SEPARATOR)
-    return texts.select(hash_text(form).alias("fingerprint"))["fingerprint"]
+    named = pl.lit(_digest([form, *(leaf.path for leaf in leaves)]))
+    head = pl.concat_str([named, *lengths], separator=",", ignore_nulls=True)
+    whole = pl.concat_str([head, *values], separator=_SEPARATOR)
+    return texts.select(hash_text(whole).alias("fingerprint"))["fingerprint"]
+
+
+def _digest(names: Sequence[str]) -> str:
+    """The names as a text of one short length, the same for all records of a frame."""
+    return hashlib.blake2b(json.dumps(names).encode(), digest_size=8).hexdigest()
 
 
 def _length(place: int) -> pl.Expr:
@@ -122,18 +135,29 @@ def _without_zeros(text: pl.Expr) -> pl.Expr:
     return text.str.strip_chars_end("0").str.strip_chars_end(".")
 
 
-def _leaves(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> list[tuple[pl.Expr, bool]]:
-    """The values of a field as text, each with whether the text may hold anything at all."""
+class _Leaf(NamedTuple):
+    """A value that has no parts, as text; `is_free` where the text may hold anything at all."""
+
+    path: str
+    text: pl.Expr
+    is_free: bool
+
+
+def _leaves(path: str, value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> list[_Leaf]:
+    """The values of a field; a struct is one that says whether it is there, and its members."""
     if isinstance(dtype, pl.Struct):
-        members = [leaf for field in _sorted(dtype) for leaf in _leaves(member(value, dtype, field.name), field.dtype)]
-        return [(value.is_not_null().cast(pl.String), False), *members]
+        members = (
+            _leaves(f"{path}.{field.name}", member(value, dtype, field.name), field.dtype) for field in _sorted(dtype)
+        )
+        own = _Leaf(path, value.is_not_null().cast(pl.String), is_free=False)
+        return [own, *(leaf for leaves in members for leaf in leaves)]
     if isinstance(dtype, pl.List):
-        return [(_list_text(value, dtype), True)]
+        return [_Leaf(path, _list_text(value, dtype), is_free=True)]
     if isinstance(dtype, pl.Datetime):
-        return [(value.dt.epoch("us").cast(pl.String), False)]
+        return [_Leaf(path, value.dt.epoch("us").cast(pl.String), is_free=False)]
     if dtype == pl.Date:
-        return [(value.to_physical().cast(pl.String), False)]
-    return [(plain_text(value, dtype), dtype in (pl.String, pl.Binary))]
+        return [_Leaf(path, value.to_physical().cast(pl.String), is_free=False)]
+    return [_Leaf(path, plain_text(value, dtype), is_free=dtype in (pl.String, pl.Binary))]
 
 
 def _list_text(value: pl.Expr, dtype: pl.List) -> pl.Expr:
@@ -142,8 +166,10 @@ def _list_text(value: pl.Expr, dtype: pl.List) -> pl.Expr:
 
 
 def _element_text(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
-    parts = [_prefixed(text).fill_null(NO_VALUE) for text, _ in _leaves(value, dtype)]
-    return pl.concat_str(parts)
+    leaves = _leaves("", value, dtype)
+    parts = [_prefixed(leaf.text).fill_null(NO_VALUE) for leaf in leaves]
+    named = [pl.lit(_digest([leaf.path for leaf in leaves]))] if isinstance(dtype, pl.Struct) else []
+    return pl.concat_str([*named, *parts])
 
 
 def _prefixed(text: pl.Expr) -> pl.Expr:

@@ -155,7 +155,7 @@ def _computed(
     mapped = _without_overdue(state, rows, mapped, read_at_us)
     with state.stage("fingerprint"):
         naturals = key_text(mapped.frame, compiled.key).alias("natural_key")
-        identity = pl.DataFrame([naturals, fingerprints(mapped.frame)])
+        identity = pl.DataFrame([naturals, fingerprints(mapped.frame, compiled.form)])
     shape = Shape(compiled.key, compiled.omit_null, compiled.json_fields)
     return Prepared(replace(batch, frame=pl.DataFrame()), rows, mapped, identity, shape, _reached(state, batch))
 

@@ -65,6 +65,7 @@ class CompiledMapping:
         omit_null: paths that are not sent when they hold no value; of elements as `lines.note`.
         sensitive: paths of the target and fields of the source that outputs mask.
         json_fields: paths whose text is JSON, to be sent as what it holds.
+        form: hash of how values are written, as `form_fingerprint` gives it.
         source_schema: what frames must look like.
         program: the rules.
         where: over the source.
@@ -79,6 +80,7 @@ class CompiledMapping:
     omit_null: frozenset[str]
     sensitive: frozenset[str]
     json_fields: frozenset[str]
+    form: str
     source_schema: pl.Schema
     program: Program
     where: Expression | None

@@ -9,6 +9,7 @@ import polars as pl
 from ponte.errors import ConfigurationError
 from ponte.mapping import paths
 from ponte.mapping.compiled import AudienceFilter, CompiledMapping
+from ponte.mapping.fingerprint import form_fingerprint
 from ponte.mapping.places import RuleError, located
 from ponte.mapping.program import (
     Program,
@@ -68,6 +69,7 @@ def compile_mapping(
         omit_null=frozenset(_paths_where(rules, lambda rule: rule.on_null == "omit")),
         sensitive=frozenset(_paths_where(rules, lambda rule: rule.sensitive is not None)) | masked | scope.masked,
         json_fields=frozenset(_paths_where(rules, lambda rule: rule.type == "json")),
+        form=form_fingerprint(rule for _, rule in rules),
         source_schema=schema,
         program=program,
         where=where,
