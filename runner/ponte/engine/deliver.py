@@ -98,6 +98,7 @@ class Claimed:
         verdicts: what to do with each record (`settle.judge`), without those that are left alone.
         claim: None where nothing is to be sent.
         doubtful: keys that an older claim, never settled, has too.
+        is_shared: other jobs may have created some of it since it was judged.
     """
 
     chunk: Chunk
@@ -105,6 +106,7 @@ class Claimed:
     claim: int | None
     doubtful: pl.Series
     alone: Alone
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,8 @@ async def claim(state: RunState, chunk: Chunk) -> Claimed:
     kept = verdicts.filter(~pl.col("row").is_in(pl.concat([erased["row"], lost["row"]]).implode()))
     back = await older.went_back(state, lost.filter(pl.col("key").is_in(grant.newer.implode())))
     others = lost.join(back, on="row", how="anti", maintain_order="left").select("key", "version")
-    return Claimed(chunk, kept, grant.claim, grant.doubtful, Alone(others, back, erased.height))
+    alone = Alone(others, back, erased.height)
+    return Claimed(chunk, kept, grant.claim, grant.doubtful, alone, grant.is_shared)
 
 
 async def send(state: RunState, claimed: Claimed) -> Sent:
@@ -164,6 +167,8 @@ async def send(state: RunState, claimed: Claimed) -> Sent:
     answered = [pl.DataFrame(schema=ANSWERED_SCHEMA)]
     error = None
     try:
+        if claimed.is_shared:
+            verdicts = await _judge_again(state, verdicts, _creates(chunk, verdicts))
         if not claimed.doubtful.is_empty():
             verdicts = await _judge_doubtful(state, chunk, verdicts, claimed.doubtful)
         answered.append(settle.answers_without_sending(verdicts))
@@ -201,8 +206,19 @@ async def _judge_doubtful(state: RunState, chunk: Chunk, verdicts: pl.DataFrame,
     state.doubts = pl.concat([state.doubts, claimed.select(CLAIM_SCHEMA.names())])
     doubtful = chunk.only(is_doubtful)
     work = doubtful.work.with_columns(pl.lit(value=True).alias("is_doubtful"))
-    judged = await settle.judge(state, chunk.operation, work, doubtful.records, chunk.shape.key)
-    again = judged.with_columns(doubtful.work["row"].gather(judged["row"]).alias("row"))
+    return await _judge_again(state, verdicts, replace(doubtful, work=work))
+
+
+def _creates(chunk: Chunk, verdicts: pl.DataFrame) -> Chunk:
+    """What of the chunk is to be created."""
+    rows = verdicts.filter(pl.col("verdict") == "create")["row"]
+    return chunk.only(chunk.work["row"].is_in(rows.implode()))
+
+
+async def _judge_again(state: RunState, verdicts: pl.DataFrame, part: Chunk) -> pl.DataFrame:
+    """The verdicts, with newer ones for a part of the chunk."""
+    judged = await settle.judge(state, part.operation, part.work, part.records, part.shape.key)
+    again = judged.with_columns(part.work["row"].gather(judged["row"]).alias("row"))
     return pl.concat([verdicts.join(again, on="row", how="anti"), again.select(verdicts.columns)]).sort("row")
 
 

@@ -105,6 +105,8 @@ class Grant:
         newer: those of the lost that nobody else claims: the ledger has a newer version.
         doubtful: claimed, but an older claim of them was never settled.
         erased: a person asked that they be forgotten: they are never delivered again.
+        is_shared: the claim has creates, and other jobs write to the same object of the target: what they made until
+            now can be found there, and what they are making now is among the lost.
     """
 
     claim: int
@@ -112,6 +114,7 @@ class Grant:
     newer: pl.Series
     doubtful: pl.Series
     erased: pl.Series
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

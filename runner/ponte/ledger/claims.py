@@ -67,6 +67,22 @@ def contest(db: Database, writer: Writer, rows: pl.DataFrame, now: int) -> Conte
     return Contest(pl.concat(lost).unique(), pl.concat(doubtful).unique())
 
 
+def creating_elsewhere(db: Database, scope: Scope, rows: pl.DataFrame, now: int) -> pl.Series:
+    """Keys of creates (CLAIM_SCHEMA) whose natural keys other jobs create now at the same object of the target."""
+    creates = rows.filter(pl.col("operation") == "create")
+    claimed = db.query(
+        "SELECT c.id, c.live_until, c.keys FROM ponte_claims c JOIN ponte_scopes s ON s.id = c.scope"
+        " WHERE s.target_system = $1 AND s.target_object = $2 AND s.id <> $3 AND c.live_until > $4",
+        (*scope.identity.target, scope.id, now),
+        _CLAIM,
+    )
+    natural = pl.coalesce("natural_key", "key")
+    theirs = [unpack(keys).filter(pl.col("operation") == "create").select(natural) for keys in claimed["keys"]]
+    return creates.filter(natural.is_in(pl.concat([creates.select(natural).clear(), *theirs]).to_series().implode()))[
+        "key"
+    ]
+
+
 def _others(db: Database, writer: Writer) -> pl.DataFrame:
     return db.query(
         "SELECT id, live_until, keys FROM ponte_claims WHERE scope = $1 AND epoch <> $2",

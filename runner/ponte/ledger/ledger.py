@@ -168,19 +168,23 @@ class StoredLedger:
     def _claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
         db = self._db
         until = db.now_us() + int(live_s * 1e6)
+        is_shared = bool((rows["operation"] == "create").any()) and scopes.lock_beside(db, writer.scope)
         is_alone = scopes.hold(db, writer, until)
         contest = claims.contest(db, writer, rows, db.now_us())
+        busy = [contest.lost]
+        if is_shared:
+            busy.append(claims.creating_elsewhere(db, writer.scope, rows, db.now_us()))
         older = rows.filter(pl.col("operation") != "create") if is_alone else rows
         newer = records.newer(db, writer.scope, older.select("key", "version"))
         made = rows["key"].clear() if is_alone else records.made(db, writer.scope, rows)
         erased = erasure.erased_keys(db, writer.scope, rows["key"])
-        lost = pl.concat([contest.lost, newer, made]).unique()
+        lost = pl.concat([*busy, newer, made]).unique()
         lost = lost.filter(~lost.is_in(erased.implode()))
         kept = rows.filter(~pl.col("key").is_in(pl.concat([lost, erased]).implode()))
         claim = claims.add(db, writer, kept, until)
-        newer = newer.filter(newer.is_in(lost.implode()) & ~newer.is_in(contest.lost.implode()))
+        newer = newer.filter(newer.is_in(lost.implode()) & ~newer.is_in(pl.concat(busy).implode()))
         doubtful = contest.doubtful.filter(contest.doubtful.is_in(kept["key"].implode()))
-        return Grant(claim, lost, newer, doubtful, erased)
+        return Grant(claim, lost, newer, doubtful, erased, is_shared)
 
     def _commit(self, writer: Writer, commit: Commit) -> None:
         db, scope = self._db, writer.scope

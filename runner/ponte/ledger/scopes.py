@@ -178,6 +178,16 @@ def hold(db: Database, writer: Writer, until_us: int = 0) -> bool:
     return bool(row["outside_commits"] == writer.outside_commits)
 
 
+def lock_beside(db: Database, scope: Scope) -> bool:
+    """Locks all scopes that write to the same object of a target, inside a transaction, before `hold`.
+
+    Returns:
+        whether there are others: jobs that may create the same record.
+    """
+    sql = f"SELECT id FROM ponte_scopes WHERE target_system = $1 AND target_object = $2 ORDER BY id{db.for_update}"
+    return db.query(sql, scope.identity.target, pl.Schema({"id": pl.Int64})).height > 1
+
+
 def renew(db: Database, writer: Writer, lease_s: float) -> None:
     """Keeps the lease for at least `lease_s` from now."""
     with db.transaction():

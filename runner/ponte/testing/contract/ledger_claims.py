@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import polars as pl
 
 from ponte.engine.ledger_port import CLAIM_SCHEMA, RECORD_SCHEMA, Commit, Ledger, Scope, Writer
 from ponte.testing.contract.ledger import (
+    IDENTITY,
     LONG_S,
     LedgerContract,
     OpenLedger,
@@ -48,6 +50,36 @@ class LedgerClaims(LedgerContract):
         grant = await ledger.claim(beside, same_natural, LONG_S)
 
         assert grant.lost.to_list() == [other]
+
+    async def test_what_another_job_creates_at_the_same_object_is_lost_and_may_be_created_once_it_let_go(
+        self, ledger: Ledger, writer: Writer
+    ) -> None:
+        beside = await ledger.open_scope(replace(IDENTITY, job="suppliers", state_id="suppliers"))
+        other = await acquired(ledger, beside, "run-2")
+        theirs = await claimed(ledger, other, keys_of("1", "2"))
+
+        grant = await claimed(ledger, writer, keys_of("2", "3"))
+        updates = await claimed(ledger, writer, keys_of("1"), "update")
+        await ledger.commit(other, Commit(claim=theirs.claim, result=report("run-2")))
+        again = await claimed(ledger, writer, keys_of("2"))
+
+        assert (grant.lost.to_list(), grant.is_shared) == (keys_of("2"), True)
+        assert (updates.lost.to_list(), updates.is_shared) == ([], False)
+        assert (again.lost.to_list(), again.is_shared) == ([], True)
+
+    async def test_of_many_jobs_that_create_a_record_at_once_one_may(self, open_ledger: OpenLedger) -> None:
+        ledgers = [open_ledger() for _ in range(3)]
+        names = ["products", "suppliers", "stores"]
+        scopes = [await ledgers[0].open_scope(replace(IDENTITY, job=name, state_id=name)) for name in names]
+        writers = [
+            await acquired(ledger, scope, f"run-{scope.id}") for ledger, scope in zip(ledgers, scopes, strict=True)
+        ]
+        for contested in range(6):
+            keys = keys_of(f"{contested}")
+            grants = await asyncio.gather(
+                *(claimed(ledger, writer, keys) for ledger, writer in zip(ledgers, writers, strict=True))
+            )
+            assert sorted(grant.lost.to_list() for grant in grants) == [[], keys, keys]
 
     async def test_a_create_of_what_another_delivered_meanwhile_is_lost(
         self, ledger: Ledger, scope: Scope, writer: Writer
