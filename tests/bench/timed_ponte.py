@@ -9,7 +9,8 @@ import json
 import sys
 from pathlib import Path
 
-from ponte.cli.main import main, settle_memory
+from ponte.cli.main import main
+from ponte.cli.memory import settle_memory
 
 settle_memory()
 

@@ -23,6 +23,7 @@ from ponte import __version__
 from ponte.cli import exit_codes
 from ponte.cli.commands import connectors, jobs, ledger, manifests, rejects
 from ponte.cli.console import OutputLostError, abandon, columns_of
+from ponte.cli.memory import settle_memory
 from ponte.cli.options import LogFormat
 
 _GUIDE = """Keeps business systems in step: ERP, CRM, MES, B2B shop, analytics.
@@ -35,14 +36,6 @@ _GUIDE = """Keeps business systems in step: ERP, CRM, MES, B2B shop, analytics.
   ponte rejects     what did not get through, and why"""
 
 _TYPERS_INTERRUPTED = 130
-_OBJECTS_BETWEEN_SEARCHES = 200_000
-"""How many new objects Python waits for before it looks for cycles. Its own 700 is for programs that make them; ours
-makes 140,000 objects at its start, all to stay: searching them again and again took 80 ms, at each 20,000 still 20 ms
-(measured)."""
-
-_ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:100,muzzy_decay_ms:0,background_thread:true")
-"""How soon Polars' allocator, jemalloc, gives back the memory of batches that are done with; it reads this when it is
-loaded. By its own setting it keeps 15 to 30 MB more at a million records, for no gain in time (measured)."""
 
 
 def _show_version(is_wanted: bool) -> None:  # noqa: FBT001 - Typer's signature of callbacks
@@ -94,12 +87,6 @@ def main() -> None:
     code = run_program(sys.argv[1:])
     gc.freeze()  # what is alive now ends with the process: the interpreter need not search all of it for cycles
     sys.exit(code)
-
-
-def settle_memory() -> None:
-    """How this process deals with memory; before anything heavy is imported."""
-    gc.set_threshold(_OBJECTS_BETWEEN_SEARCHES)
-    os.environ.setdefault(*_ALLOCATOR)
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:

@@ -16,6 +16,7 @@ class FakeSession:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.is_broken = False
 
     def rollback(self) -> None:
         self.calls.append("rollback")
@@ -41,7 +42,7 @@ class Opened:
             }
         )
         self.all: list[FakeSession] = []
-        self.sessions = RestingSessions(source, self._open, rest_s)
+        self.sessions = RestingSessions(source, self._open, lambda session: not session.is_broken, rest_s)
 
     def _open(self) -> FakeSession:
         self.all.append(FakeSession())
@@ -85,6 +86,27 @@ async def test_a_session_that_rested_for_too_long_is_closed_and_another_opened()
     old, fresh = opened.all
     assert second is fresh
     assert old.calls == ["rollback", "close"]
+
+
+async def test_a_session_that_broke_while_it_rested_is_not_used_again() -> None:
+    opened = Opened()
+    first = await opened.use()
+    first.is_broken = True
+
+    second = await opened.use()
+
+    assert second is not first
+    assert first.calls == ["rollback", "close"]
+
+
+async def test_what_a_target_keeps_is_used_by_nobody_else() -> None:
+    opened = Opened()
+    source = await opened.use()
+
+    async with opened.sessions.kept() as (target, _):
+        assert target is not source
+
+    assert (target.calls, source.calls) == (["close"], ["rollback"])
 
 
 async def test_two_at_a_time_have_a_session_each() -> None:

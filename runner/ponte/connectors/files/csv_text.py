@@ -110,9 +110,8 @@ class Shape:
     def _parse(self, lines: list[str]) -> pl.DataFrame:
         if self._is_beyond_polars or lines[0].startswith("\ufeff"):  # which it would take for the mark of a file
             return self.frame_records(_split(lines, self.options))
-        text = pl.Series(lines, dtype=pl.String).str.strip_suffix("\r").str.join("\n").item()
         return pl.read_csv(
-            text.encode(),
+            "\n".join(lines).replace("\r\n", "\n").encode(),
             has_header=False,
             schema=dict.fromkeys(self.names, pl.String),
             separator=self.options.separator,

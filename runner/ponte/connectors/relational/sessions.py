@@ -88,19 +88,37 @@ class Sessions(Generic[S]):
 
 
 class RestingSessions(Sessions[R]):
-    """Sessions that are used again if they were used without an error and did not rest for long.
+    """Sessions that are used again if they were used without an error, did not rest for long, and still answer.
 
-    A reading asks for the greatest cursor first, and to connect twice takes longer than the question.
+    A reading asks for the greatest cursor first, and to connect twice takes longer than the questions.
 
     Args:
         source, open_session: see `Sessions`.
+        is_alive: whether the database still answers by a session; blocking; never raises.
         rest_s: an older one is not used again: a firewall or the server may have ended it unseen.
     """
 
-    def __init__(self, source: SyncSource, open_session: Callable[[], R], rest_s: float = REST_S) -> None:
+    def __init__(
+        self,
+        source: SyncSource,
+        open_session: Callable[[], R],
+        is_alive: Callable[[R], bool],
+        rest_s: float = REST_S,
+    ) -> None:
         super().__init__(source, open_session)
+        self._is_alive = is_alive
         self._rest_s = rest_s
         self._resting: list[_Held[R]] = []
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[tuple[R, Worker]]:
+        """As `session`, for a target, which keeps it and stages tables in it: nobody uses it afterwards."""
+        async with self._free:
+            held = await super()._take()
+            try:
+                yield held.session, held.worker
+            finally:
+                await asyncio.shield(held.end())
 
     async def close(self) -> None:
         """Gives back what rests."""
@@ -110,7 +128,8 @@ class RestingSessions(Sessions[R]):
     async def _take(self) -> _Held[R]:
         while self._resting:
             held = self._resting.pop()
-            if time.monotonic() - held.rests_since < self._rest_s:
+            is_fresh = time.monotonic() - held.rests_since < self._rest_s
+            if is_fresh and await held.worker.run(self._is_alive, held.session):
                 return held
             await held.end()
         return await super()._take()

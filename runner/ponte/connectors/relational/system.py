@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from ponte.connectors.discovery import FoundField, FoundObject
 from ponte.connectors.relational.catalogue import Column, Relation
-from ponte.connectors.relational.client import Session
+from ponte.connectors.relational.client import RefusedError, Session
 from ponte.connectors.relational.sessions import RestingSessions, named_object
 from ponte.connectors.relational.source import ByStatements, RelationSource
 from ponte.connectors.relational.target import TableTarget
@@ -26,7 +26,7 @@ class DatabaseSystem:
 
     def __init__(self, source: SyncSource, open_session: Callable[[], Session]) -> None:
         self._source = source
-        self._sessions = RestingSessions(source, open_session)
+        self._sessions = RestingSessions(source, open_session, _answers)
         self.session = self._sessions.session
         self._targets: list[TableTarget] = []
 
@@ -42,7 +42,7 @@ class DatabaseSystem:
                 f"SyncSource {self._source.metadata.name}, object {spec.name} is a query and cannot be written."
                 " Give it a table."
             )
-        target = TableTarget(spec, self.session)
+        target = TableTarget(spec, self._sessions.kept)
         self._targets.append(target)
         return target
 
@@ -85,6 +85,14 @@ class DatabaseSystem:
         for target in self._targets:
             await target.close()
         await self._sessions.close()
+
+
+def _answers(session: Session) -> bool:
+    try:
+        session.scalar(session.dialect.probe)
+    except (PonteError, RefusedError):
+        return False
+    return True
 
 
 def found(relation: Relation, columns: Iterable[Column]) -> FoundObject:
