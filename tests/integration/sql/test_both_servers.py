@@ -80,3 +80,19 @@ async def test_header_and_lines_are_one_record_in_one_transaction(
     assert [line["pos"] for line in fetched["lines"][0]] == [2, 3]
     await target.deliver(deliver("delete", pl.DataFrame({"id": [1, 2]}), ("id",)))
     assert run("SELECT count(*) FROM orders") == [(0,)]
+
+
+async def test_a_record_with_two_lines_of_one_key_is_rejected_by_itself(
+    database: tuple[str, str, Run], make_system: Make
+) -> None:
+    _, url, run = database
+    run("CREATE TABLE o (id int PRIMARY KEY)")
+    run("CREATE TABLE l (o int, pos int, sku text, PRIMARY KEY (o, pos))")
+    parts = [{"name": "lines", "table": "l", "join": [{"part": "o", "record": "id"}], "key": ["pos"]}]
+    system = make_system(url, {"name": "t", "table": "o", "key": ["id"], "parts": parts})
+    lines = [[{"pos": "1", "sku": "a"}, {"pos": "01", "sku": "b"}], [{"pos": "1", "sku": "c"}]]
+
+    answers = await system.target("t").deliver(deliver("create", pl.DataFrame({"id": [1, 2], "lines": lines}), ("id",)))
+
+    assert answers.select("outcome", "reason").rows() == [("rejected", "DuplicatePart"), ("done", None)]
+    assert run("SELECT * FROM l") == [(2, 1, "c")]
