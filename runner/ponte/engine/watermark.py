@@ -37,9 +37,14 @@ def lower_bound(watermark: str | None, overlap_s: float) -> str | None:
 
 
 def later(one: str | None, other: str | None) -> str | None:
-    """The greater of two cursors of one kind; a watermark never goes back."""
+    """The greater of two cursors; a watermark never goes back.
+
+    Where the cursor was times and is numbers now, or the other way round, the later finding is all that counts.
+    """
     if one is None or other is None:
         return one or other
+    if {_order(one)[0], _order(other)[0]} == {0, 1}:
+        return other
     return max(one, other, key=_order)
 
 

@@ -203,6 +203,35 @@ async def test_times_of_several_zones_are_refused_as_a_cursor(database: Path, ma
         await system.source("t").upper_bound()
 
 
+@pytest.mark.parametrize(
+    ("type_", "values"), [("TEXT", ("8", "9")), ("", (8, 9)), ("DATE", ("30/11/2025", "31/12/2025"))]
+)
+async def test_a_cursor_that_is_compared_as_text_and_does_not_sort_is_refused(
+    database: Path, make_system: Make, type_: str, values: tuple[object, ...]
+) -> None:
+    execute(
+        database,
+        f"CREATE TABLE t (id INT, changed {type_})",
+        f"INSERT INTO t VALUES (1, {values[0]!r}), (2, {values[1]!r})",
+    )
+    source = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "cursor": {"field": "changed"}}).source(
+        "t"
+    )
+
+    with pytest.raises(ConfigurationError, match="cursor changed: it is text") as failure:
+        await source.upper_bound()
+
+    assert failure.value.reason == "InvalidCursor"
+
+
+async def test_a_range_of_days_that_are_not_written_year_first_is_refused(database: Path, make_system: Make) -> None:
+    execute(database, "CREATE TABLE t (id INT, changed TEXT)", "INSERT INTO t VALUES (1, '31/12/2025')")
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "cursor": {"field": "changed"}})
+
+    with pytest.raises(ConfigurationError, match="31/12/2025 is not written year first"):
+        await read(system, Read("range", 9, lower="01/01/2026", upper="02/01/2026"))
+
+
 async def test_a_query_has_the_types_of_the_columns_it_names(database: Path, make_system: Make) -> None:
     execute(database, "CREATE TABLE a (id INTEGER, price DECIMAL(9,2))", "INSERT INTO a VALUES (1, 1.10)")
     query = "SELECT id, price, id || '-x' AS label FROM a -- the last word"

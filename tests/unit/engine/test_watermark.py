@@ -72,6 +72,11 @@ def test_what_looks_like_a_number_is_compared_as_one(one: str, other: str, great
     assert lower_bound(one, 300) == one
 
 
+@pytest.mark.parametrize(("before", "now"), [("2026-01-02", "17"), ("17", "2026-01-02")])
+def test_a_cursor_of_another_kind_begins_anew(before: str, now: str) -> None:
+    assert later(before, now) == now
+
+
 def test_nothing_is_earlier_than_anything() -> None:
     assert later(None, "5") == "5"
     assert later("5", None) == "5"
