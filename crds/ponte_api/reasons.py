@@ -54,6 +54,7 @@ REJECT_REASONS = {
     "NaturalKeyChanged": "The record was delivered under another natural key.",
     "OlderThanDelivered": "Its version in the source is lower than the one delivered; write: all delivers it.",
     "DuplicateKey": "The same source key came twice in one reading.",
+    "DuplicatePart": "Two lines of one record have the same key.",
     "DuplicateTargetKey": "Two source records have the same natural key.",
     "AlreadyExists": "The target has the record, the ledger does not know it, and onExisting is fail.",
     "AmbiguousCreate": "Whether the target has the record cannot be known: a person decides.",

@@ -85,7 +85,9 @@ async def _work(opened: Opened) -> Ending:
     upper = order.upper
     if order.read in ("all", "changes") and "changes" in state.ports.source.capabilities.reads:
         upper = await state.ports.source.upper_bound()
-    read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
+    read_at = await state.ports.ledger.now()
+    read_at_us = int(read_at.timestamp() * 1e6)
+    state.set_clock(read_at)
     reading = await _read(state, mapper, _request(state, upper), read_at_us)
     check_account(state, reading.records)
     _judge_wholeness(state, reading)
@@ -226,10 +228,21 @@ async def _advance(state: RunState, upper: str) -> None:
         what = "was rejected" if not state.missed else "did not get through"
         state.notes.append(f"WatermarkHeld: what {what} cannot be read again by key; the next run starts before it")
         return
-    state.watermark = later(state.watermark, upper)
+    state.watermark = later(state.watermark, state.durable(upper))
+    _note_future(state, upper)
     await state.ports.failpoint("watermark.before")
     await state.ports.ledger.commit(state.writer, Commit(result=state.result(), watermark=state.watermark))
     await state.ports.failpoint("watermark.after")
+
+
+def _note_future(state: RunState, upper: str) -> None:
+    """A record that says it will be changed in years to come would hide every change until then."""
+    cursor = state.job.source_object.cursor
+    if state.durable(upper) != upper and cursor is not None:
+        state.notes.append(
+            f"the source has {cursor.field} {upper[:40]}, which is in the future; the watermark stops at "
+            f"{state.watermark}, and what is later is read again each time. Next: mend it in the source"
+        )
 
 
 def _note_missed(state: RunState) -> None:

@@ -14,6 +14,7 @@ from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
 from ponte.engine.rejecting import count_fresh
+from ponte.engine.watermark import capped
 from ponte.engine.wording import told
 from ponte.errors import Interrupted, PonteError, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
@@ -43,6 +44,7 @@ class RunState:
         found_rejects: what did not get through, new or not: records, duplicates of a key, deletes that were refused.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
         deliveries: how many were made that had idempotency keys of their own.
+        read_at: the ledger's time when the reading began.
         problems: why else the reading was not complete, in words; any of them forbids deletes.
     """
 
@@ -78,6 +80,7 @@ class RunState:
     deliveries: int = 0
     checkpoint_at: datetime | None = None
     send_until: datetime | None = None
+    read_at: datetime | None = None
 
     @property
     def shortcomings(self) -> list[str]:
@@ -196,6 +199,16 @@ class RunState:
         has_unnamed = bool(self.keyless or self.unreadable)
         has_rejects = not self.can_read_keys and any(len(keys) for keys in self.rejected)
         return has_unnamed or has_rejects or self.missed > 0
+
+    def set_clock(self, read_at: datetime) -> None:
+        """No watermark of this run is in the future of this time, the one that it starts from among them."""
+        self.read_at = read_at
+        if self.watermark is not None:
+            self.watermark = self.durable(self.watermark)
+
+    def durable(self, cursor: str) -> str:
+        """What the watermark may be where the source has come to this cursor."""
+        return cursor if self.read_at is None else capped(cursor, self.read_at)
 
     def check_stop(self) -> None:
         """Raises Interrupted when a stop signal came: called before each new operation."""

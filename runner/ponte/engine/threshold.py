@@ -66,6 +66,17 @@ def exceeded(limits: RejectLimits, fresh: int, read: int) -> str | None:
 def _stop(state: RunState, fresh: int, read: int, why: str) -> None:
     raise RejectThreshold(
         f"SyncJob {state.job.name}: {fresh:,} of {told(read, 'record', 'is a new reject', 'are new rejects')}, and "
-        f"{why} "
+        f"{why} {_renumbered(state, fresh)}"
         f"See them with: ponte rejects list {state.job.name}",
+    )
+
+
+def _renumbered(state: RunState, fresh: int) -> str:
+    """The way out where most wanted a natural key that others hold; it ends only with a complete reading."""
+    if 2 * sum(map(len, state.contested)) < fresh:
+        return ""
+    limits = 'rejects.maxPercent: "100"' + ("" if state.job.rejects.max is None else " and no rejects.max")
+    return (
+        "Most of them want a natural key that another record has (DuplicateTargetKey). If the source has numbered its "
+        f"records anew: set {limits} in the job, run it with --read all and once more, then set it back. "
     )

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+MOST_APART = timedelta(days=1)
+_ENDLESS = re.compile(r"\+?infinity|\+?[0-9]{5,6}-[0-9]{2}-[0-9]{2}.*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,10 +39,40 @@ def lower_bound(watermark: str | None, overlap_s: float) -> str | None:
 
 
 def later(one: str | None, other: str | None) -> str | None:
-    """The greater of two cursors of one kind; a watermark never goes back."""
+    """The greater of two cursors; a watermark never goes back.
+
+    Where the cursor was times and is numbers now, or the other way round, the later finding is all that counts.
+    """
     if one is None or other is None:
         return one or other
+    if {_order(one)[0], _order(other)[0]} == {0, 1}:
+        return other
     return max(one, other, key=_order)
+
+
+def capped(cursor: str, now: datetime) -> str:
+    """What a watermark may be where a source has come to this cursor: never a time in the future.
+
+    It would hide every change until then. Instead it is a day ago, in the cursor's form: what is later is read again
+    each time, and nothing is lost. Up to a day ahead is no future: times without a zone are those of some place on
+    earth, and clocks differ. Numbers tell no time and stay as they are.
+
+    Args:
+        cursor: the greatest of the source, or that of a record.
+        now: the ledger's time.
+    """
+    if _is_number(cursor):
+        return cursor
+    moment, safe = _moment(cursor), (now - MOST_APART).astimezone(UTC).replace(microsecond=0)
+    if moment is None:
+        return safe.replace(tzinfo=None).isoformat() if _ENDLESS.fullmatch(cursor) else cursor
+    if (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) <= now + MOST_APART:
+        return cursor
+    if "T" not in cursor and " " not in cursor:
+        return safe.date().isoformat()
+    shown = safe.replace(tzinfo=None) if moment.tzinfo is None else safe.astimezone(moment.tzinfo)
+    text = shown.isoformat(sep="T" if "T" in cursor else " ")
+    return text.replace("+00:00", "Z") if cursor.endswith("Z") else text
 
 
 def _order(cursor: str) -> tuple[int, Decimal | int, str]:

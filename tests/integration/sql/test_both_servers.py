@@ -80,3 +80,68 @@ async def test_header_and_lines_are_one_record_in_one_transaction(
     assert [line["pos"] for line in fetched["lines"][0]] == [2, 3]
     await target.deliver(deliver("delete", pl.DataFrame({"id": [1, 2]}), ("id",)))
     assert run("SELECT count(*) FROM orders") == [(0,)]
+
+
+async def test_a_record_with_two_lines_of_one_key_is_rejected_by_itself(
+    database: tuple[str, str, Run], make_system: Make
+) -> None:
+    _, url, run = database
+    run("CREATE TABLE o (id int PRIMARY KEY)")
+    run("CREATE TABLE l (o int, pos int, sku text, PRIMARY KEY (o, pos))")
+    parts = [{"name": "lines", "table": "l", "join": [{"part": "o", "record": "id"}], "key": ["pos"]}]
+    system = make_system(url, {"name": "t", "table": "o", "key": ["id"], "parts": parts})
+    lines = [[{"pos": "1", "sku": "a"}, {"pos": "01", "sku": "b"}], [{"pos": "1", "sku": "c"}]]
+
+    answers = await system.target("t").deliver(deliver("create", pl.DataFrame({"id": [1, 2], "lines": lines}), ("id",)))
+
+    assert answers.select("outcome", "reason").rows() == [("rejected", "DuplicatePart"), ("done", None)]
+    assert run("SELECT * FROM l") == [(2, 1, "c")]
+
+
+@pytest.mark.parametrize("values", [("8", "9"), ("01/01/2026", "31/12/2025"), ("20251231", "n/a")])
+async def test_a_cursor_of_text_that_does_not_sort_is_refused(
+    database: tuple[str, str, Run], make_system: Make, values: tuple[str, ...]
+) -> None:
+    _, url, run = database
+    run("CREATE TABLE t (id int PRIMARY KEY, changed varchar(30))")
+    for number, value in enumerate(values):
+        run(f"INSERT INTO t VALUES ({number}, '{value}')")
+    source = make_system(url, {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "changed"}}).source("t")
+
+    with pytest.raises(ConfigurationError, match=f"cursor changed: it is text, and .*{values[-1]}") as failure:
+        await source.upper_bound()
+
+    assert failure.value.reason == "InvalidCursor"
+
+
+async def test_a_value_between_that_is_written_differently_is_refused_when_it_is_read(
+    database: tuple[str, str, Run], make_system: Make
+) -> None:
+    _, url, run = database
+    run("CREATE TABLE t (id int PRIMARY KEY, changed varchar(30))")
+    run("INSERT INTO t VALUES (1, '20251231'), (2, '20260101'), (3, '202601015'), (4, '20260102'), (5, NULL), (6, '')")
+    system = make_system(url, {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "changed"}})
+    upper = await system.source("t").upper_bound()
+
+    for request in (Read("all", 2), Read("changes", 2, lower="20260101", upper=upper)):
+        with pytest.raises(ConfigurationError, match=r"it holds 20.* and 20.*, written differently"):
+            await read(system, "t", request)
+    run("DELETE FROM t WHERE id = 3")
+    batches = await read(system, "t", Read("changes", 9, lower="20260101", upper=upper))
+
+    assert upper == "20260102"
+    assert sorted(number for batch in batches for number in batch.frame["id"]) == [2, 4, 5]
+
+
+async def test_a_time_of_text_with_a_blank_is_not_missed_after_one_with_t(
+    database: tuple[str, str, Run], make_system: Make
+) -> None:
+    _, url, run = database
+    run("CREATE TABLE t (id int PRIMARY KEY, changed varchar(30))")
+    run("INSERT INTO t VALUES (1, '2026-01-01T10:00:00'), (2, '2026-01-01 23:30:00')")
+    system = make_system(url, {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "changed"}})
+    upper = await system.source("t").upper_bound()
+
+    batches = await read(system, "t", Read("changes", 9, lower="2026-01-01T09:55:00", upper=upper))
+
+    assert [number for batch in batches for number in batch.frame["id"]] == [2, 1]

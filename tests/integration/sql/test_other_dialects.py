@@ -203,6 +203,16 @@ async def test_a_key_that_is_declared_and_not_enforced_stops_the_reading(
 
 
 @duckdb_is_here
+async def test_a_cursor_of_text_that_does_not_sort_is_refused(tmp_path: Path) -> None:
+    url = _duckdb(tmp_path / "dwh.duckdb", "CREATE TABLE t AS SELECT 1 AS id, '31/12/2025' AS changed")
+
+    with pytest.raises(ConfigurationError, match="cursor changed: it is text, and 31/12/2025") as refused:
+        await _system(url, {"name": "t", "table": "t", "cursor": {"field": "changed"}}).source("t").upper_bound()
+
+    assert refused.value.reason == "InvalidCursor"
+
+
+@duckdb_is_here
 async def test_a_query_may_hold_colons_and_per_cents(tmp_path: Path) -> None:
     url = _duckdb(tmp_path / "dwh.duckdb", "CREATE TABLE t AS SELECT 'a:b' AS k, DATE '2026-01-01' AS d")
     query = "SELECT k, d::varchar AS d, '100 %s' AS p FROM t WHERE k LIKE 'a:%' -- :why"

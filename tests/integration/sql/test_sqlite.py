@@ -203,6 +203,35 @@ async def test_times_of_several_zones_are_refused_as_a_cursor(database: Path, ma
         await system.source("t").upper_bound()
 
 
+@pytest.mark.parametrize(
+    ("type_", "values"), [("TEXT", ("8", "9")), ("", (8, 9)), ("DATE", ("30/11/2025", "31/12/2025"))]
+)
+async def test_a_cursor_that_is_compared_as_text_and_does_not_sort_is_refused(
+    database: Path, make_system: Make, type_: str, values: tuple[object, ...]
+) -> None:
+    execute(
+        database,
+        f"CREATE TABLE t (id INT, changed {type_})",
+        f"INSERT INTO t VALUES (1, {values[0]!r}), (2, {values[1]!r})",
+    )
+    source = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "cursor": {"field": "changed"}}).source(
+        "t"
+    )
+
+    with pytest.raises(ConfigurationError, match="cursor changed: it is text") as failure:
+        await source.upper_bound()
+
+    assert failure.value.reason == "InvalidCursor"
+
+
+async def test_a_range_of_days_that_are_not_written_year_first_is_refused(database: Path, make_system: Make) -> None:
+    execute(database, "CREATE TABLE t (id INT, changed TEXT)", "INSERT INTO t VALUES (1, '31/12/2025')")
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "cursor": {"field": "changed"}})
+
+    with pytest.raises(ConfigurationError, match="31/12/2025 is not written year first"):
+        await read(system, Read("range", 9, lower="01/01/2026", upper="02/01/2026"))
+
+
 async def test_a_query_has_the_types_of_the_columns_it_names(database: Path, make_system: Make) -> None:
     execute(database, "CREATE TABLE a (id INTEGER, price DECIMAL(9,2))", "INSERT INTO a VALUES (1, 1.10)")
     query = "SELECT id, price, id || '-x' AS label FROM a -- the last word"
@@ -274,6 +303,53 @@ async def test_header_and_lines_are_read_and_written_as_one_record(database: Pat
     assert [(line["pos"], line["price"]) for line in lists[1]] == [(1, Decimal("1.5")), (2, Decimal("2.5"))]
     assert lists[2] == []
     assert execute(database, "SELECT o, pos FROM l ORDER BY 1, 2") == [(1, 1), (3, 1)]
+
+
+async def test_of_two_lines_with_one_key_none_is_dropped_in_silence(database: Path, make_system: Make) -> None:
+    execute(
+        database,
+        "CREATE TABLE o (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE l (o INTEGER, kind TEXT, pos INTEGER, sku TEXT, PRIMARY KEY (o, kind, pos))",
+    )
+    parts = [{"name": "lines", "table": "l", "join": [{"part": "o", "record": "id"}], "key": ["kind", "pos"]}]
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "o", "key": ["id"], "parts": parts})
+
+    def line(kind: str, pos: str | None, sku: str) -> dict[str, str | None]:
+        return {"kind": kind, "pos": pos, "sku": sku}
+
+    frame = pl.DataFrame(
+        {
+            "id": [1, 2, 3, 4],
+            "lines": [
+                [line("a", "1", "x"), line("b", "1", "y")],
+                [line("a", "1", "x"), line("a", "01", "y"), line("a", "2", "z")],
+                [line("a", None, "x"), line("a", None, "y")],
+                [],
+            ],
+        }
+    )
+
+    answers = await system.target("t").deliver(deliver("create", frame, ("id",)))
+
+    assert answers.select("row", "field", "reason").rows()[1] == (1, "lines.kind", "DuplicatePart")
+    assert "two of its lines have the same key (kind, pos)" in answers["message"][1]
+    assert answers["outcome"].to_list() == ["done", "rejected", "done", "done"]
+    assert execute(database, "SELECT o, sku FROM l ORDER BY 1, 2") == [(1, "x"), (1, "y"), (3, "x"), (3, "y")]
+    assert execute(database, "SELECT id FROM o ORDER BY 1") == [(1,), (3,), (4,)]
+
+
+async def test_lines_without_their_key_are_not_written(database: Path, make_system: Make) -> None:
+    execute(
+        database,
+        "CREATE TABLE o (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE l (o INTEGER, pos INTEGER, sku TEXT, PRIMARY KEY (o, pos))",
+    )
+    parts = [{"name": "lines", "table": "l", "join": [{"part": "o", "record": "id"}], "key": ["pos"]}]
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "o", "key": ["id"], "parts": parts})
+    frame = pl.DataFrame({"id": [1], "lines": [[{"sku": "a"}, {"sku": "b"}]]})
+
+    with pytest.raises(ConfigurationError, match="the part's 'pos' is the key of its lines: map it"):
+        await system.target("t").deliver(deliver("create", frame, ("id",)))
 
 
 async def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path, make_system: Make) -> None:

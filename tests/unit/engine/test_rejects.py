@@ -189,6 +189,41 @@ async def test_a_source_that_numbers_its_records_anew_keeps_those_of_the_target(
     assert made.target.skus() == ["x", "y"]
 
 
+async def test_where_many_are_numbered_anew_the_stop_names_the_way_out_and_it_is_one(world: MakeWorld) -> None:
+    by_name = [{"to": "sku", "from": "name"}, {"to": "name", "from": "name"}]
+    old = [article(str(number), name=f"n{number}") for number in range(20)]
+    new = [article(str(100 + number), name=f"n{number}") for number in range(20)]
+    made = world(*old, mapping={"key": ["sku"], "fields": by_name})
+    await made.run()
+    made.source.remove(*(record["sku"] for record in old))
+    made.source.put(*new)
+
+    for _ in range(2):
+        with pytest.raises(
+            RunFailed, match=r'numbered its records anew: set rejects.maxPercent: "100" in the job'
+        ) as stop:
+            await made.run()
+        assert stop.value.exit_code == 65
+    made.change(rejects=RejectLimits(max_percent=Decimal(100)))
+    await made.run()
+    second = await made.run()
+    made.change(rejects=RejectLimits())
+    third = await made.run()
+
+    assert (second.account.rejected, second.rejects.open) == (0, 0)
+    assert (third.account.unchanged, third.phase) == (20, "Succeeded")
+    assert set(made.target.skus()) == {record["name"] for record in new}
+
+
+async def test_a_stop_for_another_reason_says_nothing_of_new_numbers(world: MakeWorld) -> None:
+    made = world(*(article(str(number), name=None) for number in range(20)))
+
+    with pytest.raises(RunFailed) as stop:
+        await made.run()
+
+    assert "numbered" not in stop.value.message
+
+
 async def test_a_record_does_not_give_up_its_natural_key_while_the_source_may_still_have_it(world: MakeWorld) -> None:
     by_name = [{"to": "sku", "from": "name"}, {"to": "name", "from": "name"}]
     made = world(article("1", name="x"), mapping={"key": ["sku"], "fields": by_name})

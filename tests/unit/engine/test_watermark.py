@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ponte.engine.watermark import later, lower_bound
+from ponte.engine.watermark import capped, later, lower_bound
 
 TIMES = st.datetimes()
 
@@ -70,6 +70,34 @@ def test_times_are_compared_as_times(one: datetime, other: datetime) -> None:
 def test_what_looks_like_a_number_is_compared_as_one(one: str, other: str, greater: str) -> None:
     assert later(one, other) == greater
     assert lower_bound(one, 300) == one
+
+
+@pytest.mark.parametrize(("before", "now"), [("2026-01-02", "17"), ("17", "2026-01-02")])
+def test_a_cursor_of_another_kind_begins_anew(before: str, now: str) -> None:
+    assert later(before, now) == now
+
+
+NOW = datetime(2026, 11, 26, 12, 30, 15, 500, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "watermark"),
+    [
+        ("2999-01-01 00:00:00", "2026-11-25 12:30:15"),
+        ("2999-01-01T00:00:00.5", "2026-11-25T12:30:15"),
+        ("2999-01-01T00:00:00Z", "2026-11-25T12:30:15Z"),
+        ("2999-01-01T00:00:00+02:00", "2026-11-25T14:30:15+02:00"),
+        ("2999-01-01", "2026-11-25"),
+        ("infinity", "2026-11-25T12:30:15"),
+        ("2026-11-27 12:30:15", "2026-11-27 12:30:15"),
+        ("2026-11-27 12:30:16", "2026-11-25 12:30:15"),
+        ("2026-11-26", "2026-11-26"),
+        ("29990101", "29990101"),
+        ("ORD-0001", "ORD-0001"),
+    ],
+)
+def test_a_watermark_is_never_a_time_in_the_future(cursor: str, watermark: str) -> None:
+    assert capped(cursor, NOW) == watermark
 
 
 def test_nothing_is_earlier_than_anything() -> None:

@@ -44,12 +44,12 @@ class Db2Dialect(MergeDialect):
         """The bound text, of the column's type; times without the T between day and hour."""
         return self._typed(f"CAST({mark(number)} AS VARCHAR(4000))", column)
 
-    def bound(self, column: Column) -> str:
-        """The greatest value, as the canonical text of a bound."""
-        greatest = f"MAX({self.comparable(column, 't')})"
+    def bound(self, column: Column, aggregate: str = "MAX") -> str:
+        """The greatest value (or the smallest, by MIN), as the canonical text of a bound."""
+        found = f"{aggregate}({self.comparable(column, 't')})"
         if column.kind == "datetime":
-            return f"REPLACE(VARCHAR_FORMAT({greatest}, '{_ISO}'), ' ', 'T')"
-        return f"VARCHAR_FORMAT({greatest}, 'YYYY-MM-DD')" if column.kind == "date" else f"VARCHAR({greatest})"
+            return f"REPLACE(VARCHAR_FORMAT({found}, '{_ISO}'), ' ', 'T')"
+        return f"VARCHAR_FORMAT({found}, 'YYYY-MM-DD')" if column.kind == "date" else f"VARCHAR({found})"
 
     def _typed(self, text: str, column: Column) -> str:
         """A text that is longer than the column is not cut, because it is another key."""

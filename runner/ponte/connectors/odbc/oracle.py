@@ -50,14 +50,14 @@ class OracleDialect(MergeDialect):
         """The bound text, of the column's type."""
         return self._typed(mark(number), column)
 
-    def bound(self, column: Column) -> str:
-        """The greatest value, as the canonical text of a bound."""
-        greatest = f"MAX({self.comparable(column, 't')})"
+    def bound(self, column: Column, aggregate: str = "MAX") -> str:
+        """The greatest value (or the smallest, by MIN), as the canonical text of a bound."""
+        found = f"{aggregate}({self.comparable(column, 't')})"
         if column.kind == "datetimetz":
-            return f"TO_CHAR(SYS_EXTRACT_UTC({greatest}), '{_ISO}\"+00:00\"')"
+            return f"TO_CHAR(SYS_EXTRACT_UTC({found}), '{_ISO}\"+00:00\"')"
         if column.kind in {"date", "datetime"}:
-            return f"TO_CHAR(CAST({greatest} AS TIMESTAMP), '{_ISO}')"
-        return f"TO_CHAR({greatest})"
+            return f"TO_CHAR(CAST({found} AS TIMESTAMP), '{_ISO}')"
+        return f"TO_CHAR({found})"
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
         """Rows out of a JSON array of arrays of text."""

@@ -51,9 +51,9 @@ class SqliteOverOdbc(SqliteDialect):
         """The value, and what it is."""
         return _TELLING.format(f"{of}.{self.quote(column.name)}")
 
-    def bound(self, column: Column) -> str:
-        """The greatest value of a column, as it is stored."""
-        return f"CAST({super().bound(column)} AS TEXT)"
+    def bound(self, column: Column, aggregate: str = "MAX") -> str:
+        """The greatest value (or the smallest, by MIN) of a column, as it is stored."""
+        return f"CAST({super().bound(column, aggregate)} AS TEXT)"
 
 
 _DIALECT = SqliteOverOdbc()

@@ -69,13 +69,13 @@ class SqlServerDialect(MergeDialect):
             return f"{left} = {right}"
         return f"({left} = {right} AND {left} = {right} COLLATE {_EXACT})"
 
-    def bound(self, column: Column) -> str:
-        """The greatest value, as the canonical text of a bound."""
-        greatest = f"MAX({self.comparable(column, 't')})"
+    def bound(self, column: Column, aggregate: str = "MAX") -> str:
+        """The greatest value (or the smallest, by MIN), as the canonical text of a bound."""
+        found = f"{aggregate}({self.comparable(column, 't')})"
         if column.kind == "datetimetz":
-            return f"CONVERT(VARCHAR(40), SWITCHOFFSET({greatest}, '+00:00'), {_ISO})"
+            return f"CONVERT(VARCHAR(40), SWITCHOFFSET({found}, '+00:00'), {_ISO})"
         style = f", {_ISO}" if column.kind in {"date", "datetime"} else ""
-        return f"CONVERT(NVARCHAR(4000), {greatest}{style})"
+        return f"CONVERT(NVARCHAR(4000), {found}{style})"
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
         """Rows out of a JSON array of arrays of text."""

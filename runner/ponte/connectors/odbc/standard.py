@@ -76,9 +76,9 @@ class StandardOverOdbc(Standard, UpdateThenInsert):
             return f"{column} > {value}"
         return f"({column} > {value} OR ({column} = {value} AND {self.after(columns[1:], values[1:])}))"
 
-    def bound(self, column: Column) -> str:
-        """The greatest value; the driver makes text of it."""
-        return f"MAX({self.comparable(column, 't')})"
+    def bound(self, column: Column, aggregate: str = "MAX") -> str:
+        """The greatest value (or the smallest, by MIN); the driver makes text of it."""
+        return f"{aggregate}({self.comparable(column, 't')})"
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:  # noqa: ARG002 - as the others
         """No standard database takes keys apart."""

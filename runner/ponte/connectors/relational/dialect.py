@@ -146,8 +146,8 @@ class Dialect(Protocol):
         """A bound parameter, from 1, to be compared with `comparable(column)`."""
         ...
 
-    def bound(self, column: Column) -> str:
-        """The expression for the greatest value of a column of `t`, as the canonical text of a bound."""
+    def bound(self, column: Column, aggregate: str = "MAX") -> str:
+        """The expression for the greatest value (or the smallest, by MIN) of a column of `t`, as a bound's text."""
         ...
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:

@@ -12,7 +12,7 @@ from ponte.connectors.relational.dialect import Deletion, Dialect, Merge, Span, 
 from ponte.connectors.relational.encoding import encode
 from ponte.connectors.relational.reading import key_rows
 from ponte.connectors.relational.statements import SelectByKey
-from ponte.connectors.relational.values import join_faults
+from ponte.connectors.relational.values import faults, join_faults
 from ponte.errors import ConfigurationError
 from ponte_api.sync_source import Part
 
@@ -71,10 +71,28 @@ class PartTable:
         values = rows.get_column("").struct.unnest()
         values = values.drop([name for name in values.columns if name in rows.columns])
         whole = rows.drop("").hstack(values)
+        if unmapped := [name for name in self.key if name not in whole.columns]:
+            raise ConfigurationError(
+                f"{self.relation.label}: the part's {unmapped[0]!r} is the key of its {self.part.name}: map it."
+            )
         columns = self.relation.select(whole.columns[1:])
         encoded, faulty = encode(whole, columns, self.relation.row_size)
         staged = whole.select(pl.col("ponte_row").cast(pl.Int32)).hstack(encoded)
-        return staged, of_records(faulty, staged, self.part.name)
+        found = [frame for frame in (faulty, self._twice(staged)) if frame is not None]
+        return staged, of_records(join_faults(found), staged, self.part.name)
+
+    def _twice(self, staged: pl.DataFrame) -> pl.DataFrame:
+        """Faults of parts with the same key: the database would keep one of them, in silence where it upserts.
+
+        Compared are the values as the table keeps them, so that 1 and 01 are one number. A key that is not complete
+        is none: its parts are always written anew.
+        """
+        key = staged.select(self.key)
+        is_complete = ~pl.any_horizontal(pl.all().is_null())
+        twice = key.select(pl.struct(pl.all()).is_duplicated() & is_complete).to_series()
+        fields = ", ".join(self.part.key)
+        message = f"two of its {self.part.name} have the same key ({fields}); the table keeps each key once"
+        return faults(twice, self.part.key[0], "DuplicatePart", message)
 
     def write(self, dialect: Dialect, header: Merge, staged: Stage, span: Span) -> tuple[str, ...]:
         """Statements that bring the parts of staged records into line with those that are staged."""

@@ -123,14 +123,14 @@ class PostgresqlDialect(Standard, OnExactConflict, ABC):
         text = self.text(number)
         return f"decode({text}, 'hex')" if column.kind == "binary" else f"CAST({text} AS {column.declared})"
 
-    def bound(self, column: Column) -> str:
-        """The greatest value of a column, as the canonical text of a bound."""
-        greatest = f"max({self.comparable(column, 't')})"
+    def bound(self, column: Column, aggregate: str = "MAX") -> str:
+        """The greatest value (or the smallest, by MIN) of a column, as the canonical text of a bound."""
+        found = f"{aggregate}({self.comparable(column, 't')})"
         if column.kind == "datetimetz":
-            return f"to_char({greatest} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')"
+            return f"to_char({found} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"+00:00\"')"
         if column.kind == "datetime":
-            return f"to_char({greatest}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
-        return f"CAST({greatest} AS text)"
+            return f"to_char({found}, 'YYYY-MM-DD\"T\"HH24:MI:SS.US')"
+        return f"CAST({found} AS text)"
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
         """Rows out of a JSON array of arrays of text."""

@@ -12,6 +12,7 @@ import polars as pl
 
 from ponte.connectors.bounds import TIME_EXAMPLE, check_bounds, is_integer, is_number, is_time
 from ponte.connectors.declared import check_declared
+from ponte.connectors.relational import text_cursors
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import Rows, Session, Worker, refused_as_configuration
 from ponte.connectors.relational.parts import PartTable, read_parts
@@ -78,7 +79,13 @@ class ByStatements:
         """By `max`."""
         session.begin(is_snapshot=True)
         relation = _relation(session, spec)
-        return _greatest(session, relation, relation.column(field))
+        column = relation.column(field)
+        greatest = _greatest(session, relation, column)
+        if greatest is not None and column.kind == "string":
+            place = session.dialect.comparable(column, "t")
+            smallest = f"SELECT {session.dialect.bound(column, 'MIN')} FROM {relation.sql} t WHERE {place} > ' '"
+            text_cursors.check_ends(relation, column, session.scalar(smallest), greatest)
+        return greatest
 
     def batches(self, session: Session, spec: ObjectSpec, read: Read) -> Generator[Batch, None, None]:
         """In one snapshot."""
@@ -87,9 +94,10 @@ class ByStatements:
         if read.mode == "range" and spec.cursor is not None:
             cursor = relation.column(spec.cursor.field)
             check_range(relation, cursor, read, lambda: _greatest(session, relation, cursor))
-        plan = plan_reading(session.dialect, relation, spec, read)
+        watch = text_cursors.watch(relation, spec, read)
+        plan = plan_reading(session.dialect, relation, spec, text_cursors.widened(read) if watch else read)
         parts = [PartTable(part, session.relation(part.table, None)) for part in wanted_parts(spec, read)]
-        rows = _rows(session, plan, read, is_shared=bool(parts))
+        rows = text_cursors.watched(watch, _rows(session, plan, read, is_shared=bool(parts)))
         yield from mark_last(
             (_batch(session, plan, parts, page) for page in rows),
             lambda: _batch(session, plan, parts, Rows(empty_frame(plan.columns))),
@@ -132,6 +140,8 @@ def check_range(relation: Relation, cursor: Column, read: Read, greatest: Callab
         found = greatest()
         if found is not None and is_time(found):
             check_bounds(read, is_time, TIME_EXAMPLE, label)
+        elif found is not None:
+            text_cursors.check_day_first(label, found)
 
 
 def _batch(session: Session, plan: Plan, parts: list[PartTable], rows: Rows) -> Batch:
@@ -145,7 +155,7 @@ def wanted_parts(spec: ObjectSpec, read: Read) -> list[Part]:
     return [part for part in spec.parts if read.columns is None or part.name in read.columns]
 
 
-def _rows(session: Session, plan: Plan, read: Read, *, is_shared: bool) -> Iterator[Rows]:
+def _rows(session: Session, plan: Plan, read: Read, *, is_shared: bool) -> Generator[Rows, None, None]:
     fetch = session.pages if is_shared else session.stream
     for statement, parameters in plan.statements:
         yield from fetch(statement, parameters, plan.columns, read.batch_size)

@@ -79,9 +79,9 @@ class SqliteDialect(Standard, OnExactConflict, ABC):
             return f"{left} = {right}"
         return f"({left} = {right} AND {left} = {self.exact(column, right)})"
 
-    def bound(self, column: Column) -> str:
-        """The greatest value of a column, as it is stored."""
-        return f"max({self.comparable(column, 't')})"
+    def bound(self, column: Column, aggregate: str = "MAX") -> str:
+        """The greatest value (or the smallest, by MIN) of a column, as it is stored."""
+        return f"{aggregate}({self.comparable(column, 't')})"
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
         """Rows out of a JSON array of arrays of text. Raises ConfigurationError for bytes, which it cannot take out."""

@@ -56,13 +56,13 @@ class MysqlDialect(MysqlStyle):
             return _typed(f"@ponte_t{number}", column)
         return _typed(f"@ponte_p{number}", column)
 
-    def bound(self, column: Column) -> str:
-        """The greatest value of a column, as the canonical text of a bound."""
-        greatest = f"MAX({self.comparable(column, 't')})"
+    def bound(self, column: Column, aggregate: str = "MAX") -> str:
+        """The greatest value (or the smallest, by MIN) of a column, as the canonical text of a bound."""
+        found = f"{aggregate}({self.comparable(column, 't')})"
         if column.kind in {"datetime", "datetimetz"}:
             zone = "+00:00" if column.kind == "datetimetz" else ""
-            return f"DATE_FORMAT({greatest}, '{_ISO}{zone}')"
-        return f"CAST({greatest} AS CHAR)"
+            return f"DATE_FORMAT({found}, '{_ISO}{zone}')"
+        return f"CAST({found} AS CHAR)"
 
     def key_rows(self, number: int, columns: Sequence[Column]) -> str:
         """Rows out of a JSON array of arrays of text."""

@@ -10,6 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from ponte.connectors.declared import check_declared
+from ponte.connectors.relational import text_cursors
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import Rows
 from ponte.connectors.relational.parts import lists, of_records
@@ -44,7 +45,13 @@ class ByAlchemy:
     def greatest(self, session: AlchemySession, spec: ObjectSpec, field: str) -> str | None:
         """By `max`."""
         found = _found(session, spec)
-        return _greatest(session, found, found.relation.column(field))
+        column = found.relation.column(field)
+        greatest = _greatest(session, found, column)
+        if greatest is not None and column.kind == "string":
+            place = found.clause.c[field]
+            smallest = session.one(sa.select(sa.func.min(place)).where(place > " "))
+            text_cursors.check_ends(found.relation, column, smallest, greatest)
+        return greatest
 
     def batches(self, session: AlchemySession, spec: ObjectSpec, read: Read) -> Generator[Batch, None, None]:
         """In one transaction."""
@@ -53,9 +60,11 @@ class ByAlchemy:
         if read.mode == "range" and spec.cursor is not None:
             cursor = relation.column(spec.cursor.field)
             check_range(relation, cursor, read, lambda: _greatest(session, found, cursor))
+        watch = text_cursors.watch(relation, spec, read)
+        read = text_cursors.widened(read) if watch else read
         reading = Reading(found, spec, columns_of(relation, spec, read))
         parts = [_PartRows(part, session.find(part.table, None)) for part in wanted_parts(spec, read)]
-        pages = _pages(session, reading, read)
+        pages = text_cursors.watched(watch, _pages(session, reading, read))
         if parts and not reading.is_paged:
             pages = spooled(pages)
         yield from mark_last(
@@ -88,7 +97,7 @@ def _text_of(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-def _pages(session: AlchemySession, reading: Reading, read: Read) -> Iterator[Rows]:
+def _pages(session: AlchemySession, reading: Reading, read: Read) -> Generator[Rows, None, None]:
     if read.mode == "keys":
         yield from _by_keys(session, reading, read)
         return

@@ -1,0 +1,71 @@
+"""A record that says it was changed in years to come hides no change, and is told."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+Ponte = Callable[..., subprocess.CompletedProcess[str]]
+MANIFESTS = """
+apiVersion: ponte.dev/v1alpha1
+kind: SyncSource
+metadata: {{name: erp}}
+spec:
+  sql: {{url: {{value: "sqlite:///{0}/erp.db"}}}}
+  objects: [{{name: articles, table: a, key: [sku], cursor: {{field: changed}}}}]
+---
+apiVersion: ponte.dev/v1alpha1
+kind: SyncSource
+metadata: {{name: shop}}
+spec:
+  sql: {{url: {{value: "sqlite:///{0}/shop.db"}}}}
+  objects: [{{name: products, table: p, key: [sku]}}]
+---
+apiVersion: ponte.dev/v1alpha1
+kind: Mapping
+metadata: {{name: product}}
+spec:
+  key: [sku]
+  fields: [{{to: sku, from: sku}}]
+---
+apiVersion: ponte.dev/v1alpha1
+kind: SyncJob
+metadata: {{name: products}}
+spec:
+  source: {{name: erp, object: articles}}
+  target: {{name: shop, object: products}}
+  mapping: product
+  triggers: [{{name: nightly, schedule: "0 2 * * *", timeZone: Europe/Rome, read: all}}]
+"""
+
+
+def execute(path: Path, *statements: str) -> list[tuple[str]]:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        found = [connection.execute(statement).fetchall() for statement in statements]
+    return found[-1]
+
+
+def test_one_record_from_the_future_hides_no_change(ponte: Ponte, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(MANIFESTS.format(tmp_path))
+    execute(tmp_path / "shop.db", "CREATE TABLE p (sku TEXT PRIMARY KEY)")
+    erp = tmp_path / "erp.db"
+    execute(
+        erp,
+        "CREATE TABLE a (sku TEXT PRIMARY KEY, changed DATETIME)",
+        "INSERT INTO a VALUES ('old', '2026-01-01 10:00:00'), ('future', '2999-01-01 00:00:00')",
+    )
+    said = ponte("run", "products", "-f", ".", "--read", "changes").stdout
+
+    assert "changed 2999-01-01 00:00:00, which is in the future; the watermark stops at" in " ".join(said.split())
+    for sku in ("one", "two"):
+        execute(erp, f"INSERT INTO a VALUES ('{sku}', '{datetime.now(UTC):%Y-%m-%d %H:%M:%S}')")
+        again = ponte("run", "products", "-f", ".", "--read", "changes")
+        assert again.returncode == 0
+        assert "which is in the future" in " ".join(again.stdout.split())
+
+    found = execute(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku")
+    assert found == [("future",), ("old",), ("one",), ("two",)]
