@@ -176,6 +176,8 @@ class ScriptedTarget:
 
     Attributes:
         refuse: keys (sku) that are refused, and why.
+        unsent: keys that are not sent, and why.
+        silent: keys whose writes do not happen, and to which a server answers that it has a fault.
         lose: keys whose next write happens, but whose answer is lost.
         drop: keys whose next write does not happen, and whose answer is lost.
         delay: keys whose next write happens only when somebody has waited, and whose answer is lost.
@@ -188,6 +190,8 @@ class ScriptedTarget:
         self.records: dict[str, Record] = {}
         self.effects: list[Effect] = []
         self.refuse: dict[str, str] = {}
+        self.unsent: dict[str, str] = {}
+        self.silent: set[str] = set()
         self.lose: set[str] = set()
         self.drop: set[str] = set()
         self.delay: set[str] = set()
@@ -258,8 +262,8 @@ class ScriptedTarget:
 
     def _answer(self, operation: Operation, record: Record, own: str | None, idempotency: str | None) -> Record:
         sku = record["sku"]
-        if sku in self.refuse:
-            return {"outcome": "rejected", "reason": self.refuse[sku], "message": "refused"}
+        if (unmoved := self._unmoved(sku)) is not None:
+            return unmoved
         unknown = {"outcome": "unknown", "reason": "AnswerLost", "message": "no answer"}
         if sku in self.drop:
             self.drop.discard(sku)
@@ -273,6 +277,15 @@ class ScriptedTarget:
             self.lose.discard(sku)
             return unknown
         return answer
+
+    def _unmoved(self, sku: str) -> Record | None:
+        if sku in self.refuse:
+            return {"outcome": "rejected", "reason": self.refuse[sku], "message": "refused"}
+        if sku in self.unsent:
+            return {"outcome": "unsent", "reason": self.unsent[sku], "message": "not sent"}
+        if sku in self.silent:
+            return {"outcome": "unknown", "reason": "ServerError", "message": "HTTP 503."}
+        return None
 
     def _apply(self, operation: Operation, record: Record, own: str | None, idempotency: str | None) -> Record:
         if not self.capabilities.takes_idempotency_keys:
