@@ -154,3 +154,20 @@ async def test_a_record_that_may_have_arrived_is_not_taken_for_unsent_because_it
     await made.run()
     made.assert_in_step()
     assert made.claims() == 0
+
+
+async def test_what_was_tried_until_the_claim_ran_out_says_what_the_target_said(world: MakeWorld) -> None:
+    made = world(*THREE)
+    made.target.outages = 99
+    sleep = made.clock.sleep
+
+    async def sleeps_long(seconds: float) -> None:
+        await sleep(seconds + 40)
+
+    made.clock.sleep = sleeps_long  # type: ignore[method-assign]
+
+    failed = await is_down_for(made)
+
+    assert failed.reason == "Unavailable"
+    assert "too much time went by" in str(failed)
+    assert str(failed).endswith("The last answer was: the target is away")
