@@ -132,7 +132,7 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
     await ports.failpoint("delete.before")
     with state.stage("deliver"):
         try:
-            answers = await outages.deliver(state, delivery, rows["key"], "delete.after")
+            answers = await outages.deliver(state, delivery, rows["key"], lambda: ports.failpoint("delete.after"))
         except PonteError:
             await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result(), rejects=older))
             raise

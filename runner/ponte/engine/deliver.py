@@ -261,7 +261,7 @@ async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Op
     await ports.failpoint("deliver.before")
     keys = chunk.work["key"].gather(rows["row"])
     with state.stage("deliver"):
-        answers = await outages.deliver(state, delivery, keys, "deliver.after")
+        answers = await outages.deliver(state, delivery, keys, lambda: ports.failpoint("deliver.after"))
     return answers.select(
         rows["row"].gather(answers["row"]).alias("row"),
         pl.col("outcome").alias("answer"),

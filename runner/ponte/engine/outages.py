@@ -7,6 +7,8 @@ have arrived stays in doubt, what was not sent is given back.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import polars as pl
 
 from ponte.engine.ports import UNANSWERED, Delivery
@@ -16,11 +18,13 @@ from ponte.engine.state import RunState
 from ponte.engine.wording import counted
 from ponte.errors import PonteError, TransientError
 
+Failpoint = Callable[[], Awaitable[None]]
+
 _SEVERAL = 2
 """So many records without an answer, none with one, and none known to be trouble, are no chance."""
 
 
-async def deliver(state: RunState, delivery: Delivery, keys: pl.Series, after: str) -> pl.DataFrame:
+async def deliver(state: RunState, delivery: Delivery, keys: pl.Series, after: Failpoint) -> pl.DataFrame:
     """Columns of ANSWER_SCHEMA, one answer for each row; unknown ones settled as far as can be.
 
     What is still unknown is `open` instead where the target is down. While a target answers, what it left unsent is
@@ -30,7 +34,7 @@ async def deliver(state: RunState, delivery: Delivery, keys: pl.Series, after: s
         state: the run.
         delivery: what is delivered.
         keys: source keys of its rows.
-        after: failpoint behind each call.
+        after: the failpoint behind each call.
 
     Raises:
         PonteError: certainly nothing of the delivery was applied.
@@ -79,10 +83,10 @@ def check(state: RunState, answers: pl.DataFrame, column: str) -> None:
     )
 
 
-async def _once(state: RunState, delivery: Delivery, after: str) -> pl.DataFrame:
+async def _once(state: RunState, delivery: Delivery, after: Failpoint) -> pl.DataFrame:
     ports = state.ports
     answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)
-    await ports.failpoint(after)
+    await after()
     return await unknown_answers(state, delivery, one_each(answers, delivery))
 
 

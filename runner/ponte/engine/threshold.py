@@ -64,8 +64,8 @@ def exceeded(limits: RejectLimits, fresh: int, read: int) -> str | None:
 
 
 def _stop(state: RunState, fresh: int, read: int, why: str) -> None:
+    since = "" if state.writer.scope.succeeded_at_us is None else " since the job's last success"
     raise RejectThreshold(
-        f"SyncJob {state.job.name}: {fresh:,} of {told(read, 'record', 'is a new reject', 'are new rejects')}, and "
-        f"{why} "
-        f"See them with: ponte rejects list {state.job.name}",
+        f"SyncJob {state.job.name}: {fresh:,} of {told(read, 'record', 'is a reject', 'are rejects')}{since}, and "
+        f"{why} See them with: ponte rejects list {state.job.name}",
     )

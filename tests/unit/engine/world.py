@@ -80,6 +80,7 @@ class ScriptedSource:
         during: called with the number of the page before each page is read.
         stops_after: a reading ends without its end mark after so many pages.
         unreadable: pieces that are no records, given with the first page.
+        repeats_unreadable: as a file, which is read whole for keys too.
     """
 
     def __init__(self, records: Iterable[Record], reads: Iterable[str]) -> None:
@@ -89,6 +90,7 @@ class ScriptedSource:
         self.stops_after: int | None = None
         self.announced: int | None = None
         self.unreadable: tuple[Unreadable, ...] = ()
+        self.repeats_unreadable = False
         self.asked: list[Read] = []
 
     def put(self, *records: Record) -> None:
@@ -112,7 +114,7 @@ class ScriptedSource:
             rows, after, is_last = self._page(read, after)
             if self.stops_after is not None and page >= self.stops_after and read.mode != "keys":
                 return
-            unreadable = self.unreadable if page == 0 and read.mode == "all" else ()
+            unreadable = self.unreadable if page == 0 and (read.mode == "all" or self.repeats_unreadable) else ()
             announced = self.announced if read.mode == "all" else None
             yield Batch(frame_of(rows), unreadable=unreadable, is_last=is_last, announced=announced)
             page += 1
