@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import polars as pl
 
+from ponte.engine import outages
 from ponte.engine.canonical import hashes_of, key_text
 from ponte.engine.doubts import natural_key_fields
 from ponte.engine.hashes import HashSet
@@ -20,8 +21,7 @@ from ponte.engine.older import over, rejects_of_older
 from ponte.engine.ports import Delivery, Operation, Read
 from ponte.engine.reading import keys_frame, timed_batches
 from ponte.engine.rejecting import rejects_of
-from ponte.engine.retry import retried
-from ponte.engine.settle import idempotency_keys, ids_beside, one_each, unknown_answers, without_unsent
+from ponte.engine.settle import idempotency_keys, ids_beside
 from ponte.engine.state import RunState
 from ponte.errors import PonteError
 
@@ -132,15 +132,15 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
     await ports.failpoint("delete.before")
     with state.stage("deliver"):
         try:
-            answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)
+            answers = await outages.deliver(state, delivery, rows["key"], lambda: ports.failpoint("delete.after"))
         except PonteError:
             await ports.ledger.commit(state.writer, Commit(claim=grant.claim, result=state.result(), rejects=older))
             raise
-        answers = without_unsent(await unknown_answers(state, delivery, one_each(answers, delivery)))
-    await ports.failpoint("delete.after")
-    answered = rows.with_row_index("row").join(answers, on="row", maintain_order="left")
+    sent = answers.filter(pl.col("outcome") != "unsent")
+    answered = rows.with_row_index("row").join(sent, on="row", maintain_order="left")
     with state.counting():
         await _commit(state, answered, grant.claim, older)
+    outages.check(state, answers, "outcome")
     if answered.height < rows.height:
         state.check_stop()
 
@@ -166,7 +166,9 @@ async def _delivery(state: RunState, rows: pl.DataFrame, operation: Operation, k
 async def _commit(state: RunState, answered: pl.DataFrame, claim: int, older: pl.DataFrame) -> None:
     is_done = (pl.col("outcome") == "done") | (pl.col("reason") == "NotFound")
     done = answered.filter(is_done.fill_null(value=False))
-    failed = answered.join(done, on="row", how="anti", maintain_order="left")
+    is_open = pl.col("outcome") == "open"
+    pending = answered.filter(is_open)["key"]
+    failed = answered.filter(~is_open).join(done, on="row", how="anti", maintain_order="left")
     state.count_deleted(done.height)
     rejects = pl.concat(
         [
@@ -179,7 +181,7 @@ async def _commit(state: RunState, answered: pl.DataFrame, claim: int, older: pl
     commit = Commit(
         result=state.result(),
         claim=claim,
-        unknown=failed.filter(pl.col("outcome").ne_missing("rejected"))["key"],
+        unknown=pl.concat([failed.filter(pl.col("outcome").ne_missing("rejected"))["key"], pending]),
         removed=done.select(REMOVED_SCHEMA.names()),
         settled=done["key"],
         rejects=pl.concat([older, rejects]),

@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from ponte.engine import older, settle
+from ponte.engine import older, outages, settle
 from ponte.engine.ledger_port import CLAIM_SCHEMA, ID_SCHEMA, RECORD_SCHEMA, REJECT_SCHEMA, Commit
 from ponte.engine.ports import Delivery, Operation
 from ponte.engine.rejecting import rejects_of
-from ponte.engine.retry import retried
 from ponte.engine.settle import ANSWERED_SCHEMA
 from ponte.engine.state import RunState
 from ponte.errors import PonteError
@@ -175,7 +174,7 @@ async def send(state: RunState, claimed: Claimed) -> Sent:
         await _send_all(state, chunk, verdicts, answered)
     except PonteError as raised:
         error = raised
-    answers = pl.concat(answered).sort("row")
+    answers = pl.concat(answered).filter(pl.col("answer") != "unsent").sort("row")
     return Sent(chunk.work, verdicts.height, claimed.claim, claimed.alone, answers, error)
 
 
@@ -235,6 +234,7 @@ async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answe
         moved = gone.filter(pl.col("verdict") == "update")
         if moved.height:
             answered.append(await _send(state, chunk, moved, "update"))
+        outages.check(state, pl.concat(answered), "answer")
         anew = gone.filter(pl.col("verdict") == "create")
         await _bury(state, chunk.work[anew["row"]])
         creates = pl.concat([creates, anew])
@@ -244,6 +244,7 @@ async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answe
         answered.append(created.filter(~is_stale))
         if is_stale.any():
             answered.append(await _renewed(state, chunk, created.filter(is_stale)))
+        outages.check(state, pl.concat(answered), "answer")
 
 
 async def _bury(state: RunState, work: pl.DataFrame) -> None:
@@ -274,14 +275,12 @@ async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Op
     ports = state.ports
     delivery = await chunk.delivery(state, rows, operation)
     await ports.failpoint("deliver.before")
+    keys = chunk.work["key"].gather(rows["row"])
     with state.stage("deliver"):
-        answers = await retried(lambda: ports.target.deliver(delivery), ports.clock, state.check_sending)
-        await ports.failpoint("deliver.after")
-        answers = await settle.unknown_answers(state, delivery, settle.one_each(answers, delivery))
-    answers = settle.without_unsent(answers)
+        answers = await outages.deliver(state, delivery, keys, lambda: ports.failpoint("deliver.after"))
     return answers.select(
         rows["row"].gather(answers["row"]).alias("row"),
-        pl.col("outcome").cast(pl.String).alias("answer"),
+        pl.col("outcome").alias("answer"),
         pl.lit(operation).alias("done_as"),
         "target_id",
         "field",
@@ -297,7 +296,8 @@ async def _commit(state: RunState, sent: Sent) -> None:
         return
     was_doubtful = pl.col("key").is_in(state.doubts["key"].implode())
     done = rows.filter(pl.col("answer") == "done")
-    failed = rows.filter(pl.col("answer").ne_missing("done"))
+    pending = rows.filter(pl.col("answer") == "open")["key"]
+    failed = rows.filter(~pl.col("answer").is_in(["done", "open"]))
     written = done.filter(pl.col("done_as") != "skip")
     rejects = pl.concat([_rejects(failed), older.rejects_of_older(state, sent.alone.older)])
     closed = state.closing(done["key"])
@@ -314,7 +314,7 @@ async def _commit(state: RunState, sent: Sent) -> None:
     outcome = Commit(
         result=state.result(),
         claim=sent.claim,
-        unknown=failed.filter(pl.col("answer").ne_missing("rejected"))["key"],
+        unknown=pl.concat([failed.filter(pl.col("answer").ne_missing("rejected"))["key"], pending]),
         settled=rows.filter(was_doubtful & pl.col("answer").is_in(["done", "rejected"]))["key"],
         added=stored.filter(~pl.col("exists")).select(RECORD_SCHEMA.names()),
         changed=stored.filter("exists").select(RECORD_SCHEMA.names()),

@@ -15,7 +15,7 @@ from ponte.engine.retry import retried
 from ponte.engine.state import RunState
 
 _GONE = (
-    "an earlier create had no answer, and the source has the record no longer: "
+    "an earlier create had no answer, and the source has the record no longer, or the job leaves it out: "
     "remove it at the target if it is there, then `ponte rejects retry`"
 )
 _NOT_KNOWN = pl.lit(None, dtype=pl.UInt128).alias("fingerprint")
@@ -81,7 +81,7 @@ async def settle_rest(state: RunState) -> None:
     """Ends, after a whole reading of all, the claims of keys that came to nothing: rejected, skipped or gone.
 
     Those that are not at the target after all are no longer taken for records that are. Where the target cannot tell,
-    a person must: the source has such a record no longer, so that it would stay at the target unseen.
+    a person must, unless this run said so already: what the source has no longer would stay at the target unseen.
     """
     capabilities, ports = state.ports.target.capabilities, state.ports
     settled = pl.concat([state.doubts["key"].clear(), *state.settled])
@@ -97,7 +97,8 @@ async def settle_rest(state: RunState) -> None:
         found = pl.concat([await _found(state, part) for part in live.iter_slices(capabilities.chunk)] or [live])
         absent = live.join(found, on="key", how="anti", maintain_order="left")
     removed = absent.select(REMOVED_SCHEMA.names())
-    unsure = rest.filter(~pl.col("key").is_in(keys.implode())).with_row_index("row")
+    told = pl.concat([keys, *state.rejected])
+    unsure = rest.filter(~pl.col("key").is_in(told.implode())).with_row_index("row")
     rejects = rejects_of(unsure, single_fault(unsure["row"], None, "AmbiguousCreate", _GONE), "deliver", "ambiguous")
     state.note_rejects(rejects, keys.clear())
     commit = Commit(result=state.result(), settled=keys, removed=removed, rejects=rejects)

@@ -84,21 +84,22 @@ async def _examined(state: RunState, items: AsyncGenerator[Prepared | Batch, Non
     read_before = state.account.read
     async with aclosing(items):
         async for item in items:
-            found = await _found(state, item, read_before) if isinstance(item, Prepared) else _of_pieces(item)
+            found = await _found(state, item, read_before) if isinstance(item, Prepared) else _of_pieces(state, item)
             read_before += found.read
             del item  # a generator that waits holds on to what it names: here a whole batch
             yield found
 
 
-def _of_pieces(batch: Batch) -> Findings:
-    """Of a batch without records."""
-    pieces = len(batch.unreadable)
+def _of_pieces(state: RunState, batch: Batch) -> Findings:
+    """Of a batch without records. A piece has no key: what keys are read again from counted it before."""
+    unreadable = () if state.is_again else batch.unreadable
+    pieces = len(unreadable)
     return Findings(
         read=pieces,
         is_last=batch.is_last,
         announced=batch.announced,
         outcomes={"rejected": pieces},
-        rejects=rejects_of_pieces(batch.unreadable),
+        rejects=rejects_of_pieces(unreadable),
         unreadable=pieces,
     )
 
@@ -107,7 +108,7 @@ async def _found(state: RunState, item: Prepared, read_before: int) -> Findings:
     examined = await _examine(state, item)
     state.known.delivered(examined.work)
     is_final = state.is_again or not state.can_read_keys
-    rows, pieces = examined.rows, _of_pieces(item.batch)
+    rows, pieces = examined.rows, _of_pieces(state, item.batch)
     counts = examined.counts()
     fine = rows.filter(pl.col("outcome").is_in(["unchanged", "skipped", "left"]))
     return Findings(

@@ -11,7 +11,7 @@ from ponte.engine.job import RejectLimits
 from ponte.engine.ledger_port import Commit, Ending, Scope, Writer
 from ponte.engine.overlay import RecordedLedger
 from ponte.engine.rejecting import count_fresh
-from ponte.engine.threshold import exceeded
+from ponte.engine.threshold import exceeded, since_success
 from ponte.engine.wording import counted
 
 
@@ -52,7 +52,8 @@ class PlannedLedger(RecordedLedger):
         read = commit.result.account.read
         limit = exceeded(self.limits, self._fresh, read)
         if limit is not None and not self.stop:
-            self.stop = f"{self._fresh:,} new rejects in the first {counted(read, 'record')}, and {limit}"
+            since = since_success(writer.scope)
+            self.stop = f"{counted(self._fresh, 'reject')}{since} in the first {counted(read, 'record')}, and {limit}"
 
     async def finish(self, writer: Writer, ending: Ending) -> None:  # noqa: ARG002 - a plan has one writer
         """Keeps what would wait for approval."""

@@ -27,15 +27,19 @@ FAULT_SCHEMA = pl.Schema(
 ANSWER_SCHEMA = pl.Schema(
     {
         "row": pl.UInt32(),  # index into the delivered frame; each row is answered exactly once
-        "outcome": pl.Enum(["done", "rejected", "unknown"]),
+        # unsent: certainly without effect, for a reason that passes and is not the record's (the target is away, the
+        # time is over, a stop signal); it is given back and no reject
+        "outcome": pl.Enum(["done", "rejected", "unknown", "unsent"]),
         "target_id": pl.String(),  # the target's own id, where it gives one
         "field": pl.String(),  # rejected: the field to blame, where the target names one
-        # rejected or unknown: stable PascalCase. NotFound: the target certainly has no such record, so that it may be
+        # all but done: stable PascalCase. NotFound: the target certainly has no such record, so that it may be
         # created anew; TargetIdUnknown: it may have one, and nobody can say which
         "reason": pl.String(),
-        "message": pl.String(),  # rejected or unknown: safe to show
+        "message": pl.String(),  # all but done: safe to show
     }
 )
+UNANSWERED = frozenset({"ServerError", "RateLimited", "Timeout", "ConnectionLost", "ConnectionFailed", "Unavailable"})
+"""Reasons of unknown and unsent records to which the target gave no decision: it may be down, for all of them."""
 FOUND_SCHEMA = pl.Schema(
     {
         "row": pl.UInt32(),  # index into the frame of natural keys; a row may be found more than once (ambiguous)

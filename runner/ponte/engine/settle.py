@@ -19,7 +19,7 @@ from ponte.errors import Interrupted, PonteError, TransientError
 ANSWERED_SCHEMA = pl.Schema(
     {
         "row": pl.UInt32,  # index into the chunk
-        "answer": pl.String,  # done, rejected or unknown
+        "answer": pl.String,  # done, rejected, unknown, unsent, or open: unknown as long as the target is down
         "done_as": pl.String,  # create, update, or skip for what was left alone
         "target_id": pl.String,
         "field": pl.String,
@@ -139,7 +139,10 @@ def answers_without_sending(verdicts: pl.DataFrame) -> pl.DataFrame:
 
 
 async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataFrame) -> pl.DataFrame:
-    """Replaces answers of unknown outcome by definite ones, as far as the target lets it be found out."""
+    """Replaces answers of unknown outcome by definite ones, as far as the target lets it be found out.
+
+    What could not be sent again for now stays unknown: it may have arrived before.
+    """
     if not (answers["outcome"] == "unknown").any():
         return answers
     capabilities = state.ports.target.capabilities
@@ -155,26 +158,30 @@ async def unknown_answers(state: RunState, delivery: Delivery, answers: pl.DataF
             break
         try:
             part = part_of(delivery, rows)
-            newer = one_each(await _ask_again(state, part), part, rows)
+            newer = one_each(await _ask_again(state, part), part, rows).filter(pl.col("outcome") != "unsent")
         except TransientError:
             continue
         except PonteError:
             break  # the next call meets it too; what was acknowledged must be committed first
-        answers = pl.concat([answers.filter(~pl.col("row").is_in(newer["row"].implode())), newer]).sort("row")
-    reason = "AmbiguousCreate" if delivery.operation == "create" and not may_ask(capabilities, "create") else None
-    stays = pl.col("outcome") == "unknown"
-    return answers.with_columns(
-        pl.when(stays & pl.lit(reason is not None)).then(pl.lit(reason)).otherwise("reason").alias("reason"),
-        pl.when(stays & pl.lit(reason is not None))
-        .then(pl.lit(_VERDICTS["AmbiguousCreate"])).otherwise("message").alias("message"),
-    )  # fmt: skip
+        answers = with_newer(answers, newer)
+    return answers
 
 
-def without_unsent(answers: pl.DataFrame) -> pl.DataFrame:
-    """The answers but for those of records that a stop signal kept from being sent: they are given back, no rejects."""
-    if not (answers["outcome"] == "rejected").any():
+def with_newer(answers: pl.DataFrame, newer: pl.DataFrame) -> pl.DataFrame:
+    """The answers, by row, with newer ones in the place of those that some rows had."""
+    return pl.concat([answers.filter(~pl.col("row").is_in(newer["row"].implode())), newer]).sort("row")
+
+
+def for_a_person(capabilities: TargetCapabilities, operation: Operation, answers: pl.DataFrame) -> pl.DataFrame:
+    """The answers; unknown creates of which nobody but a person can find out what became of them are named so."""
+    if may_ask(capabilities, operation):
         return answers
-    return answers.filter((pl.col("outcome") != "rejected") | pl.col("reason").ne_missing("Interrupted"))
+    name = "AmbiguousCreate"
+    is_meant = pl.col("outcome") == "unknown"
+    return answers.with_columns(
+        pl.when(is_meant).then(pl.lit(name)).otherwise("reason").alias("reason"),
+        pl.when(is_meant).then(pl.lit(_VERDICTS[name])).otherwise("message").alias("message"),
+    )
 
 
 def may_ask(capabilities: TargetCapabilities, operation: Operation) -> bool:
@@ -229,7 +236,7 @@ def one_each(answers: pl.DataFrame, delivery: Delivery, rows: pl.Series | None =
     return plain if rows is None else plain.with_columns(rows.gather(plain["row"]).alias("row"))
 
 
-_OUTCOME = pl.Enum(["done", "rejected", "unknown"])
+_OUTCOME = ANSWER_SCHEMA["outcome"]
 
 
 def part_of(delivery: Delivery, rows: pl.Series) -> Delivery:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from ponte.engine.job import RejectLimits
-from ponte.engine.ledger_port import Commit
+from ponte.engine.ledger_port import Commit, Scope
 from ponte.engine.state import RunState
 from ponte.engine.wording import told
 from ponte.errors import RejectThreshold
@@ -63,9 +63,15 @@ def exceeded(limits: RejectLimits, fresh: int, read: int) -> str | None:
     return f"rejects.max is {limits.max}" if limits.max is not None and fresh > limits.max else None
 
 
+def since_success(scope: Scope) -> str:
+    """Since when rejects are counted for the limit; the account calls new what is new to its own run."""
+    return "" if scope.succeeded_at_us is None else " since the job's last success"
+
+
 def _stop(state: RunState, fresh: int, read: int, why: str) -> None:
+    since = since_success(state.writer.scope)
     raise RejectThreshold(
-        f"SyncJob {state.job.name}: {fresh:,} of {told(read, 'record', 'is a new reject', 'are new rejects')}, and "
+        f"SyncJob {state.job.name}: {fresh:,} of {told(read, 'record', 'is a reject', 'are rejects')}{since}, and "
         f"{why} {_renumbered(state, fresh)}"
         f"See them with: ponte rejects list {state.job.name}",
     )

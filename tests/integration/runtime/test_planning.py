@@ -66,7 +66,7 @@ def test_above_the_reject_limit_a_plan_goes_on_and_says_where_a_run_would_stop(
     code = run_program(["plan", "products", *ledger])
 
     lines = capsys.readouterr().out.splitlines()
-    stop = "a run would stop (exit 65): 30 new rejects in the first 100 records, and rejects.maxPercent is 10"
+    stop = "a run would stop (exit 65): 30 rejects in the first 100 records, and rejects.maxPercent is 10"
     assert code == 0
     assert lines[1].split() == ["products", "70", "0", "0", "0", "30", "0"]
     assert lines[-3:] == [

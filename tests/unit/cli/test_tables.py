@@ -59,6 +59,10 @@ def test_what_only_a_retry_by_key_brings_on_is_told_with_its_key(reason: str, st
     assert told.startswith("1 reject ")
     assert told.endswith(": ponte rejects retry products 'a 7'")
     assert not any("'a 7'" in line for line in reject_table([reject()], job="products", open_count=1))
+    assert reject_table([reject(), stuck], job="products", open_count=2)[-2].startswith(
+        "2 open rejects of products. The others are tried again at every run"
+    )
+    assert reject_table([stuck], job="products", open_count=1)[-2] == "1 open reject of products."
 
 
 def test_no_rejects_are_good_news() -> None:

@@ -148,6 +148,9 @@ async def test_an_unknown_create_at_a_blind_target_stops_for_a_person_and_is_nev
 
     assert [run.account.rejected for run in (first, second, third)] == [1, 1, 1]
     assert made.rejects() == {"b": "AmbiguousCreate"}
+    ((message, attempts),) = made.rows("SELECT message, attempts FROM ponte_rejects")
+    assert "the source has the record no longer" not in message
+    assert attempts == 3
     assert made.target.calls == []
     assert made.claims() == 1
 

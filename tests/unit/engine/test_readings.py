@@ -194,6 +194,19 @@ async def test_pieces_without_a_key_hold_the_watermark_and_do_not_stop_later_rea
     assert list(made.rejects().values()) == ["SourceKeyMissing"]
 
 
+async def test_unreadable_pieces_are_counted_once_though_keys_are_read_again(world: MakeWorld) -> None:
+    made = world(article("a"), article("b"), article("a"))
+    made.source.unreadable = (Unreadable("line 7", "BrokenLine", "a quote is missing"),)
+    made.source.repeats_unreadable = True
+
+    result = await made.run()
+
+    assert [read.mode for read in made.source.asked] == ["all", "keys"]
+    assert (result.account.rejected, result.rejects.new) == (1, 2)
+    assert any("1 piece of the source is no record" in note for note in result.notes)
+    assert made.rows("SELECT attempts FROM ponte_rejects WHERE reason = 'BrokenLine'") == [(1,)]
+
+
 async def test_unreadable_pieces_forbid_deletes(world: MakeWorld) -> None:
     made = world(*THREE)
     await made.run()

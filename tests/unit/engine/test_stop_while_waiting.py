@@ -64,7 +64,7 @@ async def test_a_run_that_waits_before_looking_up_leaves_only_the_doubt_and_comm
 
 async def test_records_that_the_signal_kept_from_being_sent_are_no_rejects(world: MakeWorld) -> None:
     made = world(article("a"), article("b"), capabilities=BLIND)
-    made.target.refuse["b"] = "Interrupted"
+    made.target.unsent["b"] = "Interrupted"
     made.is_stopping = lambda: bool(made.target.calls)
 
     with pytest.raises(RunFailed) as failure:
@@ -79,7 +79,7 @@ async def test_removals_that_the_signal_kept_from_being_sent_are_made_by_the_nex
     made.change(deletes=replace(made.job.deletes, policy="delete"))
     await made.run()
     made.source.remove("b")
-    made.target.refuse["b"] = "Interrupted"
+    made.target.unsent["b"] = "Interrupted"
     made.is_stopping = lambda: made.target.calls[-1][0] == "delete"
 
     with pytest.raises(RunFailed) as failure:
@@ -87,7 +87,7 @@ async def test_removals_that_the_signal_kept_from_being_sent_are_made_by_the_nex
 
     assert failure.value.exit_code == 76
     made.is_stopping = lambda: False
-    made.target.refuse.clear()
+    made.target.unsent.clear()
     assert (await made.run()).account.deleted == 1
 
 

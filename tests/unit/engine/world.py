@@ -80,6 +80,7 @@ class ScriptedSource:
         during: called with the number of the page before each page is read.
         stops_after: a reading ends without its end mark after so many pages.
         unreadable: pieces that are no records, given with the first page.
+        repeats_unreadable: as a file, which is read whole for keys too.
     """
 
     def __init__(self, records: Iterable[Record], reads: Iterable[str]) -> None:
@@ -89,6 +90,7 @@ class ScriptedSource:
         self.stops_after: int | None = None
         self.announced: int | None = None
         self.unreadable: tuple[Unreadable, ...] = ()
+        self.repeats_unreadable = False
         self.asked: list[Read] = []
 
     def put(self, *records: Record) -> None:
@@ -112,7 +114,7 @@ class ScriptedSource:
             rows, after, is_last = self._page(read, after)
             if self.stops_after is not None and page >= self.stops_after and read.mode != "keys":
                 return
-            unreadable = self.unreadable if page == 0 and read.mode == "all" else ()
+            unreadable = self.unreadable if page == 0 and (read.mode == "all" or self.repeats_unreadable) else ()
             announced = self.announced if read.mode == "all" else None
             yield Batch(frame_of(rows), unreadable=unreadable, is_last=is_last, announced=announced)
             page += 1
@@ -176,6 +178,8 @@ class ScriptedTarget:
 
     Attributes:
         refuse: keys (sku) that are refused, and why.
+        unsent: keys that are not sent, and why.
+        silent: keys whose writes do not happen, and to which a server answers that it has a fault.
         lose: keys whose next write happens, but whose answer is lost.
         drop: keys whose next write does not happen, and whose answer is lost.
         delay: keys whose next write happens only when somebody has waited, and whose answer is lost.
@@ -188,6 +192,8 @@ class ScriptedTarget:
         self.records: dict[str, Record] = {}
         self.effects: list[Effect] = []
         self.refuse: dict[str, str] = {}
+        self.unsent: dict[str, str] = {}
+        self.silent: set[str] = set()
         self.lose: set[str] = set()
         self.drop: set[str] = set()
         self.delay: set[str] = set()
@@ -258,8 +264,8 @@ class ScriptedTarget:
 
     def _answer(self, operation: Operation, record: Record, own: str | None, idempotency: str | None) -> Record:
         sku = record["sku"]
-        if sku in self.refuse:
-            return {"outcome": "rejected", "reason": self.refuse[sku], "message": "refused"}
+        if (unmoved := self._unmoved(sku)) is not None:
+            return unmoved
         unknown = {"outcome": "unknown", "reason": "AnswerLost", "message": "no answer"}
         if sku in self.drop:
             self.drop.discard(sku)
@@ -273,6 +279,15 @@ class ScriptedTarget:
             self.lose.discard(sku)
             return unknown
         return answer
+
+    def _unmoved(self, sku: str) -> Record | None:
+        if sku in self.refuse:
+            return {"outcome": "rejected", "reason": self.refuse[sku], "message": "refused"}
+        if sku in self.unsent:
+            return {"outcome": "unsent", "reason": self.unsent[sku], "message": "not sent"}
+        if sku in self.silent:
+            return {"outcome": "unknown", "reason": "ServerError", "message": "HTTP 503."}
+        return None
 
     def _apply(self, operation: Operation, record: Record, own: str | None, idempotency: str | None) -> Record:
         if not self.capabilities.takes_idempotency_keys:

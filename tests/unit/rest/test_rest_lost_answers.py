@@ -59,6 +59,20 @@ async def test_a_create_that_may_have_worked_is_unknown_and_never_sent_twice(ser
         assert len(server.seen) == 1
 
 
+@pytest.mark.parametrize(("write", "attempts"), [(OWN_IDS, 1), (UPSERT, 4)], ids=["creates", "upserts"])
+async def test_a_target_that_is_down_is_left_alone_after_some_records_and_the_rest_are_unsent(
+    server, open_system, write, attempts
+):
+    server.answer = lambda seen: Reply(503)
+    target = open_system(list={"records": "items"}, write=write, limits={"connections": 1}).target("products")
+
+    answers = await target.deliver(delivery("create", [{"sku": str(number)} for number in range(9)]))
+
+    assert outcomes(answers) == ["unknown"] * 2 + ["unsent"] * 7
+    assert set(answers["reason"]) == {"ServerError"}
+    assert len(server.seen) == 2 * attempts
+
+
 async def test_a_create_that_times_out_is_unknown_and_never_sent_twice(server, open_system):
     async def answer(seen):
         await asyncio.Event().wait()

@@ -37,9 +37,17 @@ def reject_table(rejects: Sequence[StoredReject], *, job: str, open_count: int, 
     lines = told_table(rows, right=frozenset() if len(rows[0]) == 4 else frozenset({4}), width=width)
     hidden = open_count - len(rejects)
     more = f", {len(rejects):,} of them shown: --limit {open_count}" if hidden > 0 else ""
-    ending = "They are tried again at every run, at once with: ponte rejects retry " + job
-    total = f"{counted(open_count, 'open reject')} of {job}{more}. {ending}"
+    total = f"{counted(open_count, 'open reject')} of {job}{more}.{_tried_again(rejects, job)}"
     return [*lines, "", *wrapped(total, width=width), *_mended_first(rejects, job, width)]
+
+
+def _tried_again(rejects: Sequence[StoredReject], job: str) -> str:
+    """What comes of those that wait for no person."""
+    waiting = sum(map(_waits_for_a_person, rejects))
+    if waiting == len(rejects):
+        return ""
+    who = "The others" if waiting else "They"
+    return f" {who} are tried again at every run, at once with: ponte rejects retry {job}"
 
 
 def none_with(reason: str, others: Sequence[StoredReject], *, job: str) -> str:

@@ -1,7 +1,8 @@
 """One chunk on its way: as many requests at once as the system bears, the first alone, and an account of every row.
 
-What certainly had no effect is an exception as long as nothing of the chunk had one; after that it is a rejected row,
-which the next run tries again. What may have had an effect is unknown.
+What certainly had no effect is an exception as long as nothing of the chunk had one; after that it is an unsent row
+where the system was away or the time over, else a rejected one, which the next run tries again. What may have had an
+effect is unknown.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from ponte.connectors.http.client import Client, UnansweredError
 from ponte.connectors.http.deadline import is_too_late
 from ponte.connectors.rest.concurrency import gather
 from ponte.connectors.rest.outcomes import Outcome
+from ponte.engine.ports import UNANSWERED
 from ponte.errors import ConfigurationError, CredentialsRefused, Interrupted, PonteError, TransientError
 
 Piece = Sequence[int]
@@ -91,7 +93,7 @@ class Chunk:
             return None
         return TransientError(
             f"SyncSource {self._client.ground.label}: not sent, the time for this chunk was over."
-            " It is tried again by the next run; if this happens often, raise limits.connections."
+            " If this happens often, raise limits.connections."
         )
 
     def _conclude(self) -> list[Outcome]:
@@ -108,4 +110,7 @@ def _weight(error: PonteError) -> int:
 
 def _as_outcome(result: Outcome | PonteError | None) -> Outcome:
     assert result is not None  # noqa: S101 - every piece is worked on
-    return result if isinstance(result, Outcome) else Outcome("rejected", reason=result.reason, message=result.message)
+    if isinstance(result, Outcome):
+        return result
+    is_unsent = isinstance(result, Interrupted) or result.reason in UNANSWERED
+    return Outcome("unsent" if is_unsent else "rejected", reason=result.reason, message=result.message)

@@ -19,7 +19,7 @@ _REASONS = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "NotFound",
 class Outcome:
     """What became of one record; see ANSWER_SCHEMA."""
 
-    outcome: Literal["done", "rejected", "unknown"]
+    outcome: Literal["done", "rejected", "unknown", "unsent"]
     target_id: str | None = None
     field: str | None = None
     reason: str | None = None
