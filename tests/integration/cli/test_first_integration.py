@@ -120,6 +120,7 @@ def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, t
         "different 0000001 price",
         "missing 0000002",
         "extra 9",
+        "1 record could not be compared: ponte rejects list products",
         "Next: ponte verify products --repair delivers what differs or is missing.",
     ]
     assert mended.returncode == 0, mended.stderr
