@@ -107,6 +107,7 @@ def started(*, has_tls: bool = False) -> Iterator[MariadbServer]:
     folder = Path(mkdtemp(prefix="ponte-my-"))
     folder.chmod(0o755)
     try:
+        (folder / "tmp").mkdir()  # servers that share one sweep each other's files away
         encryption = _certify(folder) if has_tls else []
         if os.geteuid() == 0:
             for path in (folder, *folder.iterdir()):
@@ -133,7 +134,8 @@ def _running(folder: Path, encryption: Sequence[str]) -> Iterator[MariadbServer]
         pytest.skip("needs: mariadb")
     server = MariadbServer(folder, _free_port())
     listening = [f"--socket={server.socket}", "--bind-address=127.0.0.1", f"--port={server.port}"]
-    command = [daemon, "--no-defaults", f"--datadir={folder}/data", *listening, *SETTINGS, *encryption, *_account()]
+    places = [f"--datadir={folder}/data", f"--tmpdir={folder}/tmp"]
+    command = [daemon, "--no-defaults", *places, *listening, *SETTINGS, *encryption, *_account()]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:

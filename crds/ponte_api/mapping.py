@@ -60,7 +60,8 @@ class Replace(Model):
     pattern: Annotated[str, Field(min_length=1, max_length=512)]
     """Regular expression (RE2-like syntax, no back-references, linear time)."""
     by: Text = ""
-    """What each match becomes (default: nothing, the match is removed); $1 stands for the first group."""
+    """What each match becomes (default: nothing, the match is removed); ${1} stands for the first group, ${name} for a
+    named one, $$ for a dollar."""
 
 
 class Lookup(Model):

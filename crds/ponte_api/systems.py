@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -39,6 +40,7 @@ PATTERN_MEANINGS.update(
 HeaderName = Annotated[str, Field(min_length=1, max_length=128, pattern=HEADER_PATTERN)]
 CREDENTIAL_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token")
 DEFAULT_TIMEOUT_S = 30.0
+_WEB_ADDRESS = "(?i)^https?://[^/]"
 
 
 def _url_without_credentials(field: str, attribute: str, instead: str) -> Rule:
@@ -48,6 +50,15 @@ def _url_without_credentials(field: str, attribute: str, instead: str) -> Rule:
         message=f"{field} must not carry a user name, password or token: {instead}",
         cel=f"!has(self.{field}.value) || !self.{field}.value.matches('{cel}')",
         holds=lambda model: not has_credentials(getattr(model, attribute).value or ""),
+    )
+
+
+def _web_address(field: str, attribute: str) -> Rule:
+    """The rule that an address written in a manifest is one that requests can go to."""
+    return Rule(
+        message=f"{field} must begin with http:// or https://",
+        cel=f"!has(self.{field}.value) || self.{field}.value.matches('{_WEB_ADDRESS}')",
+        holds=lambda model: re.search(_WEB_ADDRESS, getattr(model, attribute).value or "https://-") is not None,
     )
 
 
@@ -83,6 +94,7 @@ class OAuth2ClientCredentials(Model):
 
     rules: ClassVar[tuple[Rule, ...]] = (
         _url_without_credentials("tokenUrl", "token_url", "give clientId and clientSecret"),
+        _web_address("tokenUrl", "token_url"),
     )
 
     token_url: Setting
@@ -228,7 +240,10 @@ class Proxy(Model):
 class Rest(Model):
     """A system with a JSON web API."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (_url_without_credentials("baseUrl", "base_url", "give them in auth"),)
+    rules: ClassVar[tuple[Rule, ...]] = (
+        _url_without_credentials("baseUrl", "base_url", "give them in auth"),
+        _web_address("baseUrl", "base_url"),
+    )
 
     base_url: Setting
     """Address that all paths are relative to, such as https://shop.example.com/api. No user name or password in it."""

@@ -33,7 +33,7 @@ class LogFormat(StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Common:
-    """Options of every command."""
+    """Options of every command on which they have an effect."""
 
     folders: Annotated[
         list[Path] | None,
@@ -77,6 +77,15 @@ Command = Callable[..., None]
 
 def expand(function: Command) -> Command:
     """The function with each dataclass parameter replaced by the dataclass's fields, as Typer wants it."""
+    return _expanded(function, frozenset())
+
+
+def expand_without(*names: str) -> Callable[[Command], Command]:
+    """`expand` for commands in which some fields would have no effect: they keep their default and are not offered."""
+    return functools.partial(_expanded, left_out=frozenset(names))
+
+
+def _expanded(function: Command, left_out: frozenset[str]) -> Command:
     hints = get_type_hints(function, include_extras=True)
     own = [
         parameter.replace(annotation=hints[name])
@@ -84,7 +93,7 @@ def expand(function: Command) -> Command:
         if not dataclasses.is_dataclass(hints[name])
     ]
     groups = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
-    grouped = [parameter for group in groups.values() for parameter in _parameters(group)]
+    grouped = [parameter for group in groups.values() for parameter in _parameters(group, left_out)]
 
     @functools.wraps(function)
     def expanded(**values: Any) -> None:
@@ -98,7 +107,7 @@ def expand(function: Command) -> Command:
     return expanded
 
 
-def _parameters(group: Any) -> list[inspect.Parameter]:
+def _parameters(group: Any, left_out: frozenset[str]) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
     return [
         inspect.Parameter(
@@ -108,8 +117,9 @@ def _parameters(group: Any) -> list[inspect.Parameter]:
             default=inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default,
         )
         for field in dataclasses.fields(group)
+        if field.name not in left_out
     ]
 
 
 def _build(group: Any, values: dict[str, Any]) -> Any:
-    return group(**{field.name: values[field.name] for field in dataclasses.fields(group)})
+    return group(**{field.name: values[field.name] for field in dataclasses.fields(group) if field.name in values})

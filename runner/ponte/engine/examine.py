@@ -130,7 +130,9 @@ def decide(
 
 _KEY_MESSAGES = {
     "NaturalKeyMissing": "the natural key has no value, is longer than 1,024 bytes or holds a NUL character",
-    "DuplicateTargetKey": "another record of the source has the same natural key; change one of the two",
+    "DuplicateTargetKey": (
+        "another record of the source has this natural key, or was delivered under it; change one of the two"
+    ),
     "NaturalKeyChanged": "the record was delivered under another natural key; remove it there, then retry the reject",
 }
 

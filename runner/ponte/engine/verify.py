@@ -196,7 +196,7 @@ def _target_side(parts: list[pl.DataFrame], found: Verification, most: int) -> p
     found.extra += records.height - named.height
     found.duplicate = named.height - once.height
     doubled = named.filter(pl.col("natural").is_duplicated()).unique("natural", keep="first", maintain_order=True)
-    found.differences += [Difference("duplicate", key, None) for key in doubled["natural_key"].head(most)]
+    found.differences += [Difference("duplicate", key, None) for key in doubled["natural_key"].sort().head(most)]
     return once
 
 
@@ -222,8 +222,9 @@ def _aligned(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
 async def _judge(ports: Ports, mapper: Mapper, joined: pl.DataFrame, found: Verification, most: int) -> None:
     is_missing, is_extra = pl.col("natural_key_target").is_null(), pl.col("natural_key").is_null()
     differs = pl.col("fingerprint") != pl.col("fingerprint_target")
-    missing, extra = joined.filter(is_missing), joined.filter(is_extra)
-    suspects = joined.filter(~is_missing & ~is_extra & differs)
+    missing = joined.filter(is_missing).sort("natural_key")
+    extra = joined.filter(is_extra).sort("natural_key_target")
+    suspects = joined.filter(~is_missing & ~is_extra & differs).sort("natural_key")
     confirmed = await _look_again(ports, mapper, suspects.head(most))
     found.missing = missing.height
     found.extra += extra.height
@@ -232,7 +233,7 @@ async def _judge(ports: Ports, mapper: Mapper, joined: pl.DataFrame, found: Veri
     wanting = pl.Series("key", [item.key for item in confirmed], dtype=pl.String).append(missing["key"])
     found.rejected = await _open_rejects(ports, mapper.job, wanting)
     found.differences = [
-        *confirmed,
+        *sorted(confirmed, key=lambda difference: difference.natural_key),
         *(Difference("missing", *row) for row in missing.head(most).select("natural_key", "key").iter_rows()),
         *(Difference("extra", *row) for row in extra.head(most).select("natural_key_target", "key").iter_rows()),
         *found.differences,

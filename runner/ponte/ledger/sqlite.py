@@ -13,7 +13,7 @@ import polars as pl
 
 from ponte.errors import ConfigurationError, PonteError, StateError, TransientError
 from ponte.ledger.database import Value
-from ponte.ledger.sqlite_files import damaged, refuse_network_file_system, refuse_torn_file
+from ponte.ledger.sqlite_files import damaged, make_file, refuse_network_file_system, refuse_torn_file
 
 BUSY_TIMEOUT_S = 60
 _RETRY_S = 0.01
@@ -28,7 +28,7 @@ class SqliteDatabase:
 
     Raises:
         ConfigurationError: the file is on a network file system, where its locks cannot be trusted.
-        StateError: the file is torn or is no SQLite database.
+        StateError: the file is torn, emptied or no SQLite database.
     """
 
     kind = "sqlite"
@@ -41,6 +41,7 @@ class SqliteDatabase:
         self.path = path
         with _translated(path):
             path.parent.mkdir(parents=True, exist_ok=True)
+            make_file(path)
             self.connection = sqlite3.connect(
                 path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )

@@ -6,7 +6,7 @@ from collections.abc import Mapping as ReadOnly
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from ponte.errors import UsageError
+from ponte.errors import ConfigurationError, UsageError
 from ponte.manifests.faults import Fault, suggestion
 from ponte.manifests.nodes import Node, find
 from ponte_api.mapping import Mapping
@@ -77,25 +77,36 @@ class Manifests:
     files: int = 0
 
     def job(self, name: str) -> SyncJob:
-        """The SyncJob of that name. Raises UsageError that names the nearest one."""
+        """The SyncJob of that name. Raises as `_named`."""
         return self._named("SyncJob", self.jobs, name)
 
     def source(self, name: str) -> SyncSource:
-        """The SyncSource of that name. Raises UsageError that names the nearest one."""
+        """The SyncSource of that name. Raises as `_named`."""
         return self._named("SyncSource", self.sources, name)
 
     def mapping(self, name: str) -> Mapping:
-        """The Mapping of that name. Raises UsageError that names the nearest one."""
+        """The Mapping of that name. Raises as `_named`."""
         return self._named("Mapping", self.mappings, name)
 
     def _named(self, kind: str, known: ReadOnly[str, _R], name: str) -> _R:
+        """The object of that name.
+
+        Raises:
+            ConfigurationError: it has faults, or a file that may hold it cannot be read; with each of them.
+            UsageError: there is none; with the nearest name.
+        """
         if name in known:
             return known[name]
-        if (kind, name) in self.documents:
-            first = next((fault for fault in self.faults if fault.object == f"{kind} {name}"), None)
-            raise UsageError(f'{kind} "{name}" has faults{f": {first}" if first else ""}\nNext: ponte validate')
+        missing = f'There is no {kind} "{name}" in {self.origin}'
+        faulty = [fault for fault in self.faults if fault.object == f"{kind} {name}"]
+        unread = [fault for fault in self.faults if not fault.object]
+        if faulty or unread:
+            told = [str(fault) for fault in faulty or unread]
+            next_step = "Nothing was done. Next: mend these, then ponte validate."
+            head = [] if faulty else [f"{missing}, as far as it can be read:"]
+            raise ConfigurationError("\n".join([*head, *told, next_step]))
         hint = suggestion(name, [known_name for of_kind, known_name in self.documents if of_kind == kind])
-        raise UsageError(f'There is no {kind} "{name}" in {self.origin}. {hint}', reason="NotFound")
+        raise UsageError(f"{missing}. {hint}", reason="NotFound")
 
 
 def written_path(path: Path) -> str:

@@ -80,6 +80,9 @@ def _by_name(objects: dict[_Key, Resource], kind: str) -> dict[str, Resource]:
 
 
 def _shown(path: Path) -> str:
+    """A path as the middle of a sentence that a full stop ends."""
+    if path.name in ("", ".."):
+        return "this folder" if path == Path() else f"the folder {path.resolve()}"
     return str(path) if path.is_absolute() or str(path).startswith(".") else f"./{path}"
 
 

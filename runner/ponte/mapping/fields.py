@@ -22,7 +22,7 @@ from ponte.mapping.kinds import kind_of, parse_kind
 from ponte.mapping.lists import listed
 from ponte.mapping.lookups import LookupRef
 from ponte.mapping.places import RuleError, located
-from ponte.mapping.regexes import check_regex
+from ponte.mapping.regexes import check_regex, check_replacement
 from ponte.mapping.scope import Scope, teller
 from ponte.mapping.sql.expression import compile_sql, names_in
 from ponte_api.mapping import Converted
@@ -235,6 +235,7 @@ class _Steps:
         for one in rule.replace:
             with located("replace"):
                 check_regex(one.pattern)
+                check_replacement(one.pattern, one.by)
             text = text.str.replace_all(one.pattern, one.by)
         if rule.case:
             text = text.str.to_uppercase() if rule.case == "upper" else text.str.to_lowercase()

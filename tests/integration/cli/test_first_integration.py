@@ -120,6 +120,7 @@ def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, t
         "different 0000001 price",
         "missing 0000002",
         "extra 9",
+        "1 record could not be compared: ponte rejects list products",
         "Next: ponte verify products --repair delivers what differs or is missing.",
     ]
     assert mended.returncode == 0, mended.stderr
@@ -184,6 +185,43 @@ def test_doctor_finds_all_well_and_then_what_is_not(ponte: Ponte, tmp_path: Path
     assert ill.returncode == 1
     [line] = [line for line in ill.stdout.splitlines() if "FAILED" in line]
     assert line.startswith("shop ")
+
+
+def test_doctor_tells_which_object_of_a_job_is_missing(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    with closing(sqlite3.connect(tmp_path / "integration" / "data" / "shop.db")) as shop:
+        shop.execute("DROP TABLE products")
+    (tmp_path / "integration" / "data" / "articles.csv").unlink()
+
+    ill = ponte("doctor")
+    of_one = ponte("doctor", "shop", "-o", "json")
+
+    lines = [" ".join(line.split()) for line in ill.stdout.splitlines() if "FAILED" in line]
+    assert ill.returncode == of_one.returncode == 1
+    assert [line.partition(":")[0] for line in lines] == [
+        "exports/articles FAILED FileMissing",
+        "shop/products FAILED TableMissing",
+    ]
+    assert "articles.csv is not there" in " ".join(ill.stdout.split())
+    assert [(found["about"], found["ok"]) for found in json.loads(of_one.stdout)] == [
+        ("shop", True),
+        ("shop/products", False),
+    ]
+
+
+def test_doctor_does_not_miss_a_file_that_the_run_makes(ponte: Ponte, tmp_path: Path) -> None:
+    ponte("init")
+    systems = tmp_path / "integration" / "systems.yaml"
+    edit(
+        systems, 'sql:\n    url: {value: "sqlite:///integration/data/shop.db"}', 'files: {path: {value: "integration"}}'
+    )
+    edit(systems, "table: products", "path: shop.csv\n    csv: {}")
+
+    well = ponte("doctor")
+
+    assert well.returncode == 0, well.stdout
+    assert ponte("run", "products").returncode == 0
+    assert (tmp_path / "integration" / "shop.csv").exists()
 
 
 def test_rejects_are_listed_shown_retried_and_set_aside(ponte: Ponte, tmp_path: Path) -> None:

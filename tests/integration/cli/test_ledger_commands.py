@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -28,6 +29,9 @@ def test_info_says_what_each_job_has(ran: Ponte) -> None:
 
     [scope] = info["scopes"]
     assert (scope["job"], scope["records"], scope["rejects"]) == ("products", 3, {"open": 1})
+    assert {"ledgerId", "sizeBytes", "createdAt"} <= info.keys()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", scope["lastSuccessAt"])
+    assert not [name for name in (*info, *scope) if "_" in name]
     assert lines[-1].split()[:6] == ["products", "exports/articles", "shop/products", "3", "0", "1"]
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import psycopg
 import pytest
 
+from ponte.engine.ports import System
 from ponte.engine.run import RunFailed
 from ponte.manifests import load
 from ponte.manifests.references import References
 from ponte.runtime import RunRequest, Runtime
 
+Make = Callable[..., System]
 MANIFESTS = """
 apiVersion: ponte.dev/v1alpha1
 kind: SyncSource
@@ -123,3 +125,34 @@ async def test_a_json_column_of_a_table_gets_the_json(make: Make, postgres_url: 
         rows = connection.execute("SELECT code, more::text FROM contacts ORDER BY 1").fetchall()
     assert (result.account.created, result.account.rejected) == (2, 1)
     assert rows == [("a", '{"rate": 1.50}'), ("c", None)]
+
+
+async def test_the_fields_are_those_of_the_first_thousand_lines(tmp_path: Path, make_system: Make) -> None:
+    head = '\n{"code": "a", "price": 1.5}\nno record\n{"code": "b", "price": 2, "lines": [{"n": 1}]}\n'
+    filling = '{"code": "x", "paid": true}\n' * 996
+    (tmp_path / "drop" / "c.jsonl").write_text(head + filling + '{"beyond": 1}\n')
+    system = make_system("c.jsonl", jsonLines={}, key=["code"], fields=[{"name": "note", "type": "string"}])
+
+    fields = {field.name: field.type for field in await system.schema("a")}
+
+    assert fields == {
+        "note": "string",
+        "code": "string",
+        "price": "decimal(38,1)",
+        "lines": "json",
+        "paid": "boolean",
+    }
+
+
+async def test_the_fields_come_from_the_first_record_there_is(tmp_path: Path, make_system: Make) -> None:
+    (tmp_path / "drop" / "1.jsonl").write_text("")
+    (tmp_path / "drop" / "2.jsonl").write_text("\n" * 2500 + '{"code": "a", "n": 1}\n')
+    system = make_system("*.jsonl", jsonLines={}, key=["code"], incoming={"pick": "all"})
+
+    assert [(field.name, field.type) for field in await system.schema("a")] == [("code", "string"), ("n", "integer")]
+
+
+async def test_where_no_record_is_there_the_key_is_the_only_field(tmp_path: Path, make_system: Make) -> None:
+    (tmp_path / "drop" / "c.jsonl").write_text("")
+
+    assert [field.name for field in await make_system("c.jsonl", jsonLines={}, key=["code"]).schema("a")] == ["code"]

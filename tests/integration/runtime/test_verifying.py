@@ -44,6 +44,7 @@ def test_all_of_the_target_is_extra_where_the_source_is_empty(trade: Any) -> Non
 
     assert (found.equal, found.different, found.missing, found.extra) == (0, 0, 0, 100)
     assert found.differences[0].natural_key == "5:00000"
+    assert found.differences == sorted(found.differences, key=lambda difference: difference.natural_key)
 
 
 def test_two_empty_sides_are_aligned(trade: Any) -> None:

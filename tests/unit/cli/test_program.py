@@ -174,3 +174,17 @@ def test_typer_exits_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     failing(typer.TyperException("told"), monkeypatch)
 
     assert run_program(["validate"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("command", "is_offered"),
+    [("init", False), ("connectors list", False), ("connectors describe", False), ("run", True), ("validate", True)],
+)
+def test_only_commands_that_look_at_manifests_offer_their_folder(
+    command: str, *, is_offered: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_program([*command.split(), "--help"]) == 0
+
+    told = capsys.readouterr().out
+    assert ("--file" in told, "--ledger" in told) == (is_offered, is_offered)
+    assert "--output" in told

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from ponte.errors import ConfigurationError, StateError
@@ -90,6 +94,60 @@ def test_a_short_file_is_whole_while_its_log_has_the_rest(tmp_path: Path) -> Non
     file.with_name("ledger.db-wal").write_bytes(b"the rest")
 
     refuse_torn_file(file)
+
+
+def test_a_ledger_that_lost_all_its_bytes_is_not_taken_for_a_new_one(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    file.touch()
+    file.with_name("ledger.db-wal").write_bytes(b"what SQLite would throw away")
+
+    with pytest.raises(StateError, match=r"0 bytes.*nothing was ever recorded in it: remove the file") as refused:
+        open_database(f"sqlite:///{file}")
+
+    assert refused.value.reason == "LedgerDamaged"
+    assert file.read_bytes() == b""
+    assert file.with_name("ledger.db-wal").read_bytes() == b"what SQLite would throw away"
+
+
+def test_a_log_that_was_left_behind_is_not_read_into_a_new_ledger(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    log = file.with_name("ledger.db-wal")
+    with closing(open_database(f"sqlite:///{file}")) as old:
+        old.execute("CREATE TABLE left_behind (a)")
+        kept = log.read_bytes()
+    file.unlink()
+    log.write_bytes(kept)
+
+    with closing(open_database(f"sqlite:///{file}")) as new:
+        names = new.query("SELECT name FROM sqlite_master", (), pl.Schema({"name": pl.String})).to_series()
+
+    assert "ponte_meta" in names
+    assert "left_behind" not in names
+
+
+@pytest.mark.parametrize("call", ["sqlite3.connect", "os.link"])
+def test_a_process_that_dies_while_it_makes_a_ledger_leaves_no_file_that_is_refused(call: str, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    dying = (
+        f"import os, sqlite3; from ponte.ledger.opening import open_database; do = {call}\n"
+        f"def die(*given, **named): do(*given, **named); os._exit(9)\n"
+        f"{call} = die; open_database({url!r})"
+    )
+
+    assert subprocess.run([sys.executable, "-c", dying], check=False).returncode == 9
+
+    open_database(url).close()
+
+
+def test_a_ledger_is_made_where_files_cannot_have_two_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+
+    open_database(f"sqlite:///{tmp_path}/ledger.db").close()
+
+    assert [file.name for file in tmp_path.iterdir()] == ["ledger.db"]
 
 
 def test_this_process_is_not_gone_and_one_that_ended_is() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ponte.errors import UsageError
+from ponte.errors import ConfigurationError, UsageError
 from ponte.manifests import load
 
 HEAD = "apiVersion: ponte.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n"
@@ -280,8 +280,24 @@ def test_an_unknown_job_far_from_all_is_told_with_what_there_is(loaded, good):
 
 def test_a_job_with_faults_is_not_called_missing(loaded, good):
     manifests = loaded(a=good.replace("mapping: product\n", "mapping: NO\n"))
-    with pytest.raises(UsageError, match=r'SyncJob "products" has faults: integration/a\.yaml:36 '):
+    with pytest.raises(ConfigurationError, match=r"^integration/a\.yaml:36  SyncJob products: mapping: "):
         manifests.job("products")
+
+
+def test_a_job_that_may_stand_in_an_unreadable_file_is_not_called_missing(loaded, good):
+    manifests = loaded(a=good, b="kind: [")
+    with pytest.raises(
+        ConfigurationError, match=r'There is no SyncJob "nightly" in [^\n]*as far as[^\n]*\n[^\n]*b\.yaml:'
+    ):
+        manifests.job("nightly")
+
+
+@pytest.mark.parametrize(("path", "shown"), [(".", "this folder"), ("..", "the folder /[^\n]*[^.]"), ("a", r"\./a")])
+def test_no_folder_ends_in_a_full_stop_of_its_own(path, shown, tmp_path, monkeypatch):
+    (tmp_path / "here" / "a").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(UsageError, match=rf'There is no SyncJob "x" in {shown}\. There is none'):
+        load([Path(path)]).job("x")
 
 
 PARTS = ["apiVersion", "kind", "metadata", "spec", "objects", "fields", "triggers", "rest", "sql", "target", "key"]

@@ -28,6 +28,12 @@ def test_a_frame_of_another_schema_is_refused_by_the_fields_name() -> None:
         ({"from": "A", "pattern": "(?=x)"}, "look-ahead"),
         ({"from": "A", "pattern": r"(a)\1"}, "back-references"),
         ({"from": "A", "replace": [{"pattern": "("}]}, "not a regular expression"),
+        (
+            {"from": "A", "replace": [{"pattern": "(a+)b", "by": "$1c"}]},
+            r"no group 1c.* Write \$\{1\}c for the group 1",
+        ),
+        ({"from": "A", "replace": [{"pattern": "(a+)b", "by": "$5"}]}, r"no group 5,.*\$\{0\}, \$\{1\}\)"),
+        ({"from": "A", "replace": [{"pattern": "a", "by": "${x}"}]}, r"no group x,.* Write \$\$\{x\} for that text"),
         ({"from": "A", "type": "date", "format": "dd/MM/yy"}, "yy is not known"),
         ({"from": "A", "type": "datetime", "timeZone": "Europe/Rom"}, "Europe/Rom is not known"),
         ({"from": "A", "type": "decimal(12,2)", "locale": "xx"}, "locale xx is not known"),

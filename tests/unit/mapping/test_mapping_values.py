@@ -62,6 +62,9 @@ def test_a_required_text_that_is_empty_or_missing_is_a_fault() -> None:
         ({"type": "json"}, '{"a": [1]}', '{"a": [1]}'),
         ({"replace": [{"pattern": "[^0-9]", "by": ""}]}, "+39 02/1", "39021"),
         ({"replace": [{"pattern": "(a)(b)", "by": "$2$1"}]}, "ab", "ba"),
+        ({"replace": [{"pattern": "(a+)b", "by": "${1}c"}]}, "xaab", "xaac"),
+        ({"replace": [{"pattern": "(?P<run>a+)b", "by": "$run-$1-$0-${01}"}]}, "xaab", "xaa-aa-aab-aa"),
+        ({"replace": [{"pattern": "a", "by": "$$5 $"}]}, "xa", "x$5 $"),
     ],
 )
 def test_text_becomes_a_value(rule: dict[str, Any], text: str, expected: Any) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import typer
 
@@ -14,14 +16,19 @@ from ponte.cli.options import Common
 from ponte.cli.render.text import counted, escape, pad, seconds, width_of, wrapped
 from ponte.cli.workspace import is_missing, ledger_url_of, load_manifests, references_of
 from ponte.connectors.registry import connect
-from ponte.engine.ports import Probe
+from ponte.engine.ports import System
 from ponte.errors import PonteError, TransientError
 from ponte.ledger.opening import open_ledger, shown
 from ponte.manifests import Manifests
 from ponte.runtime.clock import SystemClock
+from ponte_api.sync_job import JobSource, JobTarget
+from ponte_api.sync_source import SyncSource
 
 LONGEST_PROBE_S = 20.0
 LARGEST_CLOCK_DIFFERENCE_S = 5.0
+Role = Literal["read", "write"]
+_NOT_LISTED = frozenset({"ReadingNotOffered"})
+_MADE_BY_RUNS = _NOT_LISTED | {"FileMissing"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +79,11 @@ def _finding_lines(found: Finding, names: int, console: Console) -> list[str]:
 
 
 async def _findings(named: list[str], manifests: Manifests, common: Common) -> list[Finding]:
+    looked = await asyncio.gather(*(_system(name, manifests, common) for name in named or sorted(manifests.sources)))
+    systems = [finding for findings in looked for finding in findings]
     if named:
-        return list(await asyncio.gather(*(_system(name, manifests, common) for name in named)))
-    systems = asyncio.gather(*(_system(name, manifests, common) for name in sorted(manifests.sources)))
-    return [_manifests(manifests), *await systems, *await _ledger(ledger_url_of(common))]
+        return systems
+    return [_manifests(manifests), *systems, *await _ledger(ledger_url_of(common))]
 
 
 def _manifests(manifests: Manifests) -> Finding:
@@ -85,15 +93,32 @@ def _manifests(manifests: Manifests) -> Finding:
     return _well("manifests", f"{files} without faults")
 
 
-async def _system(name: str, manifests: Manifests, common: Common) -> Finding:
+async def _system(name: str, manifests: Manifests, common: Common) -> list[Finding]:
+    """What was found out about a system and, where it answers, what is wrong with the objects that jobs use."""
     try:
-        probe = await asyncio.wait_for(_probe(name, manifests, common), LONGEST_PROBE_S)
-    except TimeoutError:
-        return _ill(name, f"no answer within {LONGEST_PROBE_S:.0f} s")
+        system = connect(manifests.source(name), references_of(common), SystemClock())
     except PonteError as error:
-        return _ill(name, f"{error.reason}: {_without_name(error.message, name)}")
-    said = _without_name(probe.message, name)
-    return Finding(name, probe.ok, said if probe.ok else f"{probe.reason}: {said}")
+        return [_ill(name, f"{error.reason}: {_without_name(error.message, name)}")]
+    try:
+        answered = await _told(name, name, _probe(name, system))
+        if not answered.is_well:
+            return [answered]
+        looked = [
+            await _told(f"{name}/{used}", name, _object(used, system, roles))
+            for used, roles in _used_objects(manifests.source(name), manifests).items()
+        ]
+        return [answered, *(finding for finding in looked if not finding.is_well)]
+    finally:
+        await system.close()
+
+
+async def _told(about: str, name: str, question: Awaitable[Finding]) -> Finding:
+    try:
+        return await asyncio.wait_for(question, LONGEST_PROBE_S)
+    except TimeoutError:
+        return _ill(about, f"no answer within {LONGEST_PROBE_S:.0f} s")
+    except PonteError as error:
+        return _ill(about, f"{error.reason}: {_without_name(error.message, name)}")
 
 
 def _without_name(message: str, name: str) -> str:
@@ -101,12 +126,39 @@ def _without_name(message: str, name: str) -> str:
     return message.removeprefix(f"SyncSource {name}: ").removeprefix(f"{name}: ")
 
 
-async def _probe(name: str, manifests: Manifests, common: Common) -> Probe:
-    system = connect(manifests.source(name), references_of(common), SystemClock())
+async def _probe(name: str, system: System) -> Finding:
+    probe = await system.probe()
+    said = _without_name(probe.message, name)
+    return Finding(name, probe.ok, said if probe.ok else f"{probe.reason}: {said}")
+
+
+def _used_objects(source: SyncSource, manifests: Manifests) -> dict[str, set[Role]]:
+    """The objects of a system that jobs use, and for what.
+
+    Those that are not declared are `validate`'s to tell, and files that others drop need not be there yet.
+    """
+    used: dict[str, set[Role]] = {}
+    for job in manifests.jobs.values():
+        ends: tuple[tuple[Role, JobSource | JobTarget], ...] = (("read", job.spec.source), ("write", job.spec.target))
+        for role, end in ends:
+            spec = source.spec.object(end.object) if end.name == source.metadata.name else None
+            if spec is not None and spec.incoming is None:
+                used.setdefault(end.object, set()).add(role)
+    return dict(sorted(used.items()))
+
+
+async def _object(name: str, system: System, roles: set[Role]) -> Finding:
+    """Whether an object is there and can be used; a target that the run will make need not be."""
+    if "read" in roles:
+        system.source(name)
+    if "write" in roles:
+        system.target(name)
     try:
-        return await system.probe()
-    finally:
-        await system.close()
+        await system.schema(name)
+    except PonteError as error:
+        if error.reason not in (_NOT_LISTED if "read" in roles else _MADE_BY_RUNS):
+            raise
+    return _well(name, "can be used")
 
 
 async def _ledger(url: str) -> list[Finding]:

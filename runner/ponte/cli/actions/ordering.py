@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ponte.cli.commands.jobs import OverlapOption, Reading, ReadOption
 from ponte.errors import UsageError
+from ponte.manifests import Manifests
 from ponte.runtime import RunRequest
 
 
@@ -28,3 +29,23 @@ def request_of(job: str, reading: Reading, overlap: OverlapOption = OverlapOptio
         upper=reading.to,
         overlap=overlap.value,
     )
+
+
+def require_whole_keys(request: RunRequest, manifests: Manifests) -> None:
+    """Refuses a key that no record of the job's source can have: it would only be told as not there.
+
+    Raises:
+        UsageError: a key has too few or too many fields, or an empty one; with the fields of the key.
+    """
+    source = manifests.job(request.job).spec.source
+    spec = manifests.source(source.name).spec.object(source.object)
+    fields = [] if spec is None else spec.key
+    for key in request.keys if fields else ():
+        given = key.split("\t")
+        if len(given) != len(fields) or "" in given:
+            joined = "" if len(fields) == 1 else ", joined by a tab: --key $'A\\tB'"
+            shown = key.replace("\t", "\\t")
+            raise UsageError(
+                f'--key "{shown}" is no key of {source.name}/{source.object}: a key there is '
+                f"{' and '.join(fields)}{joined}."
+            )

@@ -8,7 +8,7 @@ import json
 import typer
 
 from ponte.cli import exit_codes
-from ponte.cli.actions.ordering import request_of
+from ponte.cli.actions.ordering import request_of, require_whole_keys
 from ponte.cli.actions.run import sound_manifests, watched_runtime
 from ponte.cli.commands.jobs import Reading
 from ponte.cli.console import console_of
@@ -27,6 +27,7 @@ def plan_job(job: str, reading: Reading, common: Common, *, show_all: bool, tell
     console = console_of(common)
     request = request_of(job, reading)
     manifests = sound_manifests(job, common, console)
+    require_whole_keys(request, manifests)
     watch = Watch(console, job)
     samples = None if show_all else SAMPLES
 

@@ -7,7 +7,7 @@ import json
 import socket
 from collections.abc import Awaitable, Callable
 
-from ponte.cli.actions.ordering import request_of
+from ponte.cli.actions.ordering import request_of, require_whole_keys
 from ponte.cli.commands.jobs import OverlapOption, Reading
 from ponte.cli.console import Console, OutputLostError, abandon, console_of
 from ponte.cli.options import Common
@@ -45,6 +45,7 @@ def run_job(job: str, reading: Reading, overlap: OverlapOption, common: Common) 
     console = console_of(common)
     request = request_of(job, reading, overlap)
     manifests = sound_manifests(job, common, console)
+    require_whole_keys(request, manifests)
     show_result(watched_run(request, manifests, common, console), manifests, console)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ponte.cli.options import Common, expand
+from ponte.cli.options import Common, expand_without
 
 
 def declare(program: typer.Typer) -> None:
@@ -18,7 +18,7 @@ def declare(program: typer.Typer) -> None:
     program.add_typer(group, name="connectors")
 
     @group.command("list", epilog="Examples:\n\n\b\n  ponte connectors list\n  ponte connectors list -o json")
-    @expand
+    @expand_without("folders", "secrets", "ledger")
     def list_(common: Common) -> None:
         """List the kinds of systems, and what is still to be installed."""
         from ponte.cli.actions.connectors import list_connectors
@@ -32,7 +32,7 @@ def declare(program: typer.Typer) -> None:
   ponte connectors describe sql       what it can do, with an example
   ponte connectors describe sql --example > erp.yaml"""
     )
-    @expand
+    @expand_without("folders", "secrets", "ledger")
     def describe(
         name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the kind.", show_default=False)],
         common: Common,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ponte.cli.completion import mapping_names, source_names
-from ponte.cli.options import Common, expand
+from ponte.cli.options import Common, expand, expand_without
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def declare(program: typer.Typer) -> None:
              --to files:./out/articles.csv
   ponte init --example        five articles into a SQLite table, ready to run"""
     )
-    @expand
+    @expand_without("folders", "ledger")
     def init(
         systems: Systems,
         common: Common,

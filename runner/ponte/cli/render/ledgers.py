@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from ponte.cli.render.rejects import moment
 from ponte.cli.render.text import count, counted, escape, flow, table, width_of
@@ -11,6 +13,9 @@ from ponte.ledger.erasure import Erased
 from ponte.ledger.inspection import LedgerInfo, ScopeInfo
 from ponte.ledger.integrity import Finding
 from ponte.ledger.retention import Pruned
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _HEADER = ("JOB", "FROM", "TO", "RECORDS", "IN DOUBT", "REJECTS", "LAST SUCCESS", "RUNNING")
 _OPEN = ("open", "deferred", "ambiguous")
@@ -94,9 +99,22 @@ def erased_lines(erased: Erased) -> list[str]:
     ]
 
 
-def document(found: object) -> dict[str, object]:
-    """A frozen dataclass as JSON."""
-    return asdict(found)  # type: ignore[call-overload,no-any-return]  # dataclasses only
+def document(found: DataclassInstance) -> dict[str, object]:
+    """A frozen dataclass as JSON, in the form that results of runs have: camelCase, times as ISO 8601 in UTC."""
+    return {_camel_case(one.name): _value(getattr(found, one.name)) for one in fields(found)}
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
+
+
+def _value(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, list | tuple):
+        return [_value(one) for one in value]
+    return document(value) if is_dataclass(value) and not isinstance(value, type) else value
 
 
 def size(number: int) -> str:

@@ -27,8 +27,15 @@ def verification_lines(found: Verification, *, most: int | None, width: int | No
 def _aligned(found: Verification) -> str:
     if not found.unknown:
         return "Both sides hold the same."
-    could_not_be = f"{counted(found.unknown, 'record')} could not be: ponte rejects list {found.job}"
-    return f"What could be compared is the same on both sides; {could_not_be}"
+    return f"What could be compared is the same on both sides; {_not_compared(found)} be: {_listed(found)}"
+
+
+def _not_compared(found: Verification) -> str:
+    return f"{counted(found.unknown, 'record')} could not"
+
+
+def _listed(found: Verification) -> str:
+    return f"ponte rejects list {found.job}"
 
 
 def _numbers(found: Verification) -> list[tuple[str, int]]:
@@ -37,6 +44,8 @@ def _numbers(found: Verification) -> list[tuple[str, int]]:
 
 def _next_steps(found: Verification) -> list[str]:
     lines = []
+    if found.unknown:
+        lines.append(f"{_not_compared(found)} be compared: {_listed(found)}")
     wanting = found.different + found.missing
     if found.rejected:
         are = "is an open reject" if found.rejected == 1 else "are open rejects"

@@ -22,6 +22,8 @@ from ponte.threads import in_thread
 from ponte_api.sync_source import ObjectSpec
 
 _BATCH = 25_000
+_LOOKED_AT = 1000
+"""Lines or records from which the fields are learnt."""
 
 
 class FileSource:
@@ -74,18 +76,24 @@ class FileSource:
         return f"FilesStay: {unsafe:,} records did not get through, so that {names} is kept until they do"
 
     async def schema(self) -> list[SchemaField]:
-        """The fields of the first batch; text files know no types."""
+        """The fields of the first records; text files know no types."""
         names = [arrival.name for arrival in (await self._choose()).read]
         first = await asyncio.to_thread(self._first, names)
         return [SchemaField(name, _type(dtype)) for name, dtype in first.schema.items()]
 
     def _first(self, names: Sequence[str]) -> pl.DataFrame:
-        """The first records, whether they have the declared fields or not."""
-        if not names:
-            return pl.DataFrame()
-        with self._folder.open(names[0]) as snapshot:
-            tables = resize(format_of(self._spec).read(snapshot, self._spec, 1000), 1000)
-            return next(tables, Table(pl.DataFrame())).frame
+        """The first records, whether they have the declared fields or not.
+
+        Where each record names its own fields, a table without records knows none: the first with records is taken.
+        """
+        format_, first = format_of(self._spec), pl.DataFrame()
+        for name in names:
+            with self._folder.open(name) as snapshot:
+                for table in resize(format_.read(snapshot, self._spec, _LOOKED_AT), _LOOKED_AT):
+                    first = table.frame
+                    if format_.has_fixed_fields or first.height:
+                        return first
+        return first
 
     async def _choose(self) -> Choice:
         if self._arrivals is not None:

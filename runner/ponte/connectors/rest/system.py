@@ -89,7 +89,9 @@ class RestSystem:
         spec = self._object(object_name)
         listing = self._listing(spec)
         if listing is None:
-            raise ConfigurationError(f"{self._where(spec)} has no list to learn its fields from: set path.")
+            raise ConfigurationError(
+                f"{self._where(spec)} has no list to learn its fields from: set path.", reason="ReadingNotOffered"
+            )
         page = await listing.first()
         frame = frame_records(page.elements).frame
         return [SchemaField(column.name, _field_type(column)) for column in frame.iter_columns()]
