@@ -164,7 +164,9 @@ def _reached(state: RunState, batch: Batch) -> str | None:
     """A watermark inside the window: only where changes come in (cursor, key) order."""
     cursor = state.job.source_object.cursor
     is_ordered = state.order.read == "changes" and state.ports.source.capabilities.cursor_order
-    return last_cursor(batch.frame, cursor.field) if is_ordered and cursor is not None and not state.is_again else None
+    if not is_ordered or cursor is None or state.is_again:
+        return None
+    return last_cursor(batch.frame, cursor.field, lambda text: state.durable(text) == text)
 
 
 def _without_faulty(mapped: Mapped, faults: pl.DataFrame | None) -> Mapped:

@@ -104,9 +104,9 @@ async def timed(state: RunState, items: AsyncGenerator[T, None]) -> AsyncGenerat
         await items.aclose()
 
 
-def last_cursor(frame: pl.DataFrame, field: str) -> str | None:
-    """The greatest cursor of a batch that came in cursor order: that of its last record that has one."""
+def last_cursor(frame: pl.DataFrame, field: str, is_sound: Callable[[str], bool]) -> str | None:
+    """The greatest sound cursor of a batch that came in cursor order: that of its last record that has one."""
     if field not in frame.columns:
         return None
     texts = frame.select(plain_text(pl.col(field), frame.schema[field]).alias("cursor"))["cursor"].drop_nulls()
-    return texts[-1] if len(texts) else None
+    return next(filter(is_sound, reversed(texts)), None)

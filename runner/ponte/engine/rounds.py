@@ -174,7 +174,7 @@ async def _account_for(state: RunState, done: _Round) -> None:
     state.note_rejects(done.rejects, closed)
     check_account(state, done.read)
     reached = next((item.reached for item in reversed(done.held) if item.reached is not None), None)
-    watermark = None if reached is None or state.holds_watermark else later(state.watermark, state.durable(reached))
+    watermark = None if reached is None or state.holds_watermark else later(state.watermark, reached)
     state.watermark = watermark or state.watermark
     if not (done.rejects.height or closed.len() or watermark is not None or done.is_due):
         return

@@ -228,7 +228,9 @@ async def _advance(state: RunState, upper: str) -> None:
         what = "was rejected" if not state.missed else "did not get through"
         state.notes.append(f"WatermarkHeld: what {what} cannot be read again by key; the next run starts before it")
         return
-    state.watermark = later(state.watermark, state.durable(upper))
+    durable = state.durable(upper)
+    if durable == upper or state.watermark is None:
+        state.watermark = later(state.watermark, durable)
     _note_future(state, upper)
     await state.ports.failpoint("watermark.before")
     await state.ports.ledger.commit(state.writer, Commit(result=state.result(), watermark=state.watermark))
@@ -240,7 +242,7 @@ def _note_future(state: RunState, upper: str) -> None:
     cursor = state.job.source_object.cursor
     if state.durable(upper) != upper and cursor is not None:
         state.notes.append(
-            f"the source has {cursor.field} {upper[:40]}, which is in the future; the watermark stops at "
+            f"the source has {cursor.field} {upper[:40]}, which is in the future; the watermark stays at "
             f"{state.watermark}, and what is later is read again each time. Next: mend it in the source"
         )
 

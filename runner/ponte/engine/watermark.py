@@ -53,8 +53,8 @@ def later(one: str | None, other: str | None) -> str | None:
 def capped(cursor: str, now: datetime) -> str:
     """What a watermark may be where a source has come to this cursor: never a time in the future.
 
-    It would hide every change until then. Instead it is a day ago, in the cursor's form: what is later is read again
-    each time, and nothing is lost. Up to a day ahead is no future: times without a zone are those of some place on
+    It would hide every change until then. Where nothing better is known it is a day ago, in the cursor's form: what is
+    later is read again each time. Up to a day ahead is no future: times without a zone are those of some place on
     earth, and clocks differ. Numbers tell no time and stay as they are.
 
     Args:

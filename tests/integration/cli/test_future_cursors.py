@@ -60,7 +60,7 @@ def test_one_record_from_the_future_hides_no_change(ponte: Ponte, tmp_path: Path
     )
     said = ponte("run", "products", "-f", ".", "--read", "changes").stdout
 
-    assert "changed 2999-01-01 00:00:00, which is in the future; the watermark stops at" in " ".join(said.split())
+    assert "changed 2999-01-01 00:00:00, which is in the future; the watermark stays at" in " ".join(said.split())
     for sku in ("one", "two"):
         execute(erp, f"INSERT INTO a VALUES ('{sku}', '{datetime.now(UTC):%Y-%m-%d %H:%M:%S}')")
         again = ponte("run", "products", "-f", ".", "--read", "changes")
@@ -69,3 +69,16 @@ def test_one_record_from_the_future_hides_no_change(ponte: Ponte, tmp_path: Path
 
     found = execute(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku")
     assert found == [("future",), ("old",), ("one",), ("two",)]
+
+
+def test_a_record_from_the_future_leaves_the_watermark_where_the_others_are(ponte: Ponte, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(MANIFESTS.format(tmp_path))
+    execute(tmp_path / "shop.db", "CREATE TABLE p (sku TEXT PRIMARY KEY)")
+    erp = tmp_path / "erp.db"
+    execute(erp, "CREATE TABLE a (sku TEXT PRIMARY KEY, changed DATETIME)")
+    for sku, changed in (("a", "2026-01-01 10:00:00"), ("b", "2999-01-01 00:00:00"), ("late", "2026-01-02 10:00:00")):
+        execute(erp, f"INSERT INTO a VALUES ('{sku}', '{changed}')")
+        said = ponte("run", "products", "-f", ".", "--read", "changes").stdout
+
+    assert "the watermark stays at 2026-01-02 10:00:00" in " ".join(said.split())
+    assert execute(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku") == [("a",), ("b",), ("late",)]
