@@ -23,6 +23,8 @@ ROW_TEXT = "x" * 1000
 PROGRAM = """
 import sys
 from pathlib import Path
+from ponte.cli.memory import settle_memory
+settle_memory()  # as the command does
 from ponte.cli.main import run_program
 code = run_program(["run", "products", "-f", "job.yaml", "--ledger", "sqlite:///l.db"])
 status = Path("/proc/self/status").read_text()  # ru_maxrss has that of the process that started this one in it
