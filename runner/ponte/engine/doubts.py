@@ -81,7 +81,8 @@ async def settle_rest(state: RunState) -> None:
     """Ends, after a whole reading of all, the claims of keys that came to nothing: rejected, skipped or gone.
 
     Those that are not at the target after all are no longer taken for records that are. Where the target cannot tell,
-    a person must, unless this run said so already: what the source has no longer would stay at the target unseen.
+    a person must: what the source has no longer, or what is rejected now, would stay at the target unseen. Where this
+    run has said so already, it is not said twice.
     """
     capabilities, ports = state.ports.target.capabilities, state.ports
     settled = pl.concat([state.doubts["key"].clear(), *state.settled])
@@ -97,7 +98,7 @@ async def settle_rest(state: RunState) -> None:
         found = pl.concat([await _found(state, part) for part in live.iter_slices(capabilities.chunk)] or [live])
         absent = live.join(found, on="key", how="anti", maintain_order="left")
     removed = absent.select(REMOVED_SCHEMA.names())
-    told = pl.concat([keys, *state.rejected])
+    told = pl.concat([keys, *state.ambiguous])
     unsure = rest.filter(~pl.col("key").is_in(told.implode())).with_row_index("row")
     rejects = rejects_of(unsure, single_fault(unsure["row"], None, "AmbiguousCreate", _GONE), "deliver", "ambiguous")
     state.note_rejects(rejects, keys.clear())

@@ -40,6 +40,7 @@ class RunState:
         left: known records that `where` or the audience now leaves out: columns key, version.
         contested: natural keys (hashes) that records of this run wanted and others hold.
         rejected: keys (text) that this run rejected or deferred.
+        ambiguous: keys (text) of those that only a person can settle.
         deferred: keys (text) of those that wait for records of other jobs.
         found_rejects: what did not get through, new or not: records, duplicates of a key, deletes that were refused.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
@@ -63,6 +64,7 @@ class RunState:
     left: list[pl.DataFrame] = field(default_factory=list)
     contested: list[pl.Series] = field(default_factory=list)
     rejected: list[pl.Series] = field(default_factory=list)
+    ambiguous: list[pl.Series] = field(default_factory=list)
     deferred: list[pl.Series] = field(default_factory=list)
     settled: list[pl.Series] = field(default_factory=list)
     erased: int = 0
@@ -142,6 +144,7 @@ class RunState:
         self.deferred.append(waiting)
         self.new_rejects += self.fresh(rejects)
         self.rejected.append(rejects["key"])
+        self.ambiguous.append(rejects.filter(pl.col("state") == "ambiguous")["key"])
         self.closed_rejects += len(closed)
 
     def begin_claim(self) -> float:

@@ -175,6 +175,19 @@ async def test_an_unknown_create_whose_source_is_gone_stops_for_a_person_too(
     assert (made.target.records, made.claims(), made.rejects()) == ({}, 0, {})
 
 
+@pytest.mark.parametrize("capabilities", [BLIND, TAKES_KEYS])
+async def test_an_unknown_create_of_a_record_that_is_rejected_by_now_stops_for_a_person_too(
+    world: MakeWorld, capabilities: TargetCapabilities
+) -> None:
+    made = world(*THREE, capabilities=capabilities)
+    assert await made.crash("deliver.after")
+    made.source.put(article("a", price="no number"))
+
+    await made.run()
+
+    assert made.rejects()["a"] == "AmbiguousCreate"
+
+
 async def test_a_record_whose_id_nobody_knows_is_neither_created_twice_nor_taken_for_removed(world: MakeWorld) -> None:
     made = world(*THREE, capabilities=BLIND)
     made.target.lose.add("b")

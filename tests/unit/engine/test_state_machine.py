@@ -191,7 +191,7 @@ class Synchronisation(RuleBasedStateMachine):
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "12"))
 TestSynchronisation = Synchronisation.TestCase
 TestSynchronisation.settings = settings(
     max_examples=EXAMPLES, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
