@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from unit.engine.test_state_machine import Synchronisation
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2700)
 def test_any_order_of_edits_runs_crashes_and_bad_answers_ends_in_step() -> None:
     long = settings(max_examples=400, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Synchronisation, settings=long)
