@@ -84,9 +84,8 @@ class TableTarget:
                     self._writer = await worker.run(_prepare, session, self._spec)
                 with refused_as_configuration(self._spec.name):
                     return await worker.run(call, self._writer)
-            except (TransientError, ConfigurationError) as error:
-                self._held = self._writer = None
-                await self._stack.__aexit__(type(error), error, error.__traceback__)  # ended: it must not rest
+            except (TransientError, ConfigurationError):
+                await self.close()  # the next call starts with a fresh connection
                 raise
 
 
