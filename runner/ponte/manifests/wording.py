@@ -71,7 +71,7 @@ def _missing(path: Path, model: type[BaseModel]) -> str:
 
 
 def fields_at(model: type[BaseModel], path: Path) -> dict[str, str]:
-    """The fields that may stand at a path of a model, as written in YAML, each with its description."""
+    """The fields that may stand at a path of a model, as written in YAML, each with its description in one line."""
     current: type[BaseModel] | None = model
     for step in path:
         if isinstance(step, int) or current is None:
@@ -81,7 +81,10 @@ def fields_at(model: type[BaseModel], path: Path) -> dict[str, str]:
     if current is None:
         return {}
     described = descriptions(current)
-    return {written_name(name, field): described.get(name, "") for name, field in current.model_fields.items()}
+    return {
+        written_name(name, field): " ".join(described.get(name, "").split())
+        for name, field in current.model_fields.items()
+    }
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -55,6 +55,8 @@ def test_a_fault_is_one_line_that_begins_with_its_place(loaded, good):
         ("Mapping", "key: [a]\nfields:\n- {to: a, from: A, otherwise: {rejct: {}}}", 7, "fields[0].otherwise.rejct",
          'mean "reject"?'),
         ("SyncRun", "action: sync", 4, "job", "is missing: The SyncJob."),
+        ("SyncSource", "sql: {}\nobjects: [{name: a, table: A, key: [K]}]", 5, "sql.url",
+         "; to read only, also DIALECT://HOST:PORT/DATABASE of another"),  # the description's line break is a blank
         ("SyncRun", "job:", 5, "job", "is empty: give it a value or remove the line"),
         ("SyncRun", "job: null", 5, "job", "is empty"),
         ("SyncRun", "job: [a]", 5, "job", "a list stands here and text is wanted"),
