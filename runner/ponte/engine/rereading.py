@@ -69,6 +69,7 @@ async def _read_keys(state: RunState, mapper: Mapper, keys: pl.Series) -> None:
     state.held = details.select("key", held="version")
     read_at_us = int((await state.ports.ledger.now()).timestamp() * 1e6)
     read = Read("keys", state.job.batch_size, keys=keys_frame(state.job, keys))
+    state.left = [rows.filter(~pl.col("key").is_in(keys.implode())) for rows in state.left]  # judged anew
     before, state.known, state.is_again = state.known, QueriedKnown(state.ports.ledger, state.writer.scope), True
     await Rounds(state, mapper).work(findings(state, mapper, read, read_at_us), lambda _: None)
     state.known, state.is_again = before, False

@@ -87,7 +87,7 @@ async def _known_ids(state: RunState, operation: Operation, work: pl.DataFrame) 
 
 async def ids_beside(ledger: Ledger, scope: Scope, naturals: pl.Series) -> pl.Series:
     """The target's own ids of natural keys, row by row; null where none is known."""
-    known = await ledger.target_ids(scope, naturals)
+    known = await ledger.target_ids(scope, naturals.unique())
     rows = naturals.alias("natural_key").to_frame()
     return rows.join(known, on="natural_key", how="left", maintain_order="left")["target_id"]
 

@@ -107,6 +107,22 @@ async def test_what_is_left_out_now_goes_with_the_next_reading_of_changes(world:
     made.assert_in_step()
 
 
+async def test_a_record_that_is_left_out_and_wanted_again_within_one_reading_stays(world: MakeWorld) -> None:
+    made = world(article("a"), article("b"), article("c"), batch_size=1)
+    await made.run()
+    made.source.rows[0] = article("a", web="N")
+
+    def moves(page: int, read: Read) -> None:
+        if page == 2 and read.mode == "all":
+            made.source.put(article("a", price="7.00"))  # behind all others: this reading meets it twice
+
+    made.source.during = moves
+    result = await made.run()
+
+    made.assert_in_step()
+    assert (result.phase, result.account.deleted, made.rejects()) == ("Succeeded", 0, {})
+
+
 async def test_a_reading_of_changes_without_its_end_mark_moves_no_watermark_and_is_no_success(world: MakeWorld) -> None:
     made = world(*THREE, reads=ALL, batch_size=2)
     await made.run()

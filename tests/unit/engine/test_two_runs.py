@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import polars as pl
 import pytest
 
+from ponte.engine.canonical import join_key
 from ponte.engine.ports import TargetCapabilities
+from ponte.engine.settle import ids_beside
 from ponte_api.mapping import MappingSpec
 from ponte_api.result import RunResult
 from unit.engine.world import BLIND, GIVES_IDS, MAPPING, TAKES_KEYS, UPSERTS, World, article
@@ -87,3 +90,42 @@ async def test_what_a_whole_run_found_unchanged_is_not_overwritten_by_what_was_r
     await early
 
     made.assert_in_step()
+
+
+async def test_what_a_run_on_request_reads_again_and_leaves_out_again_is_removed_once(world: MakeWorld) -> None:
+    made = world(article("a"), article("b"))
+    await made.run()
+    made.source.put(article("a", price="7.00"), article("b", web="N"))
+    has_claimed, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(name: str) -> None:
+        if name == "deliver.before" and not has_claimed.is_set():
+            has_claimed.set()
+            await goes_on.wait()
+
+    async def let_go(name: str) -> None:
+        if name == "commit.after" and not goes_on.is_set():
+            goes_on.set()
+            await asyncio.wait({early})
+
+    early = asyncio.ensure_future(made.run("keys", wait, keys=["a", "b"]))
+    await has_claimed.wait()
+    made.source.put(article("c"))
+    await made.run("all", let_go)
+
+    assert (await early).account.deleted == 1
+    assert made.target.calls.count(("delete", ["b"])) == 1
+    made.assert_in_step()
+
+
+async def test_two_records_of_one_natural_key_have_one_id_each(world: MakeWorld) -> None:
+    made = world(article("a"), article("b"), capabilities=GIVES_IDS)
+    await made.run()
+    ledger = made.ledger()
+    scope = await ledger.find_scope(made.job.identity)
+    assert scope is not None
+
+    ids = await ids_beside(ledger, scope, pl.Series([join_key([sku]) for sku in "bab"]))
+
+    own = {record["sku"]: own for own, record in made.target.records.items()}
+    assert ids.to_list() == [own["b"], own["a"], own["b"]]
