@@ -15,8 +15,8 @@ from ponte.engine.ports import UNANSWERED, Delivery
 from ponte.engine.retry import retried
 from ponte.engine.settle import for_a_person, one_each, part_of, unknown_answers, with_newer
 from ponte.engine.state import RunState
-from ponte.engine.wording import counted
-from ponte.errors import PonteError, TransientError
+from ponte.engine.wording import counted, told
+from ponte.errors import CredentialsRefused, PonteError, TransientError
 
 Failpoint = Callable[[], Awaitable[None]]
 
@@ -59,7 +59,7 @@ async def deliver(state: RunState, delivery: Delivery, keys: pl.Series, after: F
 
 
 def check(state: RunState, answers: pl.DataFrame, column: str) -> None:
-    """Ends the run where the target was down.
+    """Ends the run where the target was down or refused the login.
 
     Args:
         state: the run.
@@ -67,8 +67,15 @@ def check(state: RunState, answers: pl.DataFrame, column: str) -> None:
         column: name of the column that has the outcome.
 
     Raises:
-        TransientError: it was; with its last answer.
+        TransientError: it was down; with its last answer.
+        CredentialsRefused: the login was good at first and is not any more.
     """
+    refused = answers.filter((pl.col(column) == "unsent") & (pl.col("reason") == CredentialsRefused.default_reason))
+    if refused.height:
+        raise CredentialsRefused(
+            f"{refused['message'][0]} {told(refused.height, 'record', 'was', 'were')} not sent and not rejected; once "
+            "the login is right, the next run goes on."
+        )
     is_missed = (pl.col(column) == "open") | ((pl.col(column) == "unsent") & pl.col("reason").is_in(UNANSWERED))
     missed = answers.filter(is_missed)
     if not missed.height:

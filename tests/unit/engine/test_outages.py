@@ -171,3 +171,18 @@ async def test_what_was_tried_until_the_claim_ran_out_says_what_the_target_said(
     assert failed.reason == "Unavailable"
     assert "too much time went by" in str(failed)
     assert str(failed).endswith("The last answer was: the target is away")
+
+
+async def test_a_login_that_is_refused_in_the_middle_ends_the_run_and_rejects_nothing(world: MakeWorld) -> None:
+    made = world(*THREE, capabilities=GIVES_IDS)
+    made.target.unsent.update(b="CredentialsRefused", c="CredentialsRefused")
+
+    with pytest.raises(RunFailed, match="2 records were not sent") as failed:
+        await made.run()
+
+    assert (failed.value.exit_code, failed.value.reason) == (78, "CredentialsRefused")
+    assert (failed.value.result.account.created, made.rejects(), made.claims()) == (1, {}, 0)
+    made.target.unsent.clear()
+    await made.run()
+    made.assert_in_step()
+    assert made.target.made("a") == made.target.made("b") == 1

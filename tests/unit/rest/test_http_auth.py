@@ -210,6 +210,56 @@ async def test_a_token_endpoint_that_is_out_of_order_is_transient(server, oauth2
     assert len(server.asked("PUT")) == 0
 
 
+async def test_a_token_endpoint_that_is_down_is_not_asked_for_each_record(server, oauth2, clock):
+    server.answer = lambda seen: Reply(503)
+    target = oauth2()
+
+    with pytest.raises(
+        TransientError, match=r"the token endpoint http://127.0.0.1:\d+/token gave no token \(HTTP 503\)"
+    ):
+        await target.deliver(delivery("create", ROWS))
+
+    assert len(server.seen) == 4
+    clock.time += timedelta(seconds=11)
+    server.answer = TokenServer().answer
+    assert set((await target.deliver(delivery("create", ROWS)))["outcome"]) == {"done"}
+
+
+async def test_a_token_endpoint_that_asks_for_a_long_rest_is_not_waited_for(server, oauth2, clock):
+    server.answer = lambda seen: Reply(503, headers={"Retry-After": "86400"})
+
+    with pytest.raises(TransientError) as caught:
+        await oauth2().deliver(delivery("create", ROWS))
+
+    assert (caught.value.retry_after, clock.slept, len(server.seen)) == (86_400, [], 1)
+
+
+@pytest.mark.parametrize("lifetime", [-1e300, "-Infinity", "nan", 0, "Infinity", 1e300, "soon", None, [1]])
+async def test_a_lifetime_that_means_nothing_is_none(server, oauth2, lifetime):
+    tokens = TokenServer(expires_in=lifetime)
+    server.answer = tokens.answer
+    target = oauth2()
+
+    for _ in range(2):
+        assert set((await target.deliver(delivery("create", ROWS[:2])))["outcome"]) == {"done"}
+
+    assert tokens.given == 1
+
+
+async def test_what_was_not_sent_when_a_login_is_refused_in_the_middle_is_no_reject(server, open_system):
+    server.answer = lambda seen: Reply(200 if len(server.seen) <= 5 else 401)
+    system = open_system(
+        rest={"auth": {"bearer": secret("token")}}, secrets={"token": "t"}, write={"upsert": "PUT /products/{sku}"}
+    )
+
+    answers = await system.target("products").deliver(delivery("create", ROWS))
+
+    assert answers["outcome"].to_list().count("done") == 5
+    left = answers.filter(answers["outcome"] != "done")
+    assert set(left["outcome"]) == {"unsent"}
+    assert set(left["reason"]) == {"CredentialsRefused"}
+
+
 @pytest.mark.parametrize(
     "reply",
     [

@@ -9,13 +9,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import quote_plus, urlencode
 
+from ponte.connectors.http.deadline import is_too_late
 from ponte.connectors.http.masking import Mask, mask_url
 from ponte.connectors.http.port import Request, Response, Transport, TransportError
-from ponte.connectors.http.retrying import ATTEMPTS, backoff, is_passing, retry_after
+from ponte.connectors.http.retrying import ATTEMPTS, LONGEST_WAIT_S, backoff, is_passing, retry_after
 from ponte.engine.ports import Clock
 from ponte.errors import CredentialsRefused, TransientError
 
 _EARLIEST_RENEWAL = timedelta(seconds=60)
+_LONGEST_LIFETIME_S = 1e8
+_PAUSE_S = 10.0
+"""So long nobody asks an endpoint that had no token after several attempts: each record would ask anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class OAuth2Auth:
         self._clock = clock
         self._mask = mask
         self._token: _Token | None = None
+        self._lack: tuple[TransientError, datetime] | None = None  # why there is no token, and until when it holds
         self._lock = asyncio.Lock()
 
     async def apply(self, request: Request) -> Request:
@@ -54,7 +59,7 @@ class OAuth2Auth:
         async with self._lock:
             token = self._token
             if token is None or (token.renew_at is not None and self._clock.now() >= token.renew_at):
-                token = self._token = await self._fetch()
+                token = self._token = await self._fetch_unless_paused()
         return request.with_headers({**request.headers, "Authorization": f"Bearer {token.text}"})
 
     async def renew(self, refused: Request) -> bool:
@@ -68,20 +73,36 @@ class OAuth2Auth:
         """Gives connections back."""
         await self._transport.close()
 
+    async def _fetch_unless_paused(self) -> _Token:
+        if self._lack is not None and self._clock.now() < self._lack[1]:
+            raise self._lack[0]
+        try:
+            return await self._fetch()
+        except TransientError as error:
+            pause = timedelta(seconds=max(_PAUSE_S, min(error.retry_after or 0.0, LONGEST_WAIT_S)))
+            self._lack = error, self._clock.now() + pause
+            raise
+
     async def _fetch(self) -> _Token:
-        for attempt in range(1, ATTEMPTS):
+        for attempt in range(1, ATTEMPTS + 1):
+            asked, wait = None, backoff(attempt)
             try:
                 answer = await self._transport.send(self._request(), 30.0)
-            except TransportError:
-                await self._clock.sleep(backoff(attempt))
-                continue
-            if not is_passing(answer.status):
-                return self._take(answer)
-            await self._clock.sleep(retry_after(answer.headers, self._clock.now()) or backoff(attempt))
-        try:
-            return self._take(await self._transport.send(self._request(), 30.0))
-        except TransportError as error:
-            raise TransientError(f"{self._where()}: {error.message}. It is tried again later.") from error
+            except TransportError as error:
+                why = error.message
+            else:
+                if not is_passing(answer.status):
+                    return self._take(answer)
+                why, asked = f"HTTP {answer.status}", retry_after(answer.headers, self._clock.now())
+                wait = wait if asked is None else asked
+            is_final = attempt == ATTEMPTS or wait > LONGEST_WAIT_S
+            if is_final or is_too_late(self._clock.now() + timedelta(seconds=wait)):
+                raise self._no_token(why, asked)
+            await self._clock.sleep(wait)
+        raise AssertionError("the last attempt ends the loop")
+
+    def _no_token(self, why: str, asked: float | None = None) -> TransientError:
+        return TransientError(f"{self._where()} gave no token ({why}). It is tried again later.", retry_after=asked)
 
     def _request(self) -> Request:
         ours = self._credentials
@@ -107,16 +128,19 @@ class OAuth2Auth:
         fields = _members(answer.body)
         text = fields.get("access_token")
         if answer.status != 200 or not isinstance(text, str) or not text.isprintable() or " " in text:
-            raise TransientError(f"{self._where()} gave no token (HTTP {answer.status}). It is tried again later.")
+            raise self._no_token(f"HTTP {answer.status}")
         self._mask.add([text])
         return _Token(text, self._renewal(fields.get("expires_in")))
 
     def _renewal(self, expires_in: object) -> datetime | None:
         try:
-            lifetime = timedelta(seconds=min(float(str(expires_in)), 10.0**8))
+            seconds = float(str(expires_in))
         except ValueError:
             return None
-        return self._clock.now() + max(lifetime - min(_EARLIEST_RENEWAL, lifetime / 10), timedelta())
+        if not seconds > 0:  # NaN too: what nobody can wait for is no lifetime
+            return None
+        lifetime = timedelta(seconds=min(seconds, _LONGEST_LIFETIME_S))
+        return self._clock.now() + lifetime - min(_EARLIEST_RENEWAL, lifetime / 10)
 
     def _error(self, answer: Response) -> str:
         code = _members(answer.body).get("error")

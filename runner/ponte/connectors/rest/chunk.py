@@ -1,8 +1,8 @@
 """One chunk on its way: as many requests at once as the system bears, the first alone, and an account of every row.
 
 What certainly had no effect is an exception as long as nothing of the chunk had one; after that it is an unsent row
-where the system was away or the time over, else a rejected one, which the next run tries again. What may have had an
-effect is unknown.
+where the system was away, the login refused or the time over, else a rejected one, which the next run tries again.
+What may have had an effect is unknown.
 """
 
 from __future__ import annotations
@@ -112,5 +112,5 @@ def _as_outcome(result: Outcome | PonteError | None) -> Outcome:
     assert result is not None  # noqa: S101 - every piece is worked on
     if isinstance(result, Outcome):
         return result
-    is_unsent = isinstance(result, Interrupted) or result.reason in UNANSWERED
+    is_unsent = isinstance(result, Interrupted | CredentialsRefused) or result.reason in UNANSWERED
     return Outcome("unsent" if is_unsent else "rejected", reason=result.reason, message=result.message)
