@@ -50,7 +50,7 @@ def _object_node(text: str, source: str, object_name: str) -> yaml.MappingNode:
             if isinstance(node, yaml.MappingNode) and _scalar(node, "name") == object_name:
                 return node
     raise ConfigurationError(
-        f'SyncSource {source}: object "{object_name}" does not stand in the file as a map of its own. '
+        f'{source}: object "{object_name}" does not stand in the file as a map of its own. '
         f"Next: write its fields by hand, as ponte schema {source} {object_name} shows them."
     )
 
@@ -156,7 +156,7 @@ def _require_only_fields_changed(
 ) -> None:
     """Reads both texts again: the fields must be the wanted ones, everything else the same."""
     refused = ConfigurationError(
-        f'SyncSource {where[0]}: the fields of "{where[1]}" cannot be written into this file without changing '
+        f'{where[0]}: the fields of "{where[1]}" cannot be written into this file without changing '
         f"something else. Next: write them by hand, as ponte schema {where[0]} {where[1]} shows them."
     )
     try:

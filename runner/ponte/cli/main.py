@@ -129,7 +129,7 @@ def _interrupted(error: typer.Abort | KeyboardInterrupt) -> Exception:
 
     why = "by a signal" if isinstance(error, KeyboardInterrupt) else "at a question that was not answered"
     return Interrupted(
-        f"Stopped {why}. Nothing was under way, and what was done before is kept. Run it again to go on."
+        f"Stopped {why}. Nothing was under way, and what was done before is kept. Next: run it again to go on."
     )
 
 

@@ -52,7 +52,7 @@ async def _run(work: Callable[[StopRequest], Coroutine[Any, Any, _T]], request: 
         except asyncio.CancelledError:
             raise Interrupted(
                 f"Stopped: what was in flight did not come to its end within {PATIENCE_S:.0f} s. "
-                "What was acknowledged is on record; the next run settles the rest."
+                "What was acknowledged is on record. Next: run it again; it settles the rest."
             ) from None
 
 

@@ -85,7 +85,10 @@ def references_of(common: Common) -> References:
         UsageError: the folder that was named is not there.
     """
     if common.secrets is not None and not common.secrets.is_dir():
-        raise UsageError(f'There is no folder "{common.secrets}" (--secrets).')
+        raise UsageError(
+            f'There is no folder "{common.secrets}" (--secrets). Next: name the folder that holds '
+            "NAME/KEY, a file for each secret."
+        )
     return References(os.environ, common.secrets)
 
 

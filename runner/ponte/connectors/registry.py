@@ -64,15 +64,16 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     found = _entry_point(kind)
     if found is None:
         raise ConfigurationError(
-            f"SyncSource {source.metadata.name}: no connector for {kind!r} is installed. Install what provides it.",
+            f"{source.metadata.name}: no connector for {kind!r} is installed. Next: install what provides it; "
+            "`ponte connectors list` shows what is there.",
             reason="ConnectorMissing",
         )
     try:
         factory = cast("Connect", found.load())
     except ImportError as error:
         raise ConfigurationError(
-            f"SyncSource {source.metadata.name}: the connector {kind!r} needs a package that is missing ({error.name})."
-            f" Install it: pip install 'ponte-sync[{found.name}]'",
+            f"{source.metadata.name}: the connector {kind!r} needs a package that is missing ({error.name})."
+            f" Next: pip install 'ponte-sync[{found.name}]'",
             reason="ExtraMissing",
         ) from error
     return factory(source, references, clock)
@@ -82,7 +83,7 @@ def _kind(source: SyncSource) -> str:
     kinds = [name for name, value in source.spec if name not in _NOT_KINDS and value is not None]
     if len(kinds) != 1:
         raise ConfigurationError(
-            f"SyncSource {source.metadata.name}: set exactly one kind of system (found {', '.join(kinds) or 'none'})."
+            f"{source.metadata.name}: found {', '.join(kinds) or 'none'} as the kind of system. Next: set exactly one."
         )
     return kinds[0]
 

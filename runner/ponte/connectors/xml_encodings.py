@@ -79,11 +79,13 @@ class Declared:
         return XmlError(
             "WrongEncoding",
             f"{where}: byte 0x{byte.hex()} is not of the encoding {self.name!r}, {teller}{perhaps}."
-            " What is declared must be the encoding of the bytes",
+            " Next: have it declare the encoding that its bytes have",
         )
 
     def _check_start(self) -> None:
         if self._mark == "utf-32" or self._start.startswith((b"\0\0\0<", b"<\0\0\0")):
-            raise XmlError("UnknownEncoding", "it is in UTF-32, which XML files do not use. Export it in UTF-8")
+            raise XmlError(
+                "UnknownEncoding", "it is in UTF-32, which XML files do not use. Next: have it exported in UTF-8"
+            )
         if self._start.startswith(b"Lo\xa7\x94"):
-            raise XmlError("UnknownEncoding", "it is in EBCDIC. Export it in UTF-8")
+            raise XmlError("UnknownEncoding", "it is in EBCDIC. Next: have it exported in UTF-8")

@@ -169,7 +169,9 @@ class _Document:
 
 
 def _refuse_doctype(*_: object) -> int:
-    raise XmlError("DoctypeRefused", "it has a DOCTYPE. Ponte reads none, for what it can pull in; export without it")
+    raise XmlError(
+        "DoctypeRefused", "it has a DOCTYPE. Ponte reads none, for what it can pull in. Next: have it exported without"
+    )
 
 
 @dataclass(slots=True)
@@ -244,7 +246,9 @@ class _Building:
         if self._furthest < max(len(self._steps) - 1, 1):
             wanted = "/" + "/".join(self._steps[: self._furthest + 1])
             found = f"; it has {self._astray!r} there" if self._astray else ""
-            raise XmlError("RecordsNotFound", f"it has no element {wanted}{found}. Correct the path of the records")
+            raise XmlError(
+                "RecordsNotFound", f"it has no element {wanted}{found}. Next: correct the path of the records"
+            )
 
     def _match(self, raw: str, attributes: list[str]) -> None:
         name = self._names.of_path(raw)
@@ -318,6 +322,6 @@ class _Names:
         other = self._raw.setdefault(name, raw)
         if other != raw:
             uris = " and ".join(sorted(spelled.rpartition(_BETWEEN)[0] or "(none)" for spelled in (other, raw)))
-            raise XmlError("AmbiguousName", f"{name!r} stands in the namespaces {uris}. Declare namespaces")
+            raise XmlError("AmbiguousName", f"{name!r} stands in the namespaces {uris}. Next: declare namespaces")
         self._known[raw] = name
         return name

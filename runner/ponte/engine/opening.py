@@ -116,7 +116,7 @@ def _check_reading(ports: Ports, job: Job, order: Order) -> None:
     if not job.source_object.key:
         raise ConfigurationError(
             f"SyncJob {job.name}: the object {job.source_object.name} of SyncSource {job.source_system} has no key. "
-            "Name the fields that identify a record: objects[].key.",
+            "Next: name the fields that identify a record: objects[].key.",
             reason="SourceKeyUndeclared",
         )
 
@@ -128,7 +128,7 @@ def _check_deactivation(job: Job) -> None:
     if job.deletes.policy == "deactivate" and unmapped:
         raise ConfigurationError(
             f"SyncJob {job.name}: deletes.set writes {', '.join(unmapped)}, which the Mapping does not make, so that a "
-            "record that returns would stay inactive. Add a rule for it to the Mapping, such as {to: "
+            "record that returns would stay inactive. Next: add a rule for it to the Mapping, such as {to: "
             f"{unmapped[0]}, value: ...}}.",
             reason="DeactivateUnmapped",
         )
@@ -149,12 +149,14 @@ async def _acquire(ports: Ports, job: Job, order: Order, scope: Scope) -> Writer
         if order.overlap == "refuse":
             raise TransientError(
                 f"SyncJob {job.name} is running already ({answer.holder.split('/')[0]}, its lease ends in "
-                f"{answer.remaining_s:.0f} s). Wait for it, or give --overlap wait.",
+                f"{answer.remaining_s:.0f} s). Next: wait for it, or give --overlap wait.",
                 reason="JobIsRunning",
                 retry_after=answer.remaining_s,
             )
         if ports.is_stopping():
-            raise Interrupted(f"SyncJob {job.name} was stopped by a signal while it waited for another run.")
+            raise Interrupted(
+                f"SyncJob {job.name} was stopped by a signal while it waited for another run. Next: run it again."
+            )
         await ports.clock.sleep(min(_POLL_S, answer.remaining_s))
     return answer
 

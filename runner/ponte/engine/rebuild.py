@@ -44,7 +44,7 @@ async def rebuild(ports: Ports, mirror: Source, job: Job, run: str) -> int:
     if not can_list and not capabilities.finds:
         raise ConfigurationError(
             f"SyncJob {job.name}: {job.target_system}/{job.target_object} can neither be listed nor asked by natural "
-            "key, so nothing can be known of what it holds. Declare write.find, or how the object is listed.",
+            "key, so nothing can be known of what it holds. Next: declare write.find, or how the object is listed.",
             reason="TargetNotReadable",
         )
     state = (await open_run(ports, job, Order(run, read="all"))).state

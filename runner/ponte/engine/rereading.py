@@ -36,7 +36,7 @@ async def read_again(state: RunState, mapper: Mapper) -> None:
         if waited_s > PATIENCE_S:
             raise TransientError(
                 f"SyncJob {state.job.name}: {told(len(keys), 'record', 'is', 'are')} being delivered by another run, "
-                "not given free in time. The next run reads again.",
+                "not given free in time. Next: run it again; it reads them again.",
                 reason="KeysBusy",
             )
         if not keys.is_empty():

@@ -195,6 +195,6 @@ def check_account(state: RunState, read: int) -> None:
         raise StateError(
             f"SyncJob {state.job.name}: {told(read, 'record', 'was', 'were')} read, but the account has "
             f"{state.account.read:,}: some record got lost inside Ponte, or was counted "
-            "twice. The watermark stays; please report this.",
+            "twice. The watermark stays. Next: report this, with what `ponte runs -o json` says of the run.",
             reason="AccountNotClosed",
         )

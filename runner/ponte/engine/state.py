@@ -217,7 +217,7 @@ class RunState:
         """Raises Interrupted when a stop signal came: called before each new operation."""
         if self.ports.is_stopping():
             raise Interrupted(
-                f"SyncJob {self.job.name} was stopped by a signal. What was acknowledged is committed; "
+                f"SyncJob {self.job.name} was stopped by a signal. What was acknowledged is committed. "
                 "the next run goes on.",
             )
 

@@ -73,7 +73,7 @@ def _stop(state: RunState, fresh: int, read: int, why: str) -> None:
     raise RejectThreshold(
         f"SyncJob {state.job.name}: {fresh:,} of {told(read, 'record', 'is a reject', 'are rejects')}{since}, and "
         f"{why} {_renumbered(state, fresh)}"
-        f"See them with: ponte rejects list {state.job.name}",
+        f"Next: ponte rejects list {state.job.name}",
     )
 
 

@@ -121,7 +121,7 @@ async def _delivered_as(ports: Ports, job: Job, keys: pl.Series) -> pl.Series:
 def _unreadable_target(job: Job, why: str) -> ConfigurationError:
     return ConfigurationError(
         f"SyncJob {job.name}: {job.target_system}/{job.target_object} {why}, so nothing can be said of "
-        "what it holds. Declare how it is read in objects[] of the SyncSource.",
+        "what it holds. Next: declare how it is read in objects[] of the SyncSource.",
         reason="TargetNotReadable",
     )
 

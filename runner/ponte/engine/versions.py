@@ -23,7 +23,7 @@ def versions(frame: pl.DataFrame, field: str | None, read_at_us: int) -> pl.Seri
     if field not in frame.columns:
         raise ConfigurationError(
             f"The version field {field!r} is not among the fields read ({', '.join(frame.columns[:12])}). "
-            "Correct objects[].version of the SyncSource.",
+            "Next: correct objects[].version of the SyncSource.",
             reason="UnknownField",
         )
     column = frame[field]

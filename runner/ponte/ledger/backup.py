@@ -29,7 +29,8 @@ def backup(db: Database, file: Path) -> int:
     """
     if not isinstance(db, SqliteDatabase):
         raise UsageError(
-            "A PostgreSQL ledger is saved by pg_dump, with the rest of its database, or by: ponte ledger export FILE"
+            "A PostgreSQL ledger is saved by pg_dump, with the rest of its database. Next: that, or ponte ledger "
+            "export FILE"
         )
     with new_file(file) as part:
         try:
@@ -55,7 +56,7 @@ def new_file(file: Path) -> Iterator[Path]:
         UsageError: there is something of that name.
         ConfigurationError: it cannot be written.
     """
-    refused = UsageError(f"{file} is there already; nothing is overwritten. Name another file.")
+    refused = UsageError(f"{file} is there already; nothing is overwritten. Next: name another file.")
     if file.exists():
         raise refused
     part = file.with_name(f".{file.name}.{uuid.uuid4().hex}.part")

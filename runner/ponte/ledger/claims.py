@@ -109,7 +109,7 @@ def settle_own(db: Database, writer: Writer, claim: int, unknown: pl.Series) -> 
     if rows.height != 1:
         raise StateError(
             f"Run {writer.run} of SyncJob {writer.scope.identity.job} came too late: its claim was settled by another "
-            "run. Nothing of this chunk is written; the other run's answer holds.",
+            "run. Nothing of this chunk is written; the other run's answer holds. Next: run it again.",
             reason="ClaimSettledByAnother",
         )
     if unknown.is_empty():

@@ -82,7 +82,10 @@ def erase(db: Database, key: str, job: str | None = None) -> Erased:
             counts += _erase_in(db, place, (keys, naturals), secret)
             names |= keys | naturals
         if counts.total() == 0:
-            raise UsageError("The ledger has nothing of that key. Fields of a key of several are joined by a tab.")
+            raise UsageError(
+                "The ledger has nothing of that key. Next: look at how it is written; fields of a key "
+                "of several are joined by a tab."
+            )
         counts["messages"] = _erase_texts(db, names)
     _leave_no_trace(db)
     return Erased(**{field: counts[field] for field in ("records", "rejects", "ids", "claims", "messages")})
@@ -201,7 +204,8 @@ def _erase_claims(db: Database, scope: int, names: set[str]) -> int:
             continue
         if live_until > now:
             raise TransientError(
-                "The record is being delivered at this moment. Nothing was erased; try again when the run has ended.",
+                "The record is being delivered at this moment. Nothing was erased. Next: try again when the run has "
+                "ended.",
                 reason="RecordBusy",
             )
         erased += before.height - left.height

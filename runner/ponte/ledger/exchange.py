@@ -102,11 +102,12 @@ def import_ledger(db: Database, file: Path) -> int:
         StateError: the file is torn, changed, no export, or of a newer version; nothing was written.
     """
     if not file.is_file():
-        raise UsageError(f"There is no file {file}.")
+        raise UsageError(f"There is no file {file}. Next: name one that `ponte ledger export` wrote.")
     with file.open("rb") as opened, db.transaction():
         if count(db, "SELECT COUNT(*) AS n FROM ponte_scopes"):
             raise UsageError(
-                "This ledger is not empty, and an import never mixes two. Name a new one: --ledger sqlite:///PATH"
+                "This ledger is not empty, and an import never mixes two. Next: name a new one by --ledger "
+                "sqlite:///PATH"
             )
         rows = _fill(db, opened, file)
         db.execute("UPDATE ponte_scopes SET lease_epoch = NULL, lease_holder = NULL, lease_until = NULL")
@@ -206,4 +207,7 @@ def _parsed(line: bytes, file: Path) -> dict[str, Any]:
 
 
 def _refused(file: Path, why: str) -> StateError:
-    return StateError(f"{file} cannot be imported: {why}. Nothing was written.", reason="ExportDamaged")
+    return StateError(
+        f"{file} cannot be imported: {why}. Nothing was written. Next: take another copy of it, or export anew.",
+        reason="ExportDamaged",
+    )

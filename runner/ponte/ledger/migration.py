@@ -110,7 +110,8 @@ def _translated(url: str) -> Iterator[None]:
         yield
     except OperationalError as error:
         raise TransientError(
-            f"The ledger {shown(url)} could not be migrated now; it is as it was. Try again when nobody else works on "
+            f"The ledger {shown(url)} could not be migrated now; it is as it was. Next: try again when nobody else "
+            "works on "
             "it.",
             reason="LedgerUnavailable",
         ) from error

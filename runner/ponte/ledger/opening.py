@@ -116,7 +116,8 @@ def shown(url: str) -> str:
 
 def _misunderstood(what: str) -> ConfigurationError:
     return ConfigurationError(
-        f"The ledger's address {what}. Use sqlite:///PATH or postgresql://HOST/DATABASE.", reason="LedgerAddress"
+        f"The ledger's address {what}. Next: write sqlite:///PATH or postgresql://HOST/DATABASE.",
+        reason="LedgerAddress",
     )
 
 
@@ -128,7 +129,11 @@ def _prepare(db: Database, url: str) -> bool:
         _create(db)
         found = version(db)
     if found is None:
-        raise StateError(f"The ledger {shown(url)} could not be made: its version is missing.", reason="LedgerUnusable")
+        raise StateError(
+            f"The ledger {shown(url)} could not be made: its version is missing. Next: name another "
+            "file or database by --ledger.",
+            reason="LedgerUnusable",
+        )
     refuse_newer(*found)
     return found[0] < SCHEMA_VERSION
 
@@ -166,7 +171,7 @@ def _refuse_foreign(db: Database, url: str) -> None:
     )
     if db.query(strangers, (), _COUNT).item():
         raise ConfigurationError(
-            f"{sqlite_path(url)} is another program's database, not a ledger. Name a file of its own: --ledger "
+            f"{sqlite_path(url)} is another program's database, not a ledger. Next: name a file of its own by --ledger "
             "sqlite:///PATH",
             reason="LedgerForeign",
         )

@@ -79,8 +79,9 @@ class PostgresDatabase:
             self._database.close()
             if "server" not in str(error) and "host name" not in str(error):
                 raise ConfigurationError(
-                    f"The address of the ledger {self._shown} cannot be understood. Characters with a meaning in "
-                    "addresses (@ : / ? # %) must be percent-encoded in user and password.",
+                    f"The address of the ledger {self._shown} cannot be understood. Next: percent-encode characters "
+                    "with a meaning in "
+                    "addresses (@ : / ? # %) in user and password.",
                     reason="LedgerAddress",
                 ) from None  # the driver's text may quote a part of the password
             raise
@@ -110,7 +111,7 @@ class PostgresDatabase:
             if isinstance(translated, TransientError) and not (error.sqlstate or "").startswith("40"):
                 raise TransientError(
                     f"The ledger {self._shown} was lost while it committed: whether it did is not known. What it was "
-                    "told stays claimed or is written whole; the next run finds out which.",
+                    "told stays claimed or is written whole. Next: run it again; it finds out which.",
                     reason="LedgerCommitUnknown",
                 ) from error
             raise translated from error
@@ -225,10 +226,11 @@ class PostgresDatabase:
                 reason="LedgerContradiction",
             )
         if state in _REFUSED or "password authentication failed" in str(error):
-            return CredentialsRefused(f"The ledger {self._shown} refused the login. Check its user and password.")
+            return CredentialsRefused(f"The ledger {self._shown} refused the login. Next: check its user and password.")
         if state in _FORBIDDEN:
             return ConfigurationError(
-                f"The ledger {self._shown} cannot be used by this user: {text}. Create the database and let the user "
+                f"The ledger {self._shown} cannot be used by this user: {text}. Next: create the database, and let "
+                "the user "
                 "create tables in it.",
                 reason="LedgerForbidden",
             )
@@ -238,7 +240,11 @@ class PostgresDatabase:
                 f"The ledger {self._shown} cannot be reached now: {why}. Next: run it again once the database answers.",
                 reason="LedgerUnavailable",
             )
-        return StateError(f"The ledger {self._shown} cannot be used: {text}", reason="LedgerUnusable")
+        return StateError(
+            f"The ledger {self._shown} cannot be used: {text}. Next: look at the server and its log, "
+            "then ponte ledger check",
+            reason="LedgerUnusable",
+        )
 
 
 def _row(values: Sequence[Value]) -> pl.DataFrame:

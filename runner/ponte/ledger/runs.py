@@ -115,7 +115,7 @@ def approve(db: Database, run: str, by: str) -> pl.DataFrame:
         pl.Schema({"result": pl.String, "pending": pl.Binary}),
     )
     if not rows.height:
-        raise UsageError(f"No run {run!r} waits for approval. Those that do are told by: ponte runs")
+        raise UsageError(f'No run "{run}" waits for approval. Next: ponte runs')
     waiting = RunResult.model_validate_json(rows["result"][0])
     approved = waiting.model_copy(
         update={"phase": "PartiallySucceeded", "reason": "Approved", "notes": [*waiting.notes, f"Approved by {by}"]}

@@ -55,7 +55,9 @@ def open_scope(db: Database, identity: ScopeIdentity) -> Scope:
         )
         found = find_scope(db, identity)
         if found is None:
-            raise StateError(f"The ledger lost the state {identity.state_id!r} while it was opened: ponte ledger check")
+            raise StateError(
+                f"The ledger lost the state {identity.state_id!r} while it was opened. Next: ponte ledger check"
+            )
         db.execute("UPDATE ponte_scopes SET job = $2 WHERE id = $1 AND job <> $2", (found.id, identity.job))
     return found
 
@@ -88,7 +90,7 @@ def _refuse_other_ends(identity: ScopeIdentity, row: dict[str, Any]) -> None:
         if before != (system, name):
             raise StateError(
                 f"The ledger's state {identity.state_id!r} belongs to the {end} {before[0]}/{before[1]}, but SyncJob "
-                f"{identity.job} now has {system}/{name}. Give the job a new stateId, or move the object back.",
+                f"{identity.job} now has {system}/{name}. Next: give the job a new stateId, or move the object back.",
                 reason="StateOfAnotherJob",
             )
 
@@ -170,7 +172,8 @@ def hold(db: Database, writer: Writer, until_us: int = 0) -> bool:
     if row["lease_epoch"] != writer.epoch:
         raise StateError(
             f"Run {writer.run} of SyncJob {writer.scope.identity.job} lost its lease: another run has taken over. "
-            "Nothing more is written by this one; the other run settles what was under way.",
+            "Nothing more is written by this one; the other run settles what was under way. Next: run it again if "
+            "that one did not finish.",
             reason="LeaseLost",
         )
     if until_us > row["lease_until"]:
@@ -237,7 +240,8 @@ def _locked(db: Database, scope_id: int) -> dict[str, Any]:
     rows = db.query(f"SELECT {', '.join(_LEASE)} FROM ponte_scopes WHERE id = $1{db.for_update}", (scope_id,), _LEASE)
     if not rows.height:
         raise StateError(
-            f"The ledger has no scope {scope_id} any more: it was replaced while this run went on. Run the job again.",
+            f"The ledger has no scope {scope_id} any more: it was replaced while this run went on. Next: run the "
+            "job again.",
             reason="ScopeVanished",
         )
     return rows.row(0, named=True)

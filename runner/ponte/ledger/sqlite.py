@@ -55,7 +55,8 @@ class SqliteDatabase:
         mode = self._switch_to_wal()
         if mode != "wal":
             raise ConfigurationError(
-                f"The ledger {self.path} is where SQLite cannot keep a write-ahead log (mode {mode}). Put it on a "
+                f"The ledger {self.path} is where SQLite cannot keep a write-ahead log (mode {mode}). Next: put it "
+                "on a "
                 "local disk, or use a PostgreSQL ledger: --ledger postgresql://...",
                 reason="LedgerOnNetworkFileSystem",
             )
@@ -168,7 +169,8 @@ def _translated(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if _is_lock(error):
             raise TransientError(
-                f"The ledger {path} was locked by another process for {BUSY_TIMEOUT_S} s. It is tried again.",
+                f"The ledger {path} was locked by another process for {BUSY_TIMEOUT_S} s. Next: run it again when "
+                "that one is done.",
                 reason="LedgerLocked",
             ) from error
         raise unusable(path, error) from error
@@ -181,6 +183,7 @@ def _translated(path: Path) -> Iterator[None]:
 def unusable(path: Path, error: Exception) -> StateError:
     """The error of a ledger file that cannot be used as it is."""
     return StateError(
-        f"The ledger {path} cannot be used: {error}. Check the disk's space and rights, then `ponte ledger check`.",
+        f"The ledger {path} cannot be used: {error}. Next: check the disk's space and rights, then `ponte ledger "
+        "check`.",
         reason="LedgerUnusable",
     )

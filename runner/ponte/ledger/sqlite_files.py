@@ -33,7 +33,7 @@ def refuse_network_file_system(path: Path, mounts: Path = Path("/proc/mounts")) 
     if best[1] in _NETWORK_FILE_SYSTEMS:
         raise ConfigurationError(
             f"The ledger {path} is on a network file system ({best[1]} at {best[0]}), where SQLite's locks do not "
-            "hold. Put it on a local disk, or use a PostgreSQL ledger: --ledger postgresql://...",
+            "hold. Next: put it on a local disk, or use a PostgreSQL ledger: --ledger postgresql://...",
             reason="LedgerOnNetworkFileSystem",
         )
 
@@ -92,7 +92,7 @@ def _log(path: Path) -> Path:
 def _emptied(path: Path) -> StateError:
     return StateError(
         f"The ledger {path} is empty: the file has 0 bytes, and a ledger has some from its first moment. Nothing was "
-        "written. If it was in use, put a backup in its place, or remove it and fill a new one by `ponte ledger "
+        "written. Next: if it was in use, put a backup in its place, or remove it and fill a new one by `ponte ledger "
         "import` from an export, or by `ponte ledger rebuild` from the target. If it was not, nothing was ever "
         "recorded in it: remove the file, and the next run makes a ledger.",
         reason="LedgerDamaged",
@@ -102,7 +102,7 @@ def _emptied(path: Path) -> StateError:
 def damaged(path: Path, why: str) -> StateError:
     """The error of a ledger file that cannot be trusted."""
     return StateError(
-        f"The ledger {path} is damaged: {why}. Nothing was written. Put a backup in its place, fill a new one by "
+        f"The ledger {path} is damaged: {why}. Nothing was written. Next: put a backup in its place, fill a new one by "
         "`ponte ledger import` from an export, or by `ponte ledger rebuild` from the target.",
         reason="LedgerDamaged",
     )

@@ -105,8 +105,12 @@ class Manifests:
             next_step = "Nothing was done. Next: mend these, then ponte validate."
             head = [] if faulty else [f"{missing}, as far as it can be read:"]
             raise ConfigurationError("\n".join([*head, *told, next_step]))
-        hint = suggestion(name, [known_name for of_kind, known_name in self.documents if of_kind == kind])
-        raise UsageError(f"{missing}. {hint}", reason="NotFound")
+        others = [known_name for of_kind, known_name in self.documents if of_kind == kind]
+        if not others:
+            raise UsageError(
+                f"{missing}, nor any other. Next: name the folder of the manifests by -f DIR.", reason="NotFound"
+            )
+        raise UsageError(f"{missing}. {suggestion(name, others)}", reason="NotFound")
 
 
 def written_path(path: Path) -> str:

@@ -27,7 +27,7 @@ def manifest_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise UsageError(f'There is no file or folder "{path}". Give the folder with your manifests by -f.')
+        raise UsageError(f'There is no file or folder "{path}". Next: name the folder of the manifests by -f DIR.')
     return sorted(_below(path))
 
 

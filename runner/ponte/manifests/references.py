@@ -101,7 +101,7 @@ class References:
         named = _named(kind == "SECRET", reference)
         if not _SAFE_NAME.fullmatch(reference.name) or not _SAFE_KEY.fullmatch(reference.key):
             raise ConfigurationError(
-                f'{what}: {named} is no valid name. Use letters, digits, "-", "_" and "." only.',
+                f'{what}: {named} is no valid name. Next: use letters, digits, "-", "_" and "." only.',
                 reason="InvalidReference",
             )
         file = folder / reference.name / reference.key if folder is not None else None

@@ -33,4 +33,6 @@ class SystemClock:
         finally:
             with_end.cancel()
         if self._stop.is_set():
-            raise Interrupted("Stopped by a signal while waiting. What was acknowledged is committed.")
+            raise Interrupted(
+                "Stopped by a signal while waiting. What was acknowledged is committed. Next: run it again; it goes on."
+            )

@@ -71,7 +71,9 @@ def object_of(manifests: Manifests, system: str, name: str) -> ObjectSpec:
     if found is None:
         offered = ", ".join(sorted(candidate.name for candidate in manifests.source(system).spec.objects))
         raise ConfigurationError(
-            f'SyncSource {system} has no object "{name}" (has: {offered}).', reason="UnknownObject"
+            f'{system}: there is no object "{name}" (has: {offered}). Next: correct the name, or declare it in '
+            "objects.",
+            reason="UnknownObject",
         )
     return found
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ponte.cli.main import run_program
 
 Ponte = Callable[..., subprocess.CompletedProcess[str]]
+Rows = list[tuple[Any, ...]]
 
 
 @pytest.fixture
@@ -55,3 +59,17 @@ def ponte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         return subprocess.CompletedProcess(words, exit_code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def sqlite() -> Callable[..., Rows]:
+    """Runs statements on a SQLite file, in one transaction, and gives the rows of the last."""
+
+    def execute(path: Path, *statements: str) -> Rows:
+        rows: Rows = []
+        with closing(sqlite3.connect(path)) as connection, connection:
+            for statement in statements:
+                rows = connection.execute(statement).fetchall()
+        return rows
+
+    return execute

@@ -94,6 +94,7 @@ def test_sigterm_while_the_program_starts_ends_it_76_with_nothing_done(shop: Pat
 
     assert (done.returncode, done.stdout) == (76, "")
     assert done.stderr.splitlines() == [
-        "Stopped by a signal. Nothing was under way, and what was done before is kept. Run it again to go on."
+        "Stopped by a signal. Nothing was under way, and what was done before is kept.",
+        "Next: run it again to go on.",
     ]
     assert not (shop / ".ponte").exists()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 import subprocess
 from collections.abc import Callable
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 Ponte = Callable[..., subprocess.CompletedProcess[str]]
+Sqlite = Callable[..., list[tuple[Any, ...]]]
 MANIFESTS = """
 apiVersion: ponte.dev/v1alpha1
 kind: SyncSource
@@ -43,17 +43,11 @@ spec:
 """
 
 
-def execute(path: Path, *statements: str) -> list[tuple[str]]:
-    with closing(sqlite3.connect(path)) as connection, connection:
-        found = [connection.execute(statement).fetchall() for statement in statements]
-    return found[-1]
-
-
-def test_one_record_from_the_future_hides_no_change(ponte: Ponte, tmp_path: Path) -> None:
+def test_one_record_from_the_future_hides_no_change(ponte: Ponte, sqlite: Sqlite, tmp_path: Path) -> None:
     (tmp_path / "m.yaml").write_text(MANIFESTS.format(tmp_path))
-    execute(tmp_path / "shop.db", "CREATE TABLE p (sku TEXT PRIMARY KEY)")
+    sqlite(tmp_path / "shop.db", "CREATE TABLE p (sku TEXT PRIMARY KEY)")
     erp = tmp_path / "erp.db"
-    execute(
+    sqlite(
         erp,
         "CREATE TABLE a (sku TEXT PRIMARY KEY, changed DATETIME)",
         "INSERT INTO a VALUES ('old', '2026-01-01 10:00:00'), ('future', '2999-01-01 00:00:00')",
@@ -62,23 +56,25 @@ def test_one_record_from_the_future_hides_no_change(ponte: Ponte, tmp_path: Path
 
     assert "changed 2999-01-01 00:00:00, which is in the future; the watermark stays at" in " ".join(said.split())
     for sku in ("one", "two"):
-        execute(erp, f"INSERT INTO a VALUES ('{sku}', '{datetime.now(UTC):%Y-%m-%d %H:%M:%S}')")
+        sqlite(erp, f"INSERT INTO a VALUES ('{sku}', '{datetime.now(UTC):%Y-%m-%d %H:%M:%S}')")
         again = ponte("run", "products", "-f", ".", "--read", "changes")
         assert again.returncode == 0
         assert "which is in the future" in " ".join(again.stdout.split())
 
-    found = execute(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku")
+    found = sqlite(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku")
     assert found == [("future",), ("old",), ("one",), ("two",)]
 
 
-def test_a_record_from_the_future_leaves_the_watermark_where_the_others_are(ponte: Ponte, tmp_path: Path) -> None:
+def test_a_record_from_the_future_leaves_the_watermark_where_the_others_are(
+    ponte: Ponte, sqlite: Sqlite, tmp_path: Path
+) -> None:
     (tmp_path / "m.yaml").write_text(MANIFESTS.format(tmp_path))
-    execute(tmp_path / "shop.db", "CREATE TABLE p (sku TEXT PRIMARY KEY)")
+    sqlite(tmp_path / "shop.db", "CREATE TABLE p (sku TEXT PRIMARY KEY)")
     erp = tmp_path / "erp.db"
-    execute(erp, "CREATE TABLE a (sku TEXT PRIMARY KEY, changed DATETIME)")
+    sqlite(erp, "CREATE TABLE a (sku TEXT PRIMARY KEY, changed DATETIME)")
     for sku, changed in (("a", "2026-01-01 10:00:00"), ("b", "2999-01-01 00:00:00"), ("late", "2026-01-02 10:00:00")):
-        execute(erp, f"INSERT INTO a VALUES ('{sku}', '{changed}')")
+        sqlite(erp, f"INSERT INTO a VALUES ('{sku}', '{changed}')")
         said = ponte("run", "products", "-f", ".", "--read", "changes").stdout
 
     assert "the watermark stays at 2026-01-02 10:00:00" in " ".join(said.split())
-    assert execute(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku") == [("a",), ("b",), ("late",)]
+    assert sqlite(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku") == [("a",), ("b",), ("late",)]

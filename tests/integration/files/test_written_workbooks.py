@@ -30,7 +30,7 @@ from ponte_api.sync_source import ObjectSpec
 
 def target(folder: Path, path: str = "a.xlsx", excel: dict[str, Any] | None = None, **fields: Any) -> FileTarget:
     spec = ObjectSpec.model_validate({"name": "a", "path": path, "key": ["code"], "excel": excel or {}, **fields})
-    return FileTarget(spec, Folder(folder, "SyncSource shop"))
+    return FileTarget(spec, Folder(folder, "shop"))
 
 
 def delivery(frame: pl.DataFrame) -> Delivery:

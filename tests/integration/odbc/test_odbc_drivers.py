@@ -41,7 +41,7 @@ def _address(url: str) -> Address:
     parts = urlsplit(url)
     place = f"Servername={parse_qs(parts.query)['host'][0]};Database={parts.path[1:]};UID={getpass.getuser()}"
     login = f"DRIVER={{PostgreSQL Unicode}};{place}"
-    return Address("SyncSource erp", "PostgreSQL Unicode", is_dsn=False, login=login, given=())
+    return Address("erp", "PostgreSQL Unicode", is_dsn=False, login=login, given=())
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def open_session(postgres_url: str) -> Iterator[Open]:
 
 @pytest.fixture
 def processes() -> Iterator[DriverProcesses]:
-    with closing(DriverProcesses("SyncSource erp", "PostgreSQL Unicode")) as processes:
+    with closing(DriverProcesses("erp", "PostgreSQL Unicode")) as processes:
         yield processes
 
 
@@ -105,7 +105,7 @@ def test_the_process_of_a_driver_ends_with_its_parent(postgres_url: str) -> None
 
 
 def test_a_process_that_is_forgotten_is_ended() -> None:
-    process = DriverProcess("SyncSource erp", "D", 5.0)
+    process = DriverProcess("erp", "D", 5.0)
     child = Process(process.pid)
     del process
     gc.collect()
@@ -174,11 +174,11 @@ def test_a_machine_without_room_for_a_process_is_told_so(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(subprocess, "Popen", full)
     with pytest.raises(TransientError, match="no process could be started for the ODBC driver of D: Resource"):
-        DriverProcesses("SyncSource erp", "D")
+        DriverProcesses("erp", "D")
 
 
 def test_an_unknown_driver_is_named_beside_those_that_are_installed() -> None:
-    address = Address("SyncSource as400", "IBM i Access ODBC Driver", is_dsn=False, login="DRIVER={x}", given=())
+    address = Address("as400", "IBM i Access ODBC Driver", is_dsn=False, login="DRIVER={x}", given=())
     with pytest.raises(ConfigurationError) as caught:
         ExitStack().enter_context(odbc_session(address))
     assert caught.value.reason == "DriverMissing"
@@ -187,7 +187,7 @@ def test_an_unknown_driver_is_named_beside_those_that_are_installed() -> None:
 
 
 def test_an_unknown_data_source_is_named() -> None:
-    address = Address("SyncSource erp", "nowhere", is_dsn=True, login="DSN=nowhere", given=())
+    address = Address("erp", "nowhere", is_dsn=True, login="DSN=nowhere", given=())
     with pytest.raises(ConfigurationError, match="no ODBC data source 'nowhere'"):
         ExitStack().enter_context(odbc_session(address))
 
@@ -195,7 +195,7 @@ def test_an_unknown_data_source_is_named() -> None:
 def test_a_library_that_cannot_be_loaded_is_named(tmp_path: Path) -> None:
     library = tmp_path / "libdriver.so"
     library.write_bytes(b"no library")
-    address = Address("SyncSource erp", str(library), is_dsn=False, login=f"DRIVER={library}", given=())
+    address = Address("erp", str(library), is_dsn=False, login=f"DRIVER={library}", given=())
     with pytest.raises(ConfigurationError, match="cannot load the library of the driver"):
         ExitStack().enter_context(odbc_session(address))
 
@@ -220,7 +220,7 @@ def test_options_hold_no_login_secret_or_address_however_it_is_spelt(name: str, 
     source = {"apiVersion": "ponte.dev/v1alpha1", "kind": "SyncSource", "metadata": {"name": "erp"}}
     system = SyncSource.model_validate({**source, "spec": {"odbc": odbc, "objects": [{"name": "t", "table": "t"}]}})
     assert system.spec.odbc is not None
-    with pytest.raises(ConfigurationError, match=f"SyncSource erp: odbc.options has {name}, which {told}") as caught:
+    with pytest.raises(ConfigurationError, match=f"erp: odbc.options has {name}, which {told}") as caught:
         address(system, system.spec.odbc, References(environment={}))
     assert "hunter2" not in caught.value.message
 

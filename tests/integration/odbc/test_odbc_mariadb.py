@@ -29,7 +29,7 @@ def session(mariadb_server: MariadbServer, mariadb_url: str) -> Iterator[OdbcSes
     settings = maodbc(mariadb_url)
     options = ";".join(f"{option['name']}={option['value']}" for option in settings["options"])
     login = f"DRIVER={{MariaDB Unicode}};{options};UID={settings['username']['value']}"
-    with odbc_session(Address("SyncSource shop", "MariaDB Unicode", is_dsn=False, login=login, given=())) as opened:
+    with odbc_session(Address("shop", "MariaDB Unicode", is_dsn=False, login=login, given=())) as opened:
         yield opened
     mariadb_server.run(f"SET GLOBAL max_allowed_packet = {before}")
 

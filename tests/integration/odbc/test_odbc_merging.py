@@ -50,7 +50,7 @@ def session(postgres_url: str) -> Iterator[OdbcSession]:
     parts = urlsplit(postgres_url)
     place = f"Servername={parse_qs(parts.query)['host'][0]};Database={parts.path[1:]};UID={getpass.getuser()}"
     address = Address(
-        "SyncSource erp",
+        "erp",
         "PostgreSQL Unicode",
         is_dsn=False,
         login=f"DRIVER={{PostgreSQL Unicode}};{place};Protocol=7.4-0",

@@ -80,7 +80,7 @@ def test_a_key_that_no_record_can_have_is_refused_with_the_fields_of_the_key(key
     (tmp_path / "a.yaml").write_text(ORDERS)
     manifests = load([tmp_path])
 
-    with pytest.raises(UsageError, match=r"no key of erp/lines: a key there is ORD and ROW, joined by a tab"):
+    with pytest.raises(UsageError, match=r"no key of erp/lines. Next: write ORD and ROW, joined by a tab"):
         require_whole_keys(request_of("lines", Reading(key=["1\t2", key])), manifests)
 
     require_whole_keys(request_of("lines", Reading(key=["12\t1"])), manifests)

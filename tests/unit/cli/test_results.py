@@ -108,3 +108,16 @@ def test_waiting_for_approval_says_that_nothing_was_deleted() -> None:
     waiting = result(phase="AwaitingApproval", reason="DeleteGuard")
 
     assert result_lines(waiting)[-1] == "The deletes of this run wait for approval: nothing was deleted."
+
+
+def test_a_note_is_broken_between_words_and_its_command_stays_whole() -> None:
+    note = "20 of 33 records would be removed; the guard allows 5 % or 1. Nothing was removed. Approve with: "
+    command = "ponte run products --approve products-20261126014626-ed2130"
+    held = result(phase="AwaitingApproval", account=Account(read=13, unchanged=13), notes=[note + command])
+
+    assert result_lines(held, width=80)[1:] == [
+        "note: 20 of 33 records would be removed; the guard allows 5 % or 1. Nothing",
+        "  was removed. Approve with:",
+        f"  {command}",
+        "The deletes of this run wait for approval: nothing was deleted.",
+    ]

@@ -60,7 +60,7 @@ def test_what_only_a_retry_by_key_brings_on_is_told_with_its_key(reason: str, st
     assert told.endswith(": ponte rejects retry products 'a 7'")
     assert not any("'a 7'" in line for line in reject_table([reject()], job="products", open_count=1))
     assert reject_table([reject(), stuck], job="products", open_count=2)[-2].startswith(
-        "2 open rejects of products. The others are tried again at every run"
+        "2 open rejects of products. The other is tried again at every run"
     )
     assert reject_table([stuck], job="products", open_count=1)[-2] == "1 open reject of products."
 
@@ -74,7 +74,7 @@ def test_at_eighty_columns_the_message_matters_more_than_since_when() -> None:
         "KEY      FIELD  REASON                MESSAGE",
         "0007741  name   RequiredFieldMissing  is required and empty (ARTDES)",
         "",
-        "1 open reject of products. They are tried again at every run, at once with:",
+        "1 open reject of products. It is tried again at every run, at once with:",
         "ponte rejects retry products",
     ]
 
@@ -192,6 +192,16 @@ def test_deletes_that_would_wait_for_approval_are_counted_and_named_as_such() ->
         f"delete 7   {note}",
         "… 6 more: ponte plan products --all",
         "7 deletes would wait for approval; nothing was written.",
+    ]
+
+
+def test_why_something_would_be_done_is_told_to_its_end_on_any_terminal() -> None:
+    note = "vanished from the source; guard: 7 of 19 (36.8 %), limit 5 %: needs approval"
+    waiting = Plan("products", Account(read=12), [PlannedChange("delete", "0000007", note=note)], waiting=7)
+
+    assert plan_lines(waiting, most=10, width=80)[3:5] == [
+        "delete 0000007   vanished from the source; guard: 7 of 19 (36.8 %), limit 5 %:",
+        "                 needs approval",
     ]
 
 

@@ -102,3 +102,15 @@ def test_no_word_of_a_told_table_is_lost_at_any_width() -> None:
         "stock   0",
         "    erp: user PONTE cannot log",
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (60, ["One record could not be: ponte rejects list products"]),
+        (40, ["One record could not be:", "ponte rejects list products"]),
+        (20, ["One record could not", "be: ponte rejects", "list products"]),
+    ],
+)
+def test_a_command_at_the_end_is_not_broken_where_it_fits_a_line(width: int, expected: list[str]) -> None:
+    assert text.wrapped("One record could not be: ponte rejects list products", width=width) == expected

@@ -25,7 +25,7 @@ VENDORS = [SQL_SERVER, ORACLE, DB2_FOR_I, DB2]
 def merge_of(profile: Profile) -> Merge:
     """Articles by their code; a price that is not there stays what it was."""
     quote = profile.dialect.quote
-    table = Relation(f"{quote('ERP')}.{quote('ART')}", "SyncSource erp: ART", (CODE, PRICE, CHANGED))
+    table = Relation(f"{quote('ERP')}.{quote('ART')}", "erp: ART", (CODE, PRICE, CHANGED))
     name = profile.stage_schema + quote(profile.stage_name.format(0))
     return Merge(table, Stage(name, (CODE, PRICE, CHANGED)), ("code",), frozenset({"price"}))
 
@@ -216,7 +216,7 @@ def test_a_part_of_a_transaction_is_undone(vendor: str, savepoint: str, back: st
     ],
 )
 def test_errors_are_told_by_the_number_of_the_database(vendor: str, numbers: tuple[int, ...]) -> None:
-    errors = [PROFILES[vendor].translate(number, "told", "SyncSource erp") for number in numbers]
+    errors = [PROFILES[vendor].translate(number, "told", "erp") for number in numbers]
     duplicate, empty, deadlock, login, table = errors
 
     assert isinstance(duplicate, RefusedError)
@@ -226,7 +226,7 @@ def test_errors_are_told_by_the_number_of_the_database(vendor: str, numbers: tup
     assert isinstance(login, CredentialsRefused)
     assert isinstance(table, ConfigurationError)
     assert table.reason == "TableMissing"
-    assert PROFILES[vendor].translate(987654, "told", "SyncSource erp") is None
+    assert PROFILES[vendor].translate(987654, "told", "erp") is None
 
 
 def test_an_empty_text_is_rejected_where_it_would_be_stored_as_no_value() -> None:

@@ -12,7 +12,7 @@ from ponte_api.common import Secret, Setting
 LOGIN = Secret.model_validate({"secretRef": {"name": "shop-login", "key": "api.token"}})
 ADDRESS = Setting.model_validate({"valueFrom": {"configMapRef": {"name": "shop", "key": "url"}}})
 USER = Setting.model_validate({"valueFrom": {"secretRef": {"name": "shop-login", "key": "user"}}})
-WHAT = "SyncSource shop: rest.auth.bearer"
+WHAT = "shop: rest.auth.bearer"
 CANARY = "c4n4ry-s3cret"
 
 

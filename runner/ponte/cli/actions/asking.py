@@ -58,7 +58,7 @@ def choose(console: Console, question: str, choices: Sequence[str], default: str
         meant = [choice for choice in choices if answer in (choice, choice.partition(": ")[0])]
         if len(meant) == 1:
             return meant[0]
-        raise UsageError("Write one of the numbers.")
+        raise UsageError("Next: write one of the numbers.")
 
     return ask_until(console, question, understand, default or ("1" if len(choices) == 1 else ""))
 

@@ -13,6 +13,7 @@ import typer
 from ponte.cli import exit_codes
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
+from ponte.cli.render.next_steps import with_next_step
 from ponte.cli.render.text import counted, escape, pad, seconds, width_of, wrapped
 from ponte.cli.workspace import is_missing, ledger_url_of, load_manifests, references_of
 from ponte.connectors.registry import connect
@@ -98,7 +99,7 @@ async def _system(name: str, manifests: Manifests, common: Common) -> list[Findi
     try:
         system = connect(manifests.source(name), references_of(common), SystemClock())
     except PonteError as error:
-        return [_ill(name, f"{error.reason}: {_without_name(error.message, name)}")]
+        return [_ill(name, _reasoned(error.reason, error.message, name))]
     try:
         answered = await _told(name, name, _probe(name, system))
         if not answered.is_well:
@@ -118,18 +119,23 @@ async def _told(about: str, name: str, question: Awaitable[Finding]) -> Finding:
     except TimeoutError:
         return _ill(about, f"no answer within {LONGEST_PROBE_S:.0f} s")
     except PonteError as error:
-        return _ill(about, f"{error.reason}: {_without_name(error.message, name)}")
+        return _ill(about, _reasoned(error.reason, error.message, name))
 
 
 def _without_name(message: str, name: str) -> str:
     """What stands beside the name need not begin with it."""
-    return message.removeprefix(f"SyncSource {name}: ").removeprefix(f"{name}: ")
+    return message.removeprefix(f"{name}: ")
+
+
+def _reasoned(reason: str, message: str, name: str) -> str:
+    return f"{reason}: {with_next_step(reason, _without_name(message, name))}"
 
 
 async def _probe(name: str, system: System) -> Finding:
     probe = await system.probe()
-    said = _without_name(probe.message, name)
-    return Finding(name, probe.ok, said if probe.ok else f"{probe.reason}: {said}")
+    if probe.ok:
+        return _well(name, _without_name(probe.message, name))
+    return _ill(name, _reasoned(probe.reason, probe.message, name))
 
 
 def _used_objects(source: SyncSource, manifests: Manifests) -> dict[str, set[Role]]:

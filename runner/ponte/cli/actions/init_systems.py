@@ -156,7 +156,9 @@ def _pairs(written: list[str]) -> dict[str, str]:
     for text in written:
         to, mark, source = text.partition("=")
         if not (to and mark and source):
-            raise UsageError(f'--map "{text}": write FIELD=SOURCE-FIELD, such as --map sku=ARTCOD')
+            raise UsageError(
+                f'--map "{text}" is no pair of fields. Next: write FIELD=SOURCE-FIELD, such as --map sku=ARTCOD'
+            )
         pairs[to] = source
     return pairs
 

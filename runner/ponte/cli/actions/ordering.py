@@ -17,9 +17,11 @@ def request_of(job: str, reading: Reading, overlap: OverlapOption = OverlapOptio
     keys, has_bounds = tuple(reading.key or ()), reading.from_ is not None or reading.to is not None
     read = reading.read or (ReadOption.KEYS if keys else ReadOption.RANGE if has_bounds else ReadOption.ALL)
     if (read is ReadOption.KEYS) != bool(keys):
-        raise UsageError("--key and --read keys go together: give the keys by --key, and no other --read.")
+        raise UsageError("--key and --read keys go together. Next: give the keys by --key, and no other --read.")
     if (read is ReadOption.RANGE) != has_bounds:
-        raise UsageError("--from, --to and --read range go together: give at least one bound, and no other --read.")
+        raise UsageError(
+            "--from, --to and --read range go together. Next: give at least one bound, and no other --read."
+        )
     return RunRequest(
         job=job,
         read=read.value,
@@ -46,6 +48,6 @@ def require_whole_keys(request: RunRequest, manifests: Manifests) -> None:
             joined = "" if len(fields) == 1 else ", joined by a tab: --key $'A\\tB'"
             shown = key.replace("\t", "\\t")
             raise UsageError(
-                f'--key "{shown}" is no key of {source.name}/{source.object}: a key there is '
+                f'--key "{shown}" is no key of {source.name}/{source.object}. Next: write '
                 f"{' and '.join(fields)}{joined}."
             )

@@ -57,7 +57,10 @@ def approve_run(job: str, run: str, reading: Reading, common: Common) -> None:
         PonteError: as the run ended.
     """
     if reading != Reading():
-        raise UsageError("--approve stands alone: what is read and written is settled by the run that is approved.")
+        raise UsageError(
+            "--approve stands alone: what is read and written is settled by the run that is approved. "
+            "Next: leave out the others."
+        )
     console = console_of(common)
     manifests = sound_manifests(job, common, console)
     by = f"{getpass.getuser()}@{socket.gethostname()}"

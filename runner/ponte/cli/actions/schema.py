@@ -87,7 +87,7 @@ def _require_object(manifests: Manifests, system: str, object_name: str) -> None
     names = [spec.name for spec in manifests.source(system).spec.objects]
     require_sound(manifests, [("SyncSource", system)])
     if object_name not in names:
-        raise UsageError(f'SyncSource {system} has no object "{object_name}". {suggestion(object_name, names)}')
+        raise UsageError(f'{system}: there is no object "{object_name}". {suggestion(object_name, names)}')
 
 
 def _schemas(system: str, object_name: str | None, manifests: Manifests, common: Common) -> Schemas:

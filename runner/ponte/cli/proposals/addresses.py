@@ -88,7 +88,7 @@ def _server(kind: str, url: str, object_name: str) -> Address:
     host = parts.netloc.rpartition("@")[2]
     has_socket = any(f"{name}=" in parts.query for name in ("host", "socket"))
     if not (host or has_socket) or len(parts.path) < 2:
-        raise UsageError(f"An address of a server is {kind}://USER@HOST:PORT/DATABASE#TABLE.")
+        raise UsageError(f"This is no address of a server. Next: write {kind}://USER@HOST:PORT/DATABASE#TABLE.")
     query = f"?{parts.query}" if parts.query else ""
     return Address(kind, f"{kind}://{host}{parts.path}{query}", object_name, unquote(parts.username or ""))
 

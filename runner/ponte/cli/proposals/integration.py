@@ -77,7 +77,10 @@ def _system(address: Address, name: str, references: References) -> dict[str, An
     if not address.object_name:
         known = ", ".join(objects_at(address, references)) or "nothing"
         after = "/FILE" if address.kind == "files" else "#TABLE"
-        raise UsageError(f"{name}: name what is meant by {after} at the end of the address. There is: {known}.")
+        raise UsageError(
+            f"{name} has more than one object. Next: name the one that is meant by {after} at the end "
+            f"of the address (there is: {known})."
+        )
     return system_of(address, name, _entries(address))
 
 

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from ponte.cli import exit_codes
+from ponte.cli.render.next_steps import MARK, whole_message
 from ponte.cli.render.text import hanging
 from ponte.errors import PonteError
 
@@ -20,7 +21,7 @@ class Description:
 
     def as_lines(self, width: int | None = None) -> list[str]:
         """The message, the next step on a line of its own; `width` is that of the terminal, None for no limit."""
-        said = self.message.replace(" Next: ", "\nNext: ").splitlines()
+        said = self.message.replace(f" {MARK}", f"\n{MARK}").splitlines()
         return [line for one in said for line in hanging(one, width=width)]
 
     def as_json(self) -> str:
@@ -34,7 +35,7 @@ class Description:
 def describe(error: BaseException) -> Description:
     """What is told about an error. One that no part of Ponte translated is a defect and is called so."""
     if isinstance(error, PonteError):
-        return Description(error.reason, error.message, error.exit_code)
+        return Description(error.reason, whole_message(error), error.exit_code)
     name = type(error).__name__
     return Description(
         "InternalError",

@@ -16,12 +16,11 @@ def plan_lines(plan: Plan, *, most: int | None, width: int | None = None) -> lis
     Args:
         plan: what would be done.
         most: how many changes are shown; None for all.
-        width: columns of the terminal, at which changes are cut; None for no limit.
+        width: columns of the terminal, at which values are cut and reasons go on below; None for no limit.
     """
     shown = plan.changes if most is None else plan.changes[:most]
     lines = [*_counts(plan), ""]
-    changes = [line for change in shown for line in _change_lines(change)]
-    lines += [fit(line, width) for line in changes] if width else changes
+    lines += [line for change in shown for line in _change_lines(change, width)]
     hidden = plan.change_count + plan.waiting + plan.account.rejected - len(shown)
     if hidden > 0 and most is not None:
         lines.append(f"… {count(hidden)} more: ponte plan {plan.job} --all")
@@ -54,16 +53,20 @@ def _counts(plan: Plan) -> list[str]:
     return table([header, figures], right=frozenset(range(1, len(header))))
 
 
-def _change_lines(change: PlannedChange) -> list[str]:
+def _change_lines(change: PlannedChange, width: int | None) -> list[str]:
     head = f"{change.operation} {escape(change.key.replace(chr(9), ' / '))}"
+    if width:
+        head = fit(head, width // 2)
     if not change.fields:
-        return [f"{head}   {escape(change.note)}".rstrip()]
+        told = wrapped(change.note, indent=width_of(head) + 3, width=width)
+        return [f"{pad('' if place else head, width_of(head))}   {part}".rstrip() for place, part in enumerate(told)]
     names = max(width_of(escape(field.field)) for field in change.fields)
     values = [
         f"{pad(escape(field.field), names)}   {_value_change(change.operation, field)}" for field in change.fields
     ]
     indent = " " * width_of(head)
-    return [f"{head if not place else indent}   {value}" for place, value in enumerate(values)]
+    lines = [f"{head if not place else indent}   {value}" for place, value in enumerate(values)]
+    return [fit(line, width) for line in lines] if width else lines
 
 
 def _value_change(operation: str, field: FieldChange) -> str:

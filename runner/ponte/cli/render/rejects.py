@@ -37,17 +37,18 @@ def reject_table(rejects: Sequence[StoredReject], *, job: str, open_count: int, 
     lines = told_table(rows, right=frozenset() if len(rows[0]) == 4 else frozenset({4}), width=width)
     hidden = open_count - len(rejects)
     more = f", {len(rejects):,} of them shown: --limit {open_count}" if hidden > 0 else ""
-    total = f"{counted(open_count, 'open reject')} of {job}{more}.{_tried_again(rejects, job)}"
+    total = f"{counted(open_count, 'open reject')} of {job}{more}.{_tried_again(rejects, open_count, job)}"
     return [*lines, "", *wrapped(total, width=width), *_mended_first(rejects, job, width)]
 
 
-def _tried_again(rejects: Sequence[StoredReject], job: str) -> str:
+def _tried_again(rejects: Sequence[StoredReject], open_count: int, job: str) -> str:
     """What comes of those that wait for no person."""
     waiting = sum(map(_waits_for_a_person, rejects))
     if waiting == len(rejects):
         return ""
-    who = "The others" if waiting else "They"
-    return f" {who} are tried again at every run, at once with: ponte rejects retry {job}"
+    others = open_count - waiting
+    who = f"The {'other' if others == 1 else 'others'}" if waiting else "It" if others == 1 else "They"
+    return f" {who} {'is' if others == 1 else 'are'} tried again at every run, at once with: ponte rejects retry {job}"
 
 
 def none_with(reason: str, others: Sequence[StoredReject], *, job: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ponte.cli.render.text import count, escape, flow, seconds
+from ponte.cli.render.text import count, escape, flow, hanging, seconds
 from ponte_api.result import Account, ReasonCount, RejectLevels, RunResult
 
 _MEMBERS = (
@@ -21,10 +21,10 @@ def result_lines(result: RunResult, *, skipped_because: str | None = None, width
     """
     lines = flow(account_parts(result, skipped_because), separator="", indent="   ", width=width)
     lines += reject_lines(result.rejects, result.job, width)
-    lines += [line for note in result.notes for line in flow(["note: " + escape(note)], width=width)]
+    said = [f"note: {note}" for note in result.notes]
     if result.phase == "AwaitingApproval":
-        lines.append("The deletes of this run wait for approval: nothing was deleted.")
-    return lines
+        said.append("The deletes of this run wait for approval: nothing was deleted.")
+    return [*lines, *(line for one in said for line in hanging(one, width=width))]
 
 
 def account_parts(result: RunResult, skipped_because: str | None = None) -> list[str]:

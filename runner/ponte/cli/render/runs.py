@@ -42,5 +42,11 @@ def _row(run: RunResult) -> tuple[str, ...]:
         count(written(run.account)),
         count(run.rejects.new),
         duration,
-        escape(run.error.message.splitlines()[0]) if run.error and run.error.message else "",
+        _why(run),
     )
+
+
+def _why(run: RunResult) -> str:
+    if run.error and run.error.message:
+        return escape(run.error.message.splitlines()[0])
+    return f"deletes wait: ponte run {run.job} --approve {run.run}" if run.phase == "AwaitingApproval" else ""

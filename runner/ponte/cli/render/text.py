@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 _ELLIPSIS = "…"
+_COMMAND_AT_THE_END = re.compile(r"(?<=: )ponte( [^ ,;]+)+(?<!\.)$")
 _NARROWEST_TEXT = 24  # columns in which sentences can still be read
 _HARMFUL_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _HARMLESS = frozenset({"\u00ad", "\u200c", "\u200d"})  # soft hyphen and joiners, part of ordinary words
@@ -158,7 +160,17 @@ def wrapped(message: str, *, indent: int = 0, width: int | None = None) -> list[
     if not width:
         return lines
     room = max(width - indent, 20)
-    return [part for line in lines for part in textwrap.wrap(line, room, break_on_hyphens=False) or [""]]
+    return [part for line in lines for part in _broken(line, room) or [""]]
+
+
+def _broken(line: str, room: int) -> list[str]:
+    """A line broken between words; a command at its end stays whole where it fits, to be copied."""
+    found = _COMMAND_AT_THE_END.search(line)
+    if found is None or width_of(found[0]) > room:
+        return textwrap.wrap(line, room, break_on_hyphens=False)
+    *before, last = textwrap.wrap(line[: found.start()], room, break_on_hyphens=False)
+    joined = f"{last} {found[0]}"
+    return [*before, joined] if width_of(joined) <= room else [*before, last, found[0]]
 
 
 def hanging(statement: str, *, width: int | None = None) -> list[str]:

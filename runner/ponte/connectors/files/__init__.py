@@ -21,6 +21,6 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
         ConfigurationError: the SyncSource is no folder of files.
     """
     if source.spec.files is None:
-        raise ConfigurationError(f"SyncSource {source.metadata.name} is no folder of files.")
-    folder = references.setting(source.spec.files.path, f"SyncSource {source.metadata.name}: files.path")
+        raise ConfigurationError(f"{source.metadata.name}: this is no folder of files. Next: set spec.files.")
+    folder = references.setting(source.spec.files.path, f"{source.metadata.name}: files.path")
     return FilesSystem(source, Path(folder), clock)

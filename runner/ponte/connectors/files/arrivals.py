@@ -67,8 +67,8 @@ class Arrivals:
         self._clock = clock
         if incoming.when_done and PurePosixPath(incoming.when_done.move_to) == self._path.parent:
             raise ConfigurationError(
-                f"{folder.label}, object {spec.name}: whenDone.moveTo is the folder in which files arrive, so that they"
-                " would be read again. Name another one.",
+                f"{folder.label}/{spec.name}: whenDone.moveTo is the folder in which files arrive, so that they"
+                " would be read again. Next: name another one.",
                 reason="InvalidPath",
             )
 
@@ -114,7 +114,8 @@ class Arrivals:
         why = f"without {self._incoming.ready}" if self._incoming.ready else f"changed within {self._incoming.settle}"
         others = f" and {len(seen) - 1} more" if len(seen) > 1 else ""
         return TransientError(
-            f"{self._folder.label}: {seen[0].name}{others} not complete yet ({why}); the next run looks again.",
+            f"{self._folder.label}: {seen[0].name}{others} not complete yet ({why}). Next: run again when it is; if "
+            "it stays so, have it sent anew.",
             reason="FileIncomplete",
         )
 
@@ -145,7 +146,11 @@ class Arrivals:
             except FileNotFoundError:
                 return None  # taken away since it was listed
         if not stat.S_ISREG(seen.st_mode):
-            raise ConfigurationError(f"{self._folder.label}: {name} is no regular file.", reason="NotAFile")
+            raise ConfigurationError(
+                f"{self._folder.label}: {name} is no regular file. Next: take it out of the "
+                "folder, or narrow the pattern of path.",
+                reason="NotAFile",
+            )
         return seen
 
     @property

@@ -34,11 +34,12 @@ class Folder:
         relative = PurePosixPath(name)
         if relative.is_absolute() or ".." in relative.parts or "\0" in name or not relative.parts:
             raise ConfigurationError(
-                f"{self.label}: path {name!r} leads out of the folder. Name a file below it.", reason="PathOutside"
+                f"{self.label}: path {name!r} leads out of the folder. Next: name a file below it.",
+                reason="PathOutside",
             )
         if not name.isprintable():
             raise ConfigurationError(
-                f"{self.label}: the name {name!r} holds characters that no name should. Rename the file.",
+                f"{self.label}: the name {name!r} holds characters that no name should. Next: rename the file.",
                 reason="InvalidPath",
             )
         with translated(f"{self.label}: {name}"):
@@ -46,7 +47,9 @@ class Folder:
             full = (root / relative).resolve()
         if not full.is_relative_to(root):
             raise ConfigurationError(
-                f"{self.label}: path {name!r} is a link that leads out of the folder {self.path}.", reason="PathOutside"
+                f"{self.label}: path {name!r} is a link that leads out of the folder {self.path}. Next: copy the "
+                "file into it.",
+                reason="PathOutside",
             )
         return full
 
@@ -59,7 +62,9 @@ class Folder:
         seen = os.fstat(handle)
         if not stat.S_ISREG(seen.st_mode):
             os.close(handle)
-            raise ConfigurationError(f"{self.label}: {name} is no regular file.", reason="NotAFile")
+            raise ConfigurationError(
+                f"{self.label}: {name} is no regular file. Next: name one by path.", reason="NotAFile"
+            )
         with os.fdopen(handle, "rb", buffering=0) as stream:
             yield Snapshot(path, stream, identity_of(seen), f"{self.label}: {name}")
 
@@ -83,7 +88,8 @@ class Snapshot:
             by_handle, by_name = os.fstat(self.stream.fileno()), self.path.stat()
         if identity_of(by_handle) != self.identity or identity_of(by_name) != self.identity:
             raise TransientError(
-                f"{self.label} changed while it was read: it is still being written. Write to another name and rename.",
+                f"{self.label} changed while it was read: it is still being written. Next: have it written under "
+                "another name and renamed when it is whole.",
                 reason="FileChanged",
             )
 

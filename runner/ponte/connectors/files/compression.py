@@ -90,7 +90,8 @@ class _Member:
         if self._made > MOST_BYTES or self._made > max(_RATIO_FROM, taken * MOST_RATIO):
             raise ConfigurationError(
                 f"{self._label} unpacks to more than {self._made // 1024**2:,} MiB out of {taken:,} bytes: Ponte takes"
-                f" {MOST_RATIO} times its size, and at most {MOST_BYTES // 1024**3} GiB. If it is sound, unpack it.",
+                f" {MOST_RATIO} times its size, and at most {MOST_BYTES // 1024**3} GiB. Next: if it is sound, "
+                "unpack it.",
                 reason="UnpacksToTooMuch",
             )
 
@@ -98,11 +99,13 @@ class _Member:
         """Raises TransientError where the file ends inside a member."""
         if not self._is_between:
             raise TransientError(
-                f"{self._label} is gzip and ends early: it is still being written, or its transfer broke off.",
+                f"{self._label} is gzip and ends early: it is still being written, or its transfer broke off. Next: "
+                "run again when it is whole; if it stays so, have it sent anew.",
                 reason="FileIncomplete",
             )
 
     def _damaged(self, why: str) -> ConfigurationError:
         return ConfigurationError(
-            f"{self._label} is gzip, and {why}. Have it transferred anew, in binary mode.", reason="ArchiveDamaged"
+            f"{self._label} is gzip, and {why}. Next: have it transferred anew, in binary mode.",
+            reason="ArchiveDamaged",
         )

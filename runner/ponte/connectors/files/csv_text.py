@@ -53,15 +53,24 @@ def _header(label: str, lines: Lines, options: Csv) -> tuple[str, ...]:
     while lines.fill(1) and not lines.ahead(1)[0].strip():
         lines.take(1)
     if not lines.fill(1):
-        raise TransientError(f"{label} is empty: not even a header line is there yet.", reason="FileEmpty")
+        raise TransientError(
+            f"{label} is empty: not even a header line is there yet. Next: run again when it is "
+            "written; if it stays so, look at what writes it.",
+            reason="FileEmpty",
+        )
     record = _one_record(lines, options)
     if isinstance(record, str):
-        raise ConfigurationError(f"{label}: the header line cannot be read: {record}.", reason="InvalidHeader")
+        raise ConfigurationError(
+            f"{label}: the header line cannot be read: {record}. Next: mend it, or set "
+            "csv.delimiter and csv.quote as the file has them.",
+            reason="InvalidHeader",
+        )
     names = tuple(name.strip() or f"column_{position}" for position, name in enumerate(record.fields, 1))
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigurationError(
-            f"{label}: the header names {', '.join(twice)} more than once.", reason="InvalidHeader"
+            f"{label}: the header names {', '.join(twice)} more than once. Next: give each column a name of its own.",
+            reason="InvalidHeader",
         )
     lines.take(record.lines)
     return names

@@ -28,12 +28,16 @@ def known_encoding(label: str, encoding: str) -> codecs.CodecInfo:
         is_text = information._is_text_encoding  # noqa: SLF001 - the only way to tell zip or hex from encodings of text
     except (LookupError, UnicodeError) as error:
         near = get_close_matches(encoding.lower(), _NAMES, 1, 0.5)
-        guess = f" Did you mean {near[0]}?" if near else " Such are utf-8, utf-16, cp1252 and iso-8859-15."
+        guess = f" Next: perhaps {near[0]} is meant." if near else " Next: write one such as utf-8, utf-16, cp1252 "
+        "and iso-8859-15."
         raise ConfigurationError(
             f"{label}: encoding {encoding!r} is unknown.{guess}", reason="UnknownEncoding"
         ) from error
     if not is_text or information.incrementaldecoder is None:
-        raise ConfigurationError(f"{label}: {encoding!r} is no encoding of text.", reason="UnknownEncoding")
+        raise ConfigurationError(
+            f"{label}: {encoding!r} is no encoding of text. Next: name one, such as utf-8 or cp1252.",
+            reason="UnknownEncoding",
+        )
     return information
 
 
@@ -50,7 +54,7 @@ def check_start(label: str, encoding: str, start: bytes) -> None:
         misread = character.encode().decode(encoding, errors="replace")
         raise ConfigurationError(
             f"{label} is UTF-8, but {encoding} is declared: {character!r} would be read as {misread!r}."
-            " Set encoding utf-8.",
+            " Next: set encoding utf-8.",
             reason="WrongEncoding",
         )
 
@@ -68,14 +72,16 @@ def _check_mark(label: str, encoding: str, start: bytes) -> None:
     mark = next((name for bytes_, name in _MARKS if start.startswith(bytes_)), None)
     if encoding == "utf-16" and mark != "utf-16" and start:
         raise ConfigurationError(
-            f"{label} has no byte order mark, so which half of a character comes first cannot be known. Set encoding"
+            f"{label} has no byte order mark, so which half of a character comes first cannot be known. Next: set "
+            "encoding"
             " utf-16-le (Windows) or utf-16-be; or utf-8, where it is no UTF-16 at all.",
             reason="WrongEncoding",
         )
     is_other = mark is not None and mark not in {encoding, encoding.removesuffix("-sig"), encoding[:6]}
     if is_other and not encoding.startswith("utf-32"):
         raise ConfigurationError(
-            f"{label} begins with the byte order mark of {mark}, but {encoding} is declared. Set encoding {mark}.",
+            f"{label} begins with the byte order mark of {mark}, but {encoding} is declared. Next: set encoding "
+            f"{mark}.",
             reason="WrongEncoding",
         )
 
@@ -100,13 +106,13 @@ def wrong_encoding(label: str, encoding: str, error: UnicodeError, offset: int, 
         line: number of the line in which they begin.
     """
     if not isinstance(error, UnicodeDecodeError):
-        return ConfigurationError(f"{label} is not {encoding}. Set its encoding.", reason="WrongEncoding")
+        return ConfigurationError(f"{label} is not {encoding}. Next: set its encoding.", reason="WrongEncoding")
     bytes_, start = error.object, error.start
     line += bytes_[:start].decode(encoding, errors="ignore").count("\n")
     shown = bytes_[start : start + 1]
     return ConfigurationError(
         f"{label}, line {line}: byte {offset + start} (0x{shown.hex()}) is not {encoding}."
-        f" Set the encoding of the file{_guess(encoding, bytes_, start)}.",
+        f" Next: set the encoding of the file{_guess(encoding, bytes_, start)}.",
         reason="WrongEncoding",
     )
 

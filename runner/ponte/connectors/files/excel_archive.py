@@ -45,7 +45,11 @@ def workbook_kind(stream: BinaryIO, label: str) -> Kind:
     if start.startswith(_BIFF_STARTS):
         return "xls"
     if not start:
-        raise TransientError(f"{label} is empty: nothing of the workbook is there yet.", reason="FileEmpty")
+        raise TransientError(
+            f"{label} is empty: nothing of the workbook is there yet. Next: run again when it is "
+            "written; if it stays so, look at what writes it.",
+            reason="FileEmpty",
+        )
     raise ConfigurationError(
         f"{label} is no workbook: neither .xlsx nor .xls, .xlsb or .ods by its first bytes."
         " Next: if a program wrote text or HTML under this name, declare csv; else have it saved as .xlsx.",

@@ -93,7 +93,7 @@ def _xls_records(stream: BinaryIO, label: str) -> bytes:
         import olefile  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigurationError(
-            f"{label}: to read .xls, install `pip install 'ponte-sync[excel]'`.", reason="ExtraMissing"
+            f"{label}: what reads .xls is not installed. Next: pip install 'ponte-sync[excel]'", reason="ExtraMissing"
         ) from error
     stream.seek(0)
     try:

@@ -62,7 +62,8 @@ def legacy_sheets(snapshot: Snapshot, kind: Kind) -> list[Sheet]:
 def _require_calamine(label: str, kind: Kind) -> None:
     if importlib.util.find_spec("python_calamine") is None:
         raise ConfigurationError(
-            f"{label}: to read .{kind}, install `pip install 'ponte-sync[excel]'`.", reason="ExtraMissing"
+            f"{label}: what reads .{kind} is not installed. Next: pip install 'ponte-sync[excel]'",
+            reason="ExtraMissing",
         )
 
 

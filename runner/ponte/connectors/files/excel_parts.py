@@ -49,7 +49,11 @@ def read_pieces(archive: zipfile.ZipFile, part: str, element: str, label: str) -
             yield _plain(held[:cut], prefix, part, label)
             held = held[cut:]
         if len(held) > LONGEST_PIECE:
-            raise ConfigurationError(f"{label}: {part} has an element that is too large.", reason="TooLarge")
+            raise ConfigurationError(
+                f"{label}: {part} has an element that is too large. Next: remove what is not "
+                "needed in it, or export CSV.",
+                reason="TooLarge",
+            )
         rest = held
     yield _plain(rest, prefix, part, label)
 
@@ -63,9 +67,15 @@ def read_tree(archive: zipfile.ZipFile, part: str, label: str) -> ET.Element:
     try:
         size = archive.getinfo(part).file_size
     except KeyError as error:
-        raise ConfigurationError(f"{label} lacks its part {part}.", reason="NotAWorkbook") from error
+        raise ConfigurationError(
+            f"{label} lacks its part {part}. Next: open and save it with Excel or LibreOffice.", reason="NotAWorkbook"
+        ) from error
     if size > SMALL_PART:
-        raise ConfigurationError(f"{label}: its part {part} has {size:,} bytes, which is too many.", reason="TooLarge")
+        raise ConfigurationError(
+            f"{label}: its part {part} has {size:,} bytes, which is too many. Next: remove "
+            "what is not needed in it, or export CSV.",
+            reason="TooLarge",
+        )
     text = _plain("".join(_texts(archive, part, label)), "", part, label)
     try:
         return ET.fromstring(text)  # noqa: S314 - `_plain` has refused document types, and so entities
@@ -113,7 +123,9 @@ def _texts(archive: zipfile.ZipFile, part: str, label: str) -> Iterator[str]:
                 yield decoder.decode(block)
             decoder.decode(b"", final=True)
     except KeyError as error:
-        raise ConfigurationError(f"{label} lacks its part {part}.", reason="NotAWorkbook") from error
+        raise ConfigurationError(
+            f"{label} lacks its part {part}. Next: open and save it with Excel or LibreOffice.", reason="NotAWorkbook"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(
             f"{label}: {part} is not UTF-8. Next: open and save it with Excel or LibreOffice.", reason="NotAWorkbook"

@@ -193,7 +193,9 @@ def _header_names(header: pl.DataFrame, excel: Excel, area: Area, label: str) ->
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigurationError(
-            f"{label}: the header in row {row} names {', '.join(twice)} more than once.", reason="InvalidHeader"
+            f"{label}: the header in row {row} names {', '.join(twice)} more than once. Next: give each column a "
+            "name of its own.",
+            reason="InvalidHeader",
         )
     return names, first
 

@@ -44,12 +44,13 @@ class ExcelWriter:
         if not excel.header or excel.range or excel.header_row not in {None, 1}:
             raise ConfigurationError(
                 f"object {spec.name}: a workbook that Ponte writes has its header in row 1 and nothing beside its"
-                " records. Leave out header, headerRow and range.",
+                " records. Next: leave out header, headerRow and range.",
                 reason="NotWritable",
             )
         if not (spec.path or "").lower().endswith(".xlsx"):
             raise ConfigurationError(
-                f"object {spec.name}: Ponte writes .xlsx, and {spec.path} would be another kind of workbook.",
+                f"object {spec.name}: Ponte writes .xlsx, and {spec.path} would be another kind of workbook. Next: "
+                "let its name end in .xlsx.",
                 reason="NotWritable",
             )
         _xlsxwriter()
@@ -193,6 +194,6 @@ def _xlsxwriter() -> Any:
         import xlsxwriter  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigurationError(
-            "To write .xlsx, install `pip install 'ponte-sync[excel]'`.", reason="ExtraMissing"
+            "What writes .xlsx is not installed. Next: pip install 'ponte-sync[excel]'", reason="ExtraMissing"
         ) from error
     return xlsxwriter

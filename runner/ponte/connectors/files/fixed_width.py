@@ -50,7 +50,7 @@ def _check_end(label: str, types: RecordTypes, end: str, last: str) -> None:
     if not last.startswith(end, types.start - 1):
         raise TransientError(
             f"{label} does not end with a line that has {end!r} at position {types.start}: it is still being written,"
-            " or was cut.",
+            " or was cut. Next: run again when it is whole; if it stays so, have it sent anew.",
             reason="FileIncomplete",
         )
 

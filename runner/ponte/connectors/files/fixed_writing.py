@@ -27,7 +27,7 @@ class FixedWidthWriter:
         if layout.types is not None or layout.skip_first or layout.skip_last:
             raise ConfigurationError(
                 f"object {spec.name}: a fixed-width file with lines that are no records (types, skipFirst, skipLast)"
-                " is only read.",
+                " is only read. Next: write to another object, without them.",
                 reason="NotWritable",
             )
         self._layout = layout
@@ -44,7 +44,9 @@ class FixedWidthWriter:
         strange = [name for name in frame.columns if name not in fields]
         if strange:
             raise ConfigurationError(
-                f"object {self._name}: the layout has no place for the field {strange[0]!r}.", reason="UnknownField"
+                f"object {self._name}: the layout has no place for the field {strange[0]!r}. Next: give it one in "
+                "fixedWidth.fields, or leave it out of the Mapping.",
+                reason="UnknownField",
             )
         return [
             {name: _filled(fields[name], value) for name, value in record.items()}

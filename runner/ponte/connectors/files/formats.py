@@ -57,16 +57,18 @@ def writer_of(spec: ObjectSpec, label: str) -> Writer:
     make = format_of(spec).writer
     if make is None:
         raise ConfigurationError(
-            f"{label}, object {spec.name}: files of this format are only read."
-            " Write csv, jsonLines, fixedWidth or excel.",
+            f"{label}/{spec.name}: files of this format are only read."
+            " Next: write csv, jsonLines, fixedWidth or excel.",
             reason="NotWritable",
         )
     if spec.incoming is not None:
         raise ConfigurationError(
-            f"{label}, object {spec.name}: files that others drop (incoming) are only read.", reason="NotWritable"
+            f"{label}/{spec.name}: files that others drop (incoming) are only read. Next: write to another object, "
+            "without incoming.",
+            reason="NotWritable",
         )
     if (spec.path or "").endswith(".gz"):
         raise ConfigurationError(
-            f"{label}, object {spec.name}: files are not written as gzip. Give path another name.", reason="NotWritable"
+            f"{label}/{spec.name}: files are not written as gzip. Next: give path another name.", reason="NotWritable"
         )
     return make(spec)

@@ -49,7 +49,8 @@ def _table(label: str, numbers: list[int], lines: list[str], spec: ObjectSpec) -
     try:
         framed = frame_records(elements, spec.fields, [name for name in needed if "." not in name and "[" not in name])
     except JsonError as error:
-        raise ConfigurationError(f"{label}: {error.message}.", reason=error.reason) from error
+        told = f"{label}: {error.message}. Next: have it written with data as values, not as names."
+        raise ConfigurationError(told, reason=error.reason) from error
     unreadable += [
         Unreadable(f"line {kept[index]}", "NotAnObject", f"line {kept[index]}: this is no JSON object")
         for index in framed.strays

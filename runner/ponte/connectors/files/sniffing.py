@@ -43,7 +43,10 @@ def sniffed(file: Path, sheet: str = "") -> dict[str, Any]:
     """
     if not is_known(file.name):
         known = ", ".join((*_CSV, *_JSON_LINES, *_EXCEL))
-        raise ConfigurationError(f"{file}: the name does not say what it is. Known are {known}.")
+        raise ConfigurationError(
+            f"{file}: the name does not say what it is. Next: give it one of the known endings "
+            f"({known}), or write the SyncSource by hand."
+        )
     if is_workbook(file.name):
         return {"excel": _excel(file, sheet)}
     if _format_suffix(file.name) in _JSON_LINES:

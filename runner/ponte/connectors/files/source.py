@@ -149,7 +149,7 @@ class FileSource:
                 odd = sorted(set(frame.columns) ^ set(columns))
                 raise ConfigurationError(
                     f"{snapshot.label} has other fields than the files before it: {', '.join(odd[:20])}. Files that are"
-                    " read as one have the same fields.",
+                    " read as one have the same fields. Next: move those that differ, or make another object of them.",
                     reason="SchemaDrift",
                 )
             frame = frame.select(columns)
@@ -207,7 +207,11 @@ def _project(frame: pl.DataFrame, columns: Sequence[str] | None, label: str) -> 
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         names = ", ".join(frame.columns[:20])
-        raise ConfigurationError(f"{label} has no field {missing[0]!r} (has: {names}).", reason="FieldMissing")
+        raise ConfigurationError(
+            f"{label} has no field {missing[0]!r} (has: {names}). Next: correct the key, the "
+            "cursor or the Mapping, or the file.",
+            reason="FieldMissing",
+        )
     return frame.select(columns)
 
 

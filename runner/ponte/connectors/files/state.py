@@ -53,7 +53,8 @@ class StateFile:
                 if broken or table.faults is not None:
                     raise ConfigurationError(
                         f"{snapshot.label} is not rewritten, because a part of it would be lost:"
-                        f" {broken[0] if broken else 'a record can be read only in part'}. Mend or move the file.",
+                        f" {broken[0] if broken else 'a record can be read only in part'}. Next: mend or move the "
+                        "file.",
                         reason="TargetUnreadable",
                     )
                 state.names = list(dict.fromkeys([*state.names, *table.frame.columns]))

@@ -21,7 +21,7 @@ class FilesSystem:
     def __init__(self, source: SyncSource, path: Path, clock: Clock) -> None:
         self._source = source
         self._clock = clock
-        self._folder = Folder(path, f"SyncSource {source.metadata.name}")
+        self._folder = Folder(path, source.metadata.name)
 
     def source(self, object_name: str) -> Source:
         """The file for reading."""
@@ -64,7 +64,10 @@ class FilesSystem:
         spec = self._source.spec.object(name)
         if spec is None:
             names = ", ".join(sorted(known.name for known in self._source.spec.objects))
-            raise ConfigurationError(f"{self._folder.label} has no object {name!r} (has: {names}).")
+            raise ConfigurationError(
+                f"{self._folder.label}: there is no object {name!r} (has: {names}). Next: "
+                "correct the name, or declare it in objects."
+            )
         if spec.path is None:
-            raise ConfigurationError(f"{self._folder.label}, object {name}: name a file by path.")
+            raise ConfigurationError(f"{self._folder.label}/{name} has no path. Next: name a file by path.")
         return spec

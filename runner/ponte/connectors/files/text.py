@@ -32,7 +32,11 @@ def read_lines(snapshot: Snapshot, encoding: str) -> Iterator[list[str]]:
         parts = (rest + text).split(end or "\n")
         rest = parts.pop()
         if len(rest) > LONGEST_LINE:
-            raise ConfigurationError(f"{snapshot.label}: a line is longer than 64 MiB.", reason="LineTooLong")
+            raise ConfigurationError(
+                f"{snapshot.label}: a line is longer than 64 MiB. Next: look whether the file "
+                "is text at all, and whether its line ends got lost.",
+                reason="LineTooLong",
+            )
         if parts:
             yield parts
     if rest.strip(_DOS_END):

@@ -44,14 +44,16 @@ def _table(label: str, records: list[Record], spec: ObjectSpec) -> Table:
     try:
         framed = frame_records(records, spec.fields, [name for name in needed if "." not in name and "[" not in name])
     except JsonError as error:
-        raise ConfigurationError(f"{label}: {error.message}.", reason=error.reason) from error
+        told = f"{label}: {error.message}. Next: correct the path of the records: data stand there as names."
+        raise ConfigurationError(told, reason=error.reason) from error
     return Table(framed.frame, faults=framed.faults if framed.faults.height else None)
 
 
 def _refuse(label: str, error: XmlError) -> NoReturn:
     if error.reason == "IncompleteXml":
         raise TransientError(f"{label}: {error.message}.", reason=error.reason) from error
-    raise ConfigurationError(f"{label}: {error.message}.", reason=error.reason) from error
+    step = "" if "Next: " in error.message else " Next: have the file mended, or exported anew."
+    raise ConfigurationError(f"{label}: {error.message}.{step}", reason=error.reason) from error
 
 
 FORMAT = Format(read_xml, has_fixed_fields=False)

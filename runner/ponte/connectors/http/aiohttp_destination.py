@@ -84,7 +84,7 @@ class Destination:
         if head.count("\n") >= len(lines) or "\r" in head or "\0" in head:
             raise ConfigurationError(
                 f"{request.method} {mask_url(request.url)}: a header holds a line end or a NUL, which would make more"
-                " of it than one. Check rest.headers, rest.auth and write.idempotencyHeader."
+                " of it than one. Next: check rest.headers, rest.auth and write.idempotencyHeader."
             )
         return head.replace("\n", "\r\n").encode() + b"\r\n\r\n" + body
 

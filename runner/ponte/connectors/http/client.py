@@ -129,7 +129,10 @@ class Client:
             if answer.status not in _REDIRECTS or not target:
                 return answer
             url = self.follow(url, target, "a redirect")
-        raise ConfigurationError(f"{self.where('GET', url)} is redirected more than {_MOST_REDIRECTS} times.")
+        raise ConfigurationError(
+            f"{self.where('GET', url)} is redirected more than {_MOST_REDIRECTS} times. Next: "
+            "look where it leads, and name the last address by baseUrl and path."
+        )
 
     def follow(self, url: str, reference: str, what: str) -> str:
         """The address that a link or redirect of the other side leads to.
@@ -141,7 +144,8 @@ class Client:
         if not is_same_origin(target, self.ground.base_url):
             raise ConfigurationError(
                 f"{self.where('GET', url)}: {what} leads to {mask_url(target)}, away from"
-                f" {mask_url(self.ground.base_url)}. Ponte does not follow it. If it is right, make it the baseUrl.",
+                f" {mask_url(self.ground.base_url)}. Ponte does not follow it. Next: if it is right, make it the "
+                "baseUrl.",
                 reason="LinkLeavesSystem",
             )
         self._guard.check_url(target)
@@ -149,7 +153,7 @@ class Client:
 
     def where(self, method: str, url: str) -> str:
         """A request in messages: no values of its query."""
-        return f"SyncSource {self.ground.label}: {method} {self.mask(mask_url(url))}"
+        return f"{self.ground.label}: {method} {self.mask(mask_url(url))}"
 
     async def close(self) -> None:
         """Gives connections back."""
@@ -188,8 +192,9 @@ class Client:
             proven, answer = await self._send_proven(request)
         if answer.status == 401 or (answer.status == 403 and not self._is_admitted):
             self._refusal = CredentialsRefused(
-                f"{self.where(request.method, request.url)}: {self.mask(answer.shown)}: the login was refused. Check"
-                " `auth` and the Secret it names; no further request is sent in this run."
+                f"{self.where(request.method, request.url)}: {self.mask(answer.shown)}: the login was refused. "
+                "Next: check"
+                " `auth` and the Secret it names. No further request is sent in this run."
             )
             raise self._refusal
         self._is_admitted = self._is_admitted or not is_passing(answer.status)
@@ -198,7 +203,8 @@ class Client:
     async def _send_proven(self, request: Request) -> tuple[Request, Response]:
         if not request.url.startswith(self._below) and not is_same_origin(request.url, self.ground.base_url):
             raise ConfigurationError(
-                f"{self.where(request.method, request.url)} is not below {mask_url(self.ground.base_url)}.",
+                f"{self.where(request.method, request.url)} is not below {mask_url(self.ground.base_url)}. Next: "
+                "correct the path, or make baseUrl shorter.",
                 reason="LinkLeavesSystem",
             )
         async with self.limits.slot():

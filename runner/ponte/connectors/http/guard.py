@@ -57,9 +57,12 @@ class Guard:
     def _check_anew(self, url: str) -> None:
         parts = _split(url)
         if parts is None or parts.scheme not in _PORTS or not parts.hostname:
-            raise self._refusal(f"{mask_url(url)} is not an http or https address")
+            raise self._refusal(
+                f"{mask_url(url)} is not an http or https address. Next: look at baseUrl, and at "
+                "the links that the server gives"
+            )
         if "@" in parts.netloc:
-            raise self._refusal(f"{mask_url(url)} carries a user name or password; give them by `auth`")
+            raise self._refusal(f"{mask_url(url)} carries a user name or password. Next: give them by `auth`")
         if (literal := _literal(parts.hostname)) is not None:
             self.check_address(parts.hostname, literal)
 
@@ -67,7 +70,7 @@ class Guard:
         """Raises ConfigurationError (AddressNotAllowed) unless the address is public or in an allowed range."""
         if not self.is_allowed(address):
             raise self._refusal(
-                f"{host} is at {address}, which is not public. If that is meant, add its network to"
+                f"{host} is at {address}, which is not public. Next: if that is meant, add its network to"
                 f" rest.allowedNetworks of SyncSource {self._label}"
             )
 
@@ -98,11 +101,12 @@ class Guard:
             return ipaddress.ip_network(text, strict=False)
         except ValueError as error:
             raise ConfigurationError(
-                f"SyncSource {self._label}: rest.allowedNetworks: {text!r} is no address range such as 10.1.0.0/16."
+                f"{self._label}: rest.allowedNetworks: {text!r} is no address range. Next: write one such as "
+                "10.1.0.0/16."
             ) from error
 
     def _refusal(self, why: str) -> ConfigurationError:
-        return ConfigurationError(f"SyncSource {self._label}: {why}.", reason="AddressNotAllowed")
+        return ConfigurationError(f"{self._label}: {why}.", reason="AddressNotAllowed")
 
 
 def is_same_origin(one: str, other: str) -> bool:

@@ -122,7 +122,7 @@ class OAuth2Auth:
     def _take(self, answer: Response) -> _Token:
         if answer.status in {400, 401, 403}:
             raise CredentialsRefused(
-                f"{self._where()} refused the client (HTTP {answer.status}{self._error(answer)}). Check clientId,"
+                f"{self._where()} refused the client (HTTP {answer.status}{self._error(answer)}). Next: check clientId,"
                 " clientSecret and scopes, then update the Secret."
             )
         fields = _members(answer.body)
@@ -147,7 +147,7 @@ class OAuth2Auth:
         return f", {self._mask(code)}" if isinstance(code, str) else ""
 
     def _where(self) -> str:
-        return f"SyncSource {self._label}: the token endpoint {mask_url(self._credentials.token_url)}"
+        return f"{self._label}: the token endpoint {mask_url(self._credentials.token_url)}"
 
 
 def _members(body: bytes) -> dict[str, object]:

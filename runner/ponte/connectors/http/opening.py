@@ -64,7 +64,9 @@ class Opening:
         base = self._setting(rest.base_url, "rest.baseUrl").strip().rstrip("/")
         guard.check_url(base)
         if urlsplit(base).query or urlsplit(base).fragment:
-            raise self._fault("rest.baseUrl", "has a query or fragment; give parameters by objects[].list.parameters")
+            raise self._fault(
+                "rest.baseUrl", "has a query or fragment. Next: give parameters by objects[].list.parameters"
+            )
         headers = {header.name: self._header(header.name, header.value) for header in rest.headers}
         timeout = duration_seconds(rest.timeout) if rest.timeout else DEFAULT_TIMEOUT_S
         return Ground(self._label, base, headers, max(timeout, 0.1))
@@ -72,7 +74,7 @@ class Opening:
     def _header(self, name: str, setting: Setting) -> str:
         what = f"rest.headers {name}"
         if not _is_token(name) or name.lower() in _CONNECTION_HEADERS:
-            raise self._fault(what, "is no name of a header that may be set")
+            raise self._fault(what, "is no name of a header that may be set. Next: leave it out")
         value = self._printable(self._setting(setting, what), what)
         if setting.value is None:
             self._mask.add([value])
@@ -83,12 +85,17 @@ class Opening:
         guard.check_url(url)
         parts = urlsplit(url)
         if parts.scheme != "http" or parts.path or parts.query or parts.fragment:
-            raise self._fault("rest.proxy.url", "is no address such as http://proxy.example.com:3128")
+            raise self._fault(
+                "rest.proxy.url", "is no address of a proxy. Next: write one such as http://proxy.example.com:3128"
+            )
         if declared.username is None or declared.password is None:
             return Proxy(self._label, url)
         username = self._printable(self._setting(declared.username, "rest.proxy.username"), "rest.proxy.username")
         if ":" in username:
-            raise self._fault("rest.proxy.username", "holds a colon, which basic authentication cannot express")
+            raise self._fault(
+                "rest.proxy.username",
+                "holds a colon, which basic authentication cannot express. Next: use another user",
+            )
         password = self._secret(declared.password, "rest.proxy.password")
         self._mask.add([basic(username, password).value.removeprefix("Basic ")])
         return Proxy(self._label, url, (username, password))
@@ -100,7 +107,8 @@ class Opening:
             username = self._setting(auth.basic.username, "rest.auth.basic.username")
             if ":" in username:
                 raise self._fault(
-                    "rest.auth.basic.username", "holds a colon, which basic authentication cannot express"
+                    "rest.auth.basic.username",
+                    "holds a colon, which basic authentication cannot express. Next: use another user",
                 )
             proof = basic(username, self._secret(auth.basic.password, "rest.auth.basic.password"))
             self._mask.add([proof.value.removeprefix("Basic ")])
@@ -119,7 +127,7 @@ class Opening:
         if api_key.header:
             what = "rest.auth.apiKey.header"
             if not _is_token(api_key.header.name):
-                raise self._fault(what, "is no name of a header")
+                raise self._fault(what, "is no name of a header. Next: correct it")
             return HeaderAuth(api_key.header.name, self._secret(api_key.header.secret_ref, what))
         assert api_key.query is not None  # noqa: S101 - a union has exactly one member
         return QueryAuth(api_key.query.name, self._secret(api_key.query.secret_ref, "rest.auth.apiKey.query"))
@@ -155,11 +163,11 @@ class Opening:
 
     def _printable(self, text: str, what: str) -> str:
         if not text.isprintable() or not text.strip():
-            raise self._fault(what, "is empty or holds line ends or control characters")
+            raise self._fault(what, "is empty or holds line ends or control characters. Next: write it anew")
         return text
 
     def _what(self, what: str) -> str:
-        return f"SyncSource {self._label}: {what}"
+        return f"{self._label}: {what}"
 
     def _fault(self, what: str, why: str) -> ConfigurationError:
         return ConfigurationError(f"{self._what(what)} {why}.")

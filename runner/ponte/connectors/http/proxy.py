@@ -48,6 +48,6 @@ class Proxy:
     def refusal(self, status: int) -> CredentialsRefused:
         """The proxy wants a login, or another one. Nothing reached the system."""
         return CredentialsRefused(
-            f"SyncSource {self.label}: the proxy {self.url} refused the login (HTTP {status}). Check"
+            f"{self.label}: the proxy {self.url} refused the login (HTTP {status}). Next: check"
             " rest.proxy.username and the Secret of rest.proxy.password."
         )

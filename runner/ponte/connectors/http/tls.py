@@ -24,10 +24,14 @@ def build_context(label: str, ca: str | None, certificate: str | None, key: str 
     try:
         context = ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError) as error:
-        raise ConfigurationError(f"SyncSource {label}: rest.tls.ca holds no PEM certificate.") from error
+        raise ConfigurationError(
+            f"{label}: rest.tls.ca holds no PEM certificate. Next: put the certificate of the authority there, as PEM."
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if (certificate is None) != (key is None):
-        raise ConfigurationError(f"SyncSource {label}: rest.tls: clientCertificate and clientKey belong together.")
+        raise ConfigurationError(
+            f"{label}: rest.tls: clientCertificate and clientKey belong together. Next: give both, or neither."
+        )
     if certificate is not None and key is not None:
         _load_client(context, label, certificate, key)
     return context
@@ -45,8 +49,8 @@ def _load_client(context: ssl.SSLContext, label: str, certificate: str, key: str
             context.load_cert_chain(chain, secret, password=_refuse_password)
         except (ssl.SSLError, ValueError) as error:
             raise ConfigurationError(
-                f"SyncSource {label}: rest.tls: clientCertificate and clientKey are no PEM pair (a key with a pass"
-                " phrase is not taken)."
+                f"{label}: rest.tls: clientCertificate and clientKey are no PEM pair (a key with a pass"
+                " phrase is not taken). Next: put the certificate and its key there, as PEM, without a pass phrase."
             ) from error
 
 

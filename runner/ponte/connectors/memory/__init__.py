@@ -23,7 +23,7 @@ from ponte_api.sync_source import SyncSource
 def connect(source: SyncSource, references: References, clock: Clock) -> System:  # noqa: ARG001 - the connectors' signature
     """The store of a SyncSource; the same one for all SyncSources that name it."""
     if source.spec.memory is None:
-        raise ConfigurationError(f"SyncSource {source.metadata.name} is not held in memory.")
+        raise ConfigurationError(f"{source.metadata.name}: this is not held in memory. Next: set spec.memory.")
     return MemorySystem(source, store(source.spec.memory.name))
 
 

@@ -41,5 +41,8 @@ class MemorySystem:
         spec = self._source.spec.object(name)
         if spec is None:
             names = ", ".join(sorted(known.name for known in self._source.spec.objects))
-            raise ConfigurationError(f"SyncSource {self._source.metadata.name} has no object {name!r} (has: {names}).")
+            raise ConfigurationError(
+                f"{self._source.metadata.name}: there is no object {name!r} (has: {names}). "
+                "Next: correct the name, or declare it in objects."
+            )
         return spec

@@ -33,7 +33,7 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     from ponte.errors import ConfigurationError  # noqa: PLC0415 - see above
 
     if source.spec.odbc is None:
-        raise ConfigurationError(f"SyncSource {source.metadata.name} is no ODBC database.")
+        raise ConfigurationError(f"{source.metadata.name}: this is no ODBC database. Next: set spec.odbc.")
     reached = address(source, source.spec.odbc, references)
     processes = DriverProcesses(reached.label, reached.driver)  # starts, while what follows is imported
     from ponte.connectors.odbc.system import OdbcSystem  # noqa: PLC0415 - see above

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ponte.connectors.relational.client import RefusedError
+from ponte.connectors.relational.next_steps import with_step
 from ponte.connectors.relational.sqlstates import LOST
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
 
@@ -31,10 +32,12 @@ def translating(reasons: Mapping[int, str]) -> Translate:
         if reason in _REFUSALS:
             return RefusedError(reason, f"{_REFUSALS[reason]} (error {native})")
         if reason == LOGIN:
-            return CredentialsRefused(f"{label}: the login was refused (error {native}). Check user name and password.")
+            return CredentialsRefused(
+                f"{label}: the login was refused (error {native}). Next: check user name and password."
+            )
         if reason in {LOST, PASSING}:
             told = f"{label}: {message} (error {native})."
             return TransientError(told, reason=LOST) if reason == LOST else TransientError(told)
-        return ConfigurationError(f"{label}: {message} (error {native}).", reason=reason)
+        return ConfigurationError(with_step(f"{label}: {message} (error {native})", reason), reason=reason)
 
     return translate

@@ -44,7 +44,8 @@ class DriverProcess:
             except OSError as error:  # no memory, too many processes
                 ours.close()
                 raise TransientError(
-                    f"{label}: no process could be started for the ODBC driver of {driver}: {error.strerror}."
+                    f"{label}: no process could be started for the ODBC driver of {driver}: {error.strerror}. Next: "
+                    "look at this machine's free memory and its limit of processes."
                 ) from error
         self._end = weakref.finalize(self, _end, self._line, self._child)
 
@@ -112,7 +113,8 @@ class DriverProcess:
             self.kill()
             raise TransientError(
                 f"{self._label}: the ODBC driver of {self._driver} did not answer within"
-                f" {self._line_deadline} s and was ended.",
+                f" {self._line_deadline} s and was ended. Next: look at the database's load and locks, then run it "
+                "again.",
                 reason=HUNG,
             ) from error
         except (EOFError, OSError) as error:

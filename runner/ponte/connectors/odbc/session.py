@@ -183,7 +183,7 @@ class OdbcSession:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigurationError(
-                f"{self._address.label}: the query gives {', '.join(twice)} more than once. Name each apart."
+                f"{self._address.label}: the query gives {', '.join(twice)} more than once. Next: name each apart (AS)."
             )
         return names
 

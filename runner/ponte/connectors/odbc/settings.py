@@ -41,7 +41,7 @@ class Address:
 
 def address(source: SyncSource, spec: Odbc, references: References) -> Address:
     """The address of a SyncSource. Raises ConfigurationError for what cannot be had or stands for no value."""
-    label = f"SyncSource {source.metadata.name}"
+    label = source.metadata.name
     first = ("DSN", spec.dsn) if spec.dsn is not None else ("DRIVER", spec.driver or "")
     for option in spec.options:
         _check_option(option.name, label)
@@ -80,7 +80,10 @@ def _check_option(name: str, label: str) -> None:
 
 def _attribute(name: str, value: str, label: str) -> str:
     if _CONTROL.search(value):
-        raise ConfigurationError(f"{label}: the value of odbc {name} holds a line break or another control character.")
+        raise ConfigurationError(
+            f"{label}: the value of odbc {name} holds a line break or another control "
+            "character. Next: write it without."
+        )
     if name == "DRIVER" and not value.startswith("/"):
         return f"DRIVER={{{value}}}"
     return f"{name}={escaped(value)}"

@@ -182,7 +182,11 @@ def _translate(native: int, message: str, label: str) -> PonteError | RefusedErr
     if " constraint failed" in words or native == 19:
         return refused(words)
     if "locked" in words or "busy" in words:
-        return TransientError(f"{label}: another program holds the database ({words}).", reason="DatabaseLocked")
+        return TransientError(
+            f"{label}: another program holds the database ({words}). Next: run it again when that "
+            "program is done with it.",
+            reason="DatabaseLocked",
+        )
     return None
 
 

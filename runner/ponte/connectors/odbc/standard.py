@@ -147,7 +147,7 @@ def _relation(dialect: Dialect, asking: Asking, place: Place) -> Relation:
     schemas = {row.get("table_schem") for row in rows}
     if len(schemas) > 1:
         named = ", ".join(sorted(f"{name}.{table}" for name in schemas))
-        raise ConfigurationError(f"{place.label}: table {table!r} is in several schemas. Write one of {named}.")
+        raise ConfigurationError(f"{place.label}: table {table!r} is in several schemas. Next: write one of {named}.")
     owner = schemas.pop()
     sql = (f"{dialect.quote(owner)}." if owner else "") + dialect.quote(table)
     return Relation(sql, f"{place.label}: {place.table}", tuple(map(_column, rows)))

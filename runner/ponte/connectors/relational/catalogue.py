@@ -141,4 +141,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name.casefold(), list(folded), n=1)
     if near:
         return f" Did you mean {folded[near[0]]!r}?"
-    return f" It has: {', '.join(sorted(names)[:20])}." if names else ""
+    if names:
+        return f" It has: {', '.join(sorted(names)[:20])}. Next: write one of these."
+    return " It has none that this user sees. Next: correct the name, or let the user see it."

@@ -63,7 +63,7 @@ class PartTable:
         missing = [pair.record for pair in self.part.on if pair.record not in frame.columns]
         if missing:
             raise ConfigurationError(
-                f"{self.relation.label}: the record's {missing[0]!r} ties its {self.part.name} to it: map it."
+                f"{self.relation.label}: the record's {missing[0]!r} ties its {self.part.name} to it. Next: map it."
             )
         ties = [pl.col(pair.record).alias(pair.part) for pair in self.part.on]
         numbered = frame.select(pl.col(self.part.name).alias(""), *ties).with_row_index("ponte_row")
@@ -73,7 +73,7 @@ class PartTable:
         whole = rows.drop("").hstack(values)
         if unmapped := [name for name in self.key if name not in whole.columns]:
             raise ConfigurationError(
-                f"{self.relation.label}: the part's {unmapped[0]!r} is the key of its {self.part.name}: map it."
+                f"{self.relation.label}: the part's {unmapped[0]!r} is the key of its {self.part.name}. Next: map it."
             )
         columns = self.relation.select(whole.columns[1:])
         encoded, faulty = encode(whole, columns, self.relation.row_size)

@@ -57,7 +57,9 @@ class Reading:
         if read.mode == "keys":
             return Plan(self.columns, tuple(self._keys(read)))
         if self.spec.cursor is None:
-            raise ConfigurationError(f"{self.relation.label} has no cursor: declare objects[].cursor to read changes.")
+            raise ConfigurationError(
+                f"{self.relation.label} has no cursor. Next: declare objects[].cursor to read changes."
+            )
         return self._changes(read, self.relation.column(self.spec.cursor.field))
 
     def _all(self, read: Read) -> Plan:
@@ -95,7 +97,9 @@ class Reading:
 
     def _keys(self, read: Read) -> Iterator[Statement]:
         if read.keys is None or not self._key:
-            raise ConfigurationError(f"{self.relation.label} has no key: declare objects[].key to read single records.")
+            raise ConfigurationError(
+                f"{self.relation.label} has no key. Next: declare objects[].key to read single records."
+            )
         for chunk in read.keys.iter_slices(read.batch_size):
             rows = key_rows(chunk.select([column.name for column in self._key]).unique(), self._key)
             yield self._joined(rows)

@@ -145,9 +145,12 @@ def named_object(source: SyncSource, name: str) -> ObjectSpec:
     spec = source.spec.object(name)
     if spec is None:
         names = ", ".join(sorted(known.name for known in source.spec.objects))
-        raise ConfigurationError(f"SyncSource {source.metadata.name} has no object {name!r} (has: {names}).")
+        raise ConfigurationError(
+            f"{source.metadata.name}: there is no object {name!r} (has: {names}). Next: "
+            "correct the name, or declare it in objects."
+        )
     if (spec.table is None) == (spec.query is None):
         raise ConfigurationError(
-            f"SyncSource {source.metadata.name}, object {spec.name}: set exactly one of table and query."
+            f"{source.metadata.name}/{spec.name}: has both table and query, or neither. Next: set exactly one."
         )
     return spec

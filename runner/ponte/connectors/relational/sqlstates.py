@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from ponte.connectors.relational.client import RefusedError
+from ponte.connectors.relational.next_steps import REFUSED_STATEMENT, with_step
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
 
 _DATA = {
@@ -63,7 +64,7 @@ def translate_broken_stream(message: str, label: str) -> PonteError | RefusedErr
     """
     primary = message.rpartition("ERROR: ")[2]
     if any(mark in primary for mark in _PASSING):
-        return TransientError(f"{label}: the database broke off the reading.")
+        return TransientError(f"{label}: the database broke off the reading. Next: run it again.")
     told = re.split(r"[:\"'\n(]", primary.strip())[0].strip()[:200]
     return RefusedError("RefusedByTarget", f"it cannot compute the rows ({told})")
 
@@ -78,16 +79,18 @@ def _translate_data(code: str, primary: str, constraint: str | None, column: str
 
 def _translate_state(code: str, label: str, primary: str) -> PonteError:
     if code[:2] == "28" or (not code and any(mark in primary for mark in _LOGIN_MARKS)):
-        return CredentialsRefused(f"{label}: the login was refused. Check user name and password.")
+        return CredentialsRefused(f"{label}: the login was refused. Next: check user name and password.")
     if not code and primary.startswith("database ") and primary.endswith(" does not exist"):
-        return ConfigurationError(f"{label}: {primary}.", reason="DatabaseMissing")
+        return ConfigurationError(with_step(f"{label}: {primary}", "DatabaseMissing"), reason="DatabaseMissing")
     if code[:2] in _LOST_CLASSES and code != "57014":  # 57014: the statement took too long; the connection stands
         return TransientError(f"{label}: {primary or 'the database cannot be reached'}.", reason=LOST)
     if code[:2] in _TRANSIENT:
         return TransientError(f"{label}: {primary or 'the database cannot be reached'}.")
     if code in _CONFIGURATION:
-        return ConfigurationError(f"{label}: {primary}.", reason=_CONFIGURATION[code])
-    return ConfigurationError(f"{label}: the database refused a statement: {primary} (SQLSTATE {code}).")
+        return ConfigurationError(with_step(f"{label}: {primary}", _CONFIGURATION[code]), reason=_CONFIGURATION[code])
+    return ConfigurationError(
+        f"{label}: the database refused a statement: {primary} (SQLSTATE {code}). {REFUSED_STATEMENT}."
+    )
 
 
 def _refused(code: str, constraint: str | None, column: str | None) -> RefusedError:

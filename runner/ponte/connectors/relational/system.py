@@ -39,8 +39,7 @@ class DatabaseSystem:
         spec = named_object(self._source, object_name)
         if spec.table is None:
             raise ConfigurationError(
-                f"SyncSource {self._source.metadata.name}, object {spec.name} is a query and cannot be written."
-                " Give it a table."
+                f"{self._source.metadata.name}/{spec.name} is a query and cannot be written. Next: give it a table."
             )
         target = TableTarget(spec, self._sessions.kept)
         self._targets.append(target)

@@ -93,7 +93,7 @@ class Writer:
         if left:
             raise ConfigurationError(
                 f"{self.table.label}: {', '.join(left)} must not be empty, have no default and are not mapped."
-                " Map them, or give them a default in the database.",
+                " Next: map them, or give them a default in the database.",
                 reason="RequiredFieldMissing",
             )
 

@@ -25,6 +25,6 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
         if (error.name or "").startswith("ponte"):
             raise
         raise ConfigurationError(
-            f"SyncSource {source.metadata.name}: {error.name} is not installed. Next: pip install 'ponte-sync[rest]'",
+            f"{source.metadata.name}: {error.name} is not installed. Next: pip install 'ponte-sync[rest]'",
             reason="ExtraMissing",
         ) from error

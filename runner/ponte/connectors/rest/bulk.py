@@ -109,7 +109,10 @@ class BulkDelivery:
         answer = await self._client.send(request, is_repeatable=self._judge.is_repeatable)
         if answer.status == 403 and self._operation not in self._admitted:
             where = self._client.where(self._method, self._url)
-            raise CredentialsRefused(f"{where}: HTTP 403: the login may not {self._operation} records here.")
+            raise CredentialsRefused(
+                f"{where}: HTTP 403: the login may not {self._operation} records here. Next: "
+                "have it allowed to, or use another login."
+            )
         return answer
 
     async def _take(self, piece: Piece, answer: Response) -> Sequence[Outcome] | Split:
@@ -119,7 +122,7 @@ class BulkDelivery:
         if answer.status in {404, 405, 410, 415}:
             where = self._client.where(self._method, self._url)
             raise ConfigurationError(
-                f"{where}: HTTP {answer.status}. Check write.bulk.request.", reason="RequestRefused"
+                f"{where}: HTTP {answer.status}. Next: check write.bulk.request.", reason="RequestRefused"
             )
         if not 200 <= answer.status < 300:
             return [self._judge.judge(answer, self._ids[row]) for row in piece]

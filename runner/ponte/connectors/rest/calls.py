@@ -52,7 +52,7 @@ def plan_call(spec: ObjectSpec, call: Call, errors: ErrorReading | None, where: 
     """
     path, where = spec.path or "/", f"{where}: calls: {call.operation}"
     if spec.xml_body is not None and call.request is None:
-        raise ConfigurationError(f"{where}: JSON-RPC and GraphQL are JSON; take out xmlBody.")
+        raise ConfigurationError(f"{where}: JSON-RPC and GraphQL are JSON. Next: take out xmlBody.")
     declared = tuple(rule for rule in (call.errors, errors) if rule is not None)
     if call.graphql is not None:
         node = {"query": {LITERAL: call.graphql.query}, "variables": call.graphql.variables}
@@ -78,7 +78,9 @@ def find_endpoint(spec: ObjectSpec, operation: str, errors: ErrorReading | None,
     call = spec.call(operation)
     text: str | None = getattr(spec.write, operation) if spec.write else None
     if call is not None and text is not None:
-        raise ConfigurationError(f"{where}: give either write.{operation} or a call for {operation}.")
+        raise ConfigurationError(
+            f"{where}: there are both write.{operation} and a call for {operation}. Next: keep one of them."
+        )
     if call is not None:
         return plan_call(spec, call, errors, where)
     if text is None:
@@ -143,7 +145,9 @@ def _check_markers(body: BodyTemplate, operation: str, where: str) -> None:
         operation, {"$field", "$record", "$id", "$key"}
     )
     if wrong:
-        raise ConfigurationError(f"{where}: there is no {min(wrong)} in this operation; see docs/connect/rest.md.")
+        raise ConfigurationError(
+            f"{where}: there is no {min(wrong)} in this operation. Next: see docs/connect/rest.md."
+        )
 
 
 def _json_rpc_node(call: Call) -> dict[str, Any]:

@@ -73,7 +73,7 @@ class ChainedPaging:
         if ask in visited:
             raise ConfigurationError(
                 f"{self._where(page)}: the next page is one that was read before, so the list would never end."
-                " Check `next` of the object's pagination.",
+                " Next: check `next` of the object's pagination.",
                 reason="PagingLoops",
             )
         visited.add(ask)
@@ -102,14 +102,18 @@ class ChainedPaging:
         if found is MISSING or found is None or found is False or found == "":
             return None
         if (text := take_text(page.body, path)) is None:
-            raise ConfigurationError(f"{self._where(page)}: {path} is no text that names the next page.")
+            raise ConfigurationError(
+                f"{self._where(page)}: {path} is no text that names the next page. Next: check "
+                "`next` of the pagination."
+            )
         return text
 
     def _refuse_ambiguous(self, page: Page, path: str) -> None:
         """Raises ConfigurationError where the answer says twice what follows: an end may be said beside a next page."""
         if page.body is not None and is_ambiguous(page.body, path):
             raise ConfigurationError(
-                f"{self._where(page)}: on the way to {path} a name stands twice: nobody knows which page is next."
+                f"{self._where(page)}: on the way to {path} a name stands twice: nobody knows which page is next. "
+                "Next: report it to the vendor."
             )
 
     def _has_more(self, page: Page, path: str | None) -> bool:
@@ -119,10 +123,13 @@ class ChainedPaging:
         found = True if path is None or page.body is None else take(page.body, path)
         found = {"true": True, "false": False}.get(found, found) if isinstance(found, str) else found  # of XML
         if not isinstance(found, bool):
-            raise ConfigurationError(f"{self._where(page)}: {path} is no truth value. Check `more` of the pagination.")
+            raise ConfigurationError(
+                f"{self._where(page)}: {path} is no truth value. Next: check `more` of the pagination."
+            )
         if found and path is not None and take_text(page.body, self._pagination.next) is None:
             raise ConfigurationError(
-                f"{self._where(page)}: a page follows, but {self._pagination.next} does not name it."
+                f"{self._where(page)}: a page follows, but {self._pagination.next} does not name it. Next: check "
+                "`next` and `more` of the pagination."
             )
         return found
 

@@ -64,8 +64,9 @@ class ByEtag:
             return tag
         what = f"only the weak ETag {tag[:40]}, which If-Match cannot use" if tag else "no ETag"
         raise ConfigurationError(
-            f"{self._client.where('GET', found.url)}: the answer has {what}. Ask the vendor for strong ETags, use"
-            " write.condition.version, or take write.condition out. Nothing was written.",
+            f"{self._client.where('GET', found.url)}: the answer has {what}. Nothing was written. Next: ask the "
+            "vendor for strong ETags, use"
+            " write.condition.version, or take write.condition out.",
             reason="EtagMissing",
         )
 
@@ -91,8 +92,9 @@ class ByVersion:
         if text is not None and text.isprintable():
             return text
         raise ConfigurationError(
-            f"{self._client.where('GET', found.url)}: the record has no version at {self._version.field}. Correct"
-            " write.condition.version.field. Nothing was written.",
+            f"{self._client.where('GET', found.url)}: the record has no version at {self._version.field}. Nothing "
+            "was written. Next: correct"
+            " write.condition.version.field.",
             reason="VersionNotInRecord",
         )
 

@@ -75,7 +75,10 @@ async def find_upper_bound(listing: Listing, field: str, where: str) -> str | No
             if place[0] == "time" and (clock := _server_time(step.page.headers)) is not None:
                 return clock.isoformat()
             if greatest is not None and greatest[0] != place[0]:
-                raise ConfigurationError(f"{where}: the cursor {field} holds both {greatest[0]}s and {place[0]}s.")
+                raise ConfigurationError(
+                    f"{where}: the cursor {field} holds both {greatest[0]}s and {place[0]}s, "
+                    "which have no common order. Next: choose another cursor."
+                )
             greatest = place if greatest is None or _compare(place, greatest) > 0 else greatest
     return None if greatest is None else text_of(greatest)
 

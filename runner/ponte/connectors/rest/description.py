@@ -8,7 +8,7 @@ from ponte.connectors.description import Description, Driver, example_of
 def describe() -> Description:
     """For `ponte connectors`."""
     return Description(
-        summary="a system with a JSON web API",
+        summary="a system with a web API: REST in JSON or XML, GraphQL, JSON-RPC",
         reads=("all", "changes", "keys", "range"),
         operations=("create", "update", "delete"),
         drivers=(Driver("HTTP", ("aiohttp", "httpx", "yarl"), "pip install 'ponte-sync[rest]'"),),

@@ -31,7 +31,8 @@ class Listing:
         self._pagination = (request and request.pagination) or pagination
         if endpoint.body is not None and self._pagination is not None and self._pagination.link is not None:
             raise ConfigurationError(
-                f"{client.where(endpoint.method, client.ground.base_url + endpoint.path)}: a call is not paged by link;"
+                f"{client.where(endpoint.method, client.ground.base_url + endpoint.path)}: a call is not paged by "
+                "link. Next:"
                 " choose page, offset or cursor."
             )
 

@@ -109,7 +109,7 @@ class Lookup:
             if pages == _MOST_PAGES and not step.is_last:
                 raise ConfigurationError(
                     f"{self._where(step.page.ask)}: write.find selects more than {_MOST_PAGES} pages."
-                    " The server does not know its parameter; check the name.",
+                    " The server does not know its parameter. Next: check the name.",
                     reason="FindSelectsAll",
                 )
         return found
@@ -122,7 +122,7 @@ class Lookup:
             if value is MISSING:
                 raise ConfigurationError(
                     f"{self._where(ask)}: the records have no field {field}, so Ponte cannot tell whether"
-                    " the server selected the right one. Name a field in write.find that the answer holds.",
+                    " the server selected the right one. Next: name a field in write.find that the answer holds.",
                     reason="FindCannotBeChecked",
                 )
             if not is_same_value(value, values[field]):
@@ -138,16 +138,23 @@ class Lookup:
     def _record(self, where: str, answer: Response) -> dict[str, Any] | None:
         assert self._get is not None  # noqa: S101 - `get` asked
         if answer.status == 403:
-            raise CredentialsRefused(f"{where}: HTTP 403. The login may not read this record.")
+            raise CredentialsRefused(
+                f"{where}: HTTP 403: the login may not read this record. Next: have it allowed "
+                "to, or use another login."
+            )
         if not 200 <= answer.status < 300:
             words = self._client.mask(words_of(body_of(answer)))
             raise ConfigurationError(
-                f"{where}: {self._client.mask(answer.shown)} {words}. Check write.get.", reason="RequestRefused"
+                f"{where}: {self._client.mask(answer.shown)} {words}. Next: check write.get.", reason="RequestRefused"
             )
         if answer.flaw:
             raise TransientError(f"{where}: {answer.flaw}.", reason="UnreadableAnswer")
         if is_html(answer):
-            raise TransientError(f"{where}: a page of HTML came instead of JSON.", reason="UnreadableAnswer")
+            raise TransientError(
+                f"{where}: a page of HTML came instead of JSON. Next: see whether baseUrl leads to "
+                "the API, and whether the login is in order.",
+                reason="UnreadableAnswer",
+            )
         try:
             record = decoded(answer)
         except JsonError as error:
@@ -161,7 +168,9 @@ class Lookup:
         if isinstance(record, list) and len(record) == 1:
             record = record[0]
         if not isinstance(record, dict):
-            raise ConfigurationError(f"{where}: the answer is no object. Check write.get.", reason="RecordsNotFound")
+            raise ConfigurationError(
+                f"{where}: the answer is no object. Next: check write.get.", reason="RecordsNotFound"
+            )
         return record
 
 

@@ -98,7 +98,7 @@ class NumberedPaging:
         if await self._read(before) is None:
             raise TransientError(
                 f"{self._reader.where(self.ask(number))}: HTTP 404, and the page before is gone too."
-                " The list cannot be read to its end now.",
+                " The list cannot be read to its end now. Next: run it again.",
                 reason="PageGone",
             )
         return await self._read(number)

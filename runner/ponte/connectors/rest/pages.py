@@ -95,13 +95,13 @@ class PageReader:
             request = self._endpoint.request(self._address, Given(parameters=pairs), {})
         except UnfitValueError as error:
             raise ConfigurationError(
-                f"{self.where(Ask('POST', self._address))}: the call for list: {error}."
+                f"{self.where(Ask('POST', self._address))}: the call for list: {error}. Next: mend it."
             ) from error
         placed = set(body.parameters)
         if lost := [name for name in pairs if name not in placed]:
             raise ConfigurationError(
                 f"{self.where(Ask('POST', self._address))}: the call for list has no place for the parameter {lost[0]}"
-                f" of pagination, find, cursor or list; put {{$parameter: {lost[0]}}} into its body."
+                f" of pagination, find, cursor or list. Next: put {{$parameter: {lost[0]}}} into its body."
             )
         return Ask(self._endpoint.method, request.url, request.body)
 
@@ -177,7 +177,7 @@ class PageReader:
         wanted = f"no list at {self._records}" if self._records else "no list"
         raise ConfigurationError(
             f"{self.where(ask)}: the answer has {wanted}; it is {self.client.mask(holds)}."
-            " Set list.records to the path of the list.",
+            " Next: set list.records to the path of the list.",
             reason="RecordsNotFound",
         )
 
@@ -192,8 +192,12 @@ class PageReader:
         words = self.client.mask(words_of(body_of(answer)))
         message = f"{self.where(ask)}: {self.client.mask(answer.shown)}{f': {words}' if words else ''}."
         if answer.status == 403:
-            return CredentialsRefused(f"{message} The login may not read this list.")
-        return ConfigurationError(f"{message} Check path, list and pagination of the object.", reason="RequestRefused")
+            return CredentialsRefused(
+                f"{message} The login may not read this list. Next: have it allowed to, or use another login."
+            )
+        return ConfigurationError(
+            f"{message} Next: check path, list and pagination of the object.", reason="RequestRefused"
+        )
 
 
 def _inner(item: Any, path: str) -> Any:

@@ -67,7 +67,7 @@ class Progress:
         if self._previous is not None and (self.repeats >= _MOST_REPEATS or self.empties > _MOST_EMPTY_LINKS):
             raise ConfigurationError(
                 f"{reader.where(self._previous.ask)}: each page holds the same records as the one before."
-                " The server does not know the parameter of `pagination`; check its name.",
+                " The server does not know the parameter of `pagination`. Next: check its name.",
                 reason="PageRepeats",
             )
 

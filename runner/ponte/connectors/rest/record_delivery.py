@@ -125,8 +125,8 @@ class RecordDelivery:
         known = {**self._key_of(row), **values}
         if not self._lookup.can_get(set(known)):
             raise ConfigurationError(
-                f"SyncSource {self._client.ground.label}: write.condition reads the record first, and write.get has"
-                " places for what is not known. Give it the places of the write."
+                f"{self._client.ground.label}: write.condition reads the record first, and write.get has"
+                " places for what is not known. Next: give it the places of the write."
             )
         return known
 
@@ -173,16 +173,19 @@ class RecordDelivery:
         status = answer.status
         where = f"{self._client.where(request.method, request.url)}: {self._client.mask(answer.shown)}"
         if status == 403:
-            raise CredentialsRefused(f"{where}: the login may not {self._operation} records here.")
+            raise CredentialsRefused(
+                f"{where}: the login may not {self._operation} records here. Next: have it "
+                "allowed to, or use another login."
+            )
         if status == 428:
             raise ConfigurationError(
-                f"{where}: the server takes only writes with a condition. Set write.condition: {{etag: {{}}}}.",
+                f"{where}: the server takes only writes with a condition. Next: set write.condition: {{etag: {{}}}}.",
                 reason="RequestRefused",
             )
         if status in {405, 415} or (status in {404, 410} and not self._endpoint.places and not answer.note):
             words = self._client.mask(words_of(body_of(answer)))
             raise ConfigurationError(
-                f"{where}{f' ({words})' if words else ''}: check write.{self._operation}, write.upsert and the"
+                f"{where}{f' ({words})' if words else ''}. Next: check write.{self._operation}, write.upsert and the"
                 " object's calls.",
                 reason="RequestRefused",
             )
@@ -200,7 +203,12 @@ class RecordDelivery:
 
     async def _find_id(self, key: Values) -> str:
         if not self._lookup.can_find(set(key)):
-            raise _Refused(_reject("TargetIdUnknown", f"{_MISSING} that Ponte knows; set write.find"))
+            raise _Refused(
+                _reject(
+                    "TargetIdUnknown",
+                    f"{_MISSING} that Ponte knows; set write.find, or remove it there and retry the reject",
+                )
+            )
         found = await self._lookup.find(key)
         if not found:
             done = self._operation == "delete"
@@ -209,7 +217,11 @@ class RecordDelivery:
             raise AmbiguousError
         target_id = take_text(found[0], self._writing.id_path or ID)
         if target_id is None:
-            raise _Refused(_reject("TargetIdUnknown", f"the record found has no id at {self._writing.id_path or ID}"))
+            raise _Refused(
+                _reject(
+                    "TargetIdUnknown", f"the record found has no id at {self._writing.id_path or ID}; correct write.id"
+                )
+            )
         return target_id
 
     def _key_of(self, row: int) -> dict[str, str]:

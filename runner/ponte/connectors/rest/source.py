@@ -65,8 +65,8 @@ class RestSource:
 
     def _advice(self, mode: ReadMode) -> str:
         if mode == "keys":
-            return "Set key, and write.get with places for it (GET /products/{sku}) or write.find."
-        return "Set path." if mode == "all" else "Set cursor.field and cursor.parameter."
+            return "Next: set key, and write.get with places for it (GET /products/{sku}) or write.find."
+        return "Next: set path." if mode == "all" else "Next: set cursor.field and cursor.parameter."
 
     async def _read_list(self, read: Read) -> AsyncIterator[Batch]:
         assert self._listing is not None  # noqa: S101 - the capabilities say so
@@ -124,7 +124,7 @@ class RestSource:
             framed = frame_records(gathered.elements, spec.fields, read.columns or tops)
         except JsonError as error:
             raise ConfigurationError(
-                f"{self._where()}: {error.message}. Check list.records.", reason=error.reason
+                f"{self._where()}: {error.message}. Next: check list.records.", reason=error.reason
             ) from error
         return Batch(
             frame=framed.frame if read.columns is None else framed.frame.select(read.columns),
@@ -141,7 +141,7 @@ class RestSource:
         )
 
     def _where(self) -> str:
-        return f"SyncSource {self._client.ground.label}, object {self._spec.name}"
+        return f"{self._client.ground.label}/{self._spec.name}"
 
 
 class _Gathered:

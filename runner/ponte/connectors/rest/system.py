@@ -55,7 +55,7 @@ class RestSystem:
         source = RestSource(self._client, spec, listing, self._lookup(spec, listing))
         if not source.capabilities.reads:
             raise ConfigurationError(
-                f"{self._where(spec)} cannot be read: set path, and a call for list where it has calls,"
+                f"{self._where(spec)} cannot be read. Next: set path, and a call for list where it has calls,"
                 " or key and a way to get one record."
             )
         return source
@@ -82,7 +82,7 @@ class RestSystem:
                 await self._client.get(self._client.ground.base_url)
         except PonteError as error:
             return Probe(ok=False, reason=error.reason, message=error.message)
-        return Probe(ok=True, reason="Reachable", message=f"SyncSource {self._client.ground.label} answers.")
+        return Probe(ok=True, reason="Reachable", message=f"{self._client.ground.label}: the server answers.")
 
     async def schema(self, object_name: str) -> list[SchemaField]:
         """See `System`: from the records of the first page."""
@@ -90,7 +90,7 @@ class RestSystem:
         listing = self._listing(spec)
         if listing is None:
             raise ConfigurationError(
-                f"{self._where(spec)} has no list to learn its fields from: set path.", reason="ReadingNotOffered"
+                f"{self._where(spec)} has no list to learn its fields from. Next: set path.", reason="ReadingNotOffered"
             )
         page = await listing.first()
         frame = frame_records(page.elements).frame
@@ -106,7 +106,9 @@ class RestSystem:
             known = ", ".join(sorted(candidate.name for candidate in self._spec.objects))
             label = self._client.ground.label
             raise ConfigurationError(
-                f'SyncSource {label} has no object "{name}" (has: {known}).', reason="UnknownObject"
+                f'{label}: there is no object "{name}" (has: {known}). Next: correct the name, or declare it in '
+                "objects.",
+                reason="UnknownObject",
             )
         return spec if spec.xml_body is None else _as_text(spec)
 
@@ -120,7 +122,7 @@ class RestSystem:
         return Lookup(self._client, get, listing, spec.write.find if spec.write else None)
 
     def _where(self, spec: ObjectSpec) -> str:
-        return f"SyncSource {self._client.ground.label}, object {spec.name}"
+        return f"{self._client.ground.label}/{spec.name}"
 
 
 def _as_text(spec: ObjectSpec) -> ObjectSpec:

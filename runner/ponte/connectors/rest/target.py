@@ -53,7 +53,10 @@ class RestTarget:
     async def deliver(self, delivery: Delivery) -> pl.DataFrame:
         """See `Target`."""
         if delivery.operation not in self.capabilities.operations:
-            raise ConfigurationError(f"{self._where()} offers no {delivery.operation}; see its `write`.")
+            raise ConfigurationError(
+                f"{self._where()} offers no {delivery.operation}. Next: declare it in its "
+                "`write`, or take it out of the job's operations."
+            )
         if not delivery.frame.height:
             return answer_frame([])
         latest = self.capabilities.timeout_s - self._client.ground.timeout_s
@@ -88,7 +91,8 @@ class RestTarget:
             record = await self._lookup.get(values)
             return [] if record is None else [record]
         raise ConfigurationError(
-            f"{self._where()}: records cannot be looked up by {', '.join(values)}. Set write.find with these fields, or"
+            f"{self._where()}: records cannot be looked up by {', '.join(values)}. Next: set write.find with these "
+            "fields, or"
             " write.get with places for them."
         )
 
@@ -103,7 +107,7 @@ class RestTarget:
         return take_text(record, self._writing.id_path or (ID if self._writing.needs_ids else None))
 
     def _where(self) -> str:
-        return f"SyncSource {self._client.ground.label}, object {self._spec.name}"
+        return f"{self._client.ground.label}/{self._spec.name}"
 
 
 def _rows(keys: pl.DataFrame) -> list[dict[str, str]]:

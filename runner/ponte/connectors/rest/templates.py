@@ -110,7 +110,11 @@ def checked_path(path: str, where: str) -> str:
     """
     bare = _PLACE.sub("", path)
     if "{" in bare or "}" in bare:
-        raise ConfigurationError(f"{where}: the braces of {path} do not match; write /products/{{sku}}.")
+        raise ConfigurationError(
+            f"{where}: the braces of {path} do not match. Next: write them as in /products/{{sku}}."
+        )
     if not path.startswith("/") or path.startswith("//") or {".", ".."} & set(bare.partition("?")[0].split("/")):
-        raise ConfigurationError(f"{where}: {path} must begin with one / and may not climb by `..`.")
+        raise ConfigurationError(
+            f"{where}: {path} does not begin with one /, or climbs by `..`. Next: write it below baseUrl."
+        )
     return quote(path, safe="/?=&:@!$'()*+,;~%{}[]-._")

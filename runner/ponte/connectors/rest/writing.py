@@ -109,7 +109,10 @@ def plan_writing(spec: ObjectSpec, where: str, errors: ErrorReading | None = Non
     """
     write = spec.write or (Write() if spec.calls else None)
     if write is None:
-        raise ConfigurationError(f"{where} cannot be written: it has no `write`.", reason="NotWritable")
+        raise ConfigurationError(
+            f"{where} cannot be written: it has no `write`. Next: declare how it is written, by docs/connect/rest.md.",
+            reason="NotWritable",
+        )
     upsert = find_endpoint(spec, "upsert", errors, where)
     chosen: dict[Operation, Endpoint | None] = {
         "create": find_endpoint(spec, "create", errors, where) if upsert is None else upsert,
@@ -149,36 +152,43 @@ def _settle_s(write: Write) -> float:
 
 def _check(spec: ObjectSpec, writing: Writing, where: str) -> None:
     if spec.xml_body is not None and writing.bulk is not None:
-        raise ConfigurationError(f"{where}: write.bulk is JSON; take it out, or xmlBody.")
+        raise ConfigurationError(f"{where}: write.bulk is JSON. Next: take it out, or xmlBody.")
     if not writing.operations:
         raise ConfigurationError(
-            f"{where} cannot be written: set create, update, upsert or delete of write or calls, or write.bulk.",
+            f"{where} cannot be written. Next: set create, update, upsert or delete of write or calls, or write.bulk.",
             reason="NotWritable",
         )
     create = writing.endpoints.get("create")
     if create is not None and ID in create.places and not (writing.upserts or writing.condition):
-        raise ConfigurationError(f"{where}: write.create cannot name {{id}}: a new record has none yet.")
+        raise ConfigurationError(
+            f"{where}: write.create cannot name {{id}}: a new record has none yet. Next: take it out."
+        )
     if writing.bulk_endpoint is not None and writing.bulk_endpoint.places:
         raise ConfigurationError(
-            f"{where}: write.bulk.request goes to one address for all records; take out the braces."
+            f"{where}: write.bulk.request goes to one address for all records. Next: take out the braces."
         )
 
 
 def _check_condition(writing: Writing, condition: WriteCondition, where: str) -> None:
     """A condition that could not be kept is refused before anything is written without it."""
     if writing.bulk is not None:
-        raise ConfigurationError(f"{where}: write.condition cannot go with write.bulk, which has no place for it.")
+        raise ConfigurationError(
+            f"{where}: write.condition cannot go with write.bulk, which has no place for it. "
+            "Next: take out one of the two."
+        )
     if writing.get is None or not writing.get.places:
-        raise ConfigurationError(f"{where}: write.condition needs write.get, such as GET /products/{{sku}}.")
+        raise ConfigurationError(
+            f"{where}: write.condition needs write.get. Next: declare it, such as GET /products/{{sku}}."
+        )
     version = condition.version
     if version and "delete" in writing.endpoints and not (version.parameter or version.header):
         raise ConfigurationError(
-            f"{where}: write.delete has no body for the version: set write.condition.version.parameter or header."
+            f"{where}: write.delete has no body for the version. Next: set write.condition.version.parameter or header."
         )
     is_plain = all(endpoint.body is None and endpoint.seal is None for endpoint in writing.endpoints.values())
     if version and not is_plain and not (version.parameter or version.header):
         raise ConfigurationError(
-            f"{where}: the version has a place only in the body of a plain JSON request: set"
+            f"{where}: the version has a place only in the body of a plain JSON request. Next: set"
             " write.condition.version.parameter or header, for calls and xmlBody."
         )
 

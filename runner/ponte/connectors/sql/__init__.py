@@ -29,10 +29,10 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
     """
     spec = source.spec.sql
     if spec is None:
-        raise ConfigurationError(f"SyncSource {source.metadata.name} is no SQL database.")
+        raise ConfigurationError(f"{source.metadata.name}: this is no SQL database. Next: set spec.sql.")
     url, label = (
-        references.setting(spec.url, f"SyncSource {source.metadata.name}: sql.url"),
-        f"SyncSource {source.metadata.name}",
+        references.setting(spec.url, f"{source.metadata.name}: sql.url"),
+        source.metadata.name,
     )
     scheme = url.partition(":")[0]
     if scheme == "sqlite":
@@ -50,12 +50,13 @@ def connect(source: SyncSource, references: References, clock: Clock) -> System:
 
 def _other(source: SyncSource, url: str, spec: SqlSystem, references: References) -> System:
     """Any other database, read by SQLAlchemy."""
-    label = f"SyncSource {source.metadata.name}"
+    label = source.metadata.name
     scheme = url.partition("://")[0]
     name = scheme.partition("+")[0]
     if "://" not in url or name in SQL_SCHEMES or not _SCHEME.fullmatch(scheme):
         raise ConfigurationError(
-            f"{label}: sql.url starts with {scheme[:40]!r}. Write sqlite:///PATH, postgresql://HOST:PORT/DATABASE,"
+            f"{label}: sql.url starts with {scheme[:40]!r}. Next: write sqlite:///PATH, "
+            "postgresql://HOST:PORT/DATABASE,"
             " mariadb://HOST:PORT/DATABASE, or DIALECT://HOST:PORT/DATABASE of another SQLAlchemy dialect, to read."
         )
     if "odbc_connect=" in url:
@@ -68,12 +69,15 @@ def _connect_by_alchemy(source: SyncSource, url: str, user: str, password: str) 
     from ponte.connectors.sql.alchemy.session import Address as AlchemyAddress  # noqa: PLC0415 - only where needed
     from ponte.connectors.sql.alchemy.system import AlchemySystem  # noqa: PLC0415 - only where needed
 
-    return AlchemySystem(source, AlchemyAddress(url, user, password, f"SyncSource {source.metadata.name}"))
+    return AlchemySystem(source, AlchemyAddress(url, user, password, source.metadata.name))
 
 
 def _sqlite_path(url: str, label: str) -> Path:
     if not url.startswith("sqlite:///") or len(url) == len("sqlite:///"):
-        raise ConfigurationError(f"{label}: write sql.url as sqlite:///PATH (sqlite:////PATH for an absolute one).")
+        raise ConfigurationError(
+            f"{label}: sql.url is no address of a file. Next: write it as sqlite:///PATH "
+            "(sqlite:////PATH for an absolute one)."
+        )
     return Path(url.removeprefix("sqlite:///"))
 
 
@@ -91,7 +95,7 @@ def _login(url: str, spec: SqlSystem, references: References, label: str) -> tup
     parts = urlsplit(url)
     if parts.password or "password=" in (parts.query or ""):
         raise ConfigurationError(
-            f"{label}: sql.url holds a password. Take it out and name it by sql.password.secretRef."
+            f"{label}: sql.url holds a password. Next: take it out and name it by sql.password.secretRef."
         )
     user = references.setting(spec.username, f"{label}: sql.username") if spec.username else parts.username or ""
     secret = references.secret(spec.password, f"{label}: sql.password").reveal() if spec.password else None

@@ -200,7 +200,7 @@ class PostgresqlSession:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigurationError(
-                f"{self._label}: the query gives {', '.join(twice)} more than once. Name each apart."
+                f"{self._label}: the query gives {', '.join(twice)} more than once. Next: name each apart (AS)."
             )
         return names
 

@@ -20,6 +20,7 @@ import polars.selectors as cs
 from ponte.connectors.relational.catalogue import Column, Relation, did_you_mean
 from ponte.connectors.relational.client import Rows
 from ponte.connectors.relational.dialect import Dialect, Stage
+from ponte.connectors.relational.next_steps import REFUSED_STATEMENT
 from ponte.connectors.relational.sqlite import COLLATIONS, SqliteDialect, affinity, collated, column_of_row, refused
 from ponte.connectors.relational.values import decimals, faults, is_broken, join_faults, texts
 from ponte.errors import ConfigurationError, TransientError
@@ -43,7 +44,10 @@ class SqliteSession:
         self._label = label
         self._staged: dict[tuple[str, tuple[Column, ...]], Stage] = {}
         if not path.is_file():
-            raise ConfigurationError(f"{label}: there is no file {path}.", reason="DatabaseMissing")
+            raise ConfigurationError(
+                f"{label}: there is no file {path}. Next: correct sql.url, or have the database put there.",
+                reason="DatabaseMissing",
+            )
         with self._translated():
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
             self._connection.text_factory = _KEEPING_BYTES
@@ -100,7 +104,7 @@ class SqliteSession:
         if value is not None and _ZONED.search(value):
             raise ConfigurationError(
                 f"{self._label}: the cursor holds times of a zone other than UTC ({value}): their text has no order."
-                " Read from a query that makes them UTC: datetime(COLUMN).",
+                " Next: read from a query that makes them UTC: datetime(COLUMN).",
                 reason="InvalidCursor",
             )
         return value
@@ -174,7 +178,9 @@ class SqliteSession:
         except sqlite3.Error as error:
             raise _translate(error, self._label) from error
         except UnicodeEncodeError as error:  # a name of the catalogue, on its way back into a statement
-            raise ConfigurationError(f"{self._label}: a name of a table or column is not UTF-8.") from error
+            raise ConfigurationError(
+                f"{self._label}: a name of a table or column is not UTF-8. Next: rename it."
+            ) from error
 
 
 def _translate(error: sqlite3.Error, label: str) -> Exception:
@@ -182,14 +188,24 @@ def _translate(error: sqlite3.Error, label: str) -> Exception:
     if isinstance(error, sqlite3.IntegrityError):
         return refused(text)
     if isinstance(error, sqlite3.OperationalError) and ("locked" in text or "busy" in text):
-        return TransientError(f"{label}: another program holds the database ({text}).", reason="DatabaseLocked")
+        return TransientError(
+            f"{label}: another program holds the database ({text}). Next: run it again when that "
+            "program is done with it.",
+            reason="DatabaseLocked",
+        )
     if "not a database" in text or "malformed" in text:
-        return ConfigurationError(f"{label}: the file is no sound SQLite database ({text}).", reason="DatabaseDamaged")
+        return ConfigurationError(
+            f"{label}: the file is no sound SQLite database ({text}). Next: look whether "
+            "sql.url names the right file; if it does, put a backup in its place.",
+            reason="DatabaseDamaged",
+        )
     if "disk" in text or "readonly" in text or "unable to open" in text:
         return ConfigurationError(
-            f"{label}: the database cannot be written or read ({text}).", reason="PermissionDenied"
+            f"{label}: the database cannot be written or read ({text}). Next: let this user read and write the file "
+            "and its folder, and look whether the disk is full.",
+            reason="PermissionDenied",
         )
-    return ConfigurationError(f"{label}: the database refused a statement: {text}.")
+    return ConfigurationError(f"{label}: the database refused a statement: {text}. {REFUSED_STATEMENT}.")
 
 
 def _storable(frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 
 from ponte.connectors.relational.client import RefusedError
+from ponte.connectors.relational.next_steps import REFUSED_STATEMENT, with_step
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
 
 LOST = "ConnectionLost"
+_REACH = "Next: look whether it is up, at host and port of the address, and at what stands between (DNS, firewall)"
 _COLLATION = " (upper and lower case, accents and blanks at the end may count as the same there: see its collation)"
 _DATA = {
     1022: ("DuplicateAtTarget", "another record of the target already has this value"),
@@ -83,11 +85,14 @@ def translate(number: int, message: str, label: str) -> PonteError | RefusedErro
 def _of_connection(number: int, message: str, label: str) -> PonteError | None:
     if number in _LOGIN:
         return CredentialsRefused(
-            f"{label}: the login was refused (error {number}). Check user name and password, and what the user may"
+            f"{label}: the login was refused (error {number}). Next: check user name and password, and what the "
+            "user may"
             " reach from this machine."
         )
     if number in _LOST or number == 0:
-        return TransientError(f"{label}: the connection to the database was lost.", reason=LOST)
+        return TransientError(
+            f"{label}: the connection to the database was lost. Next: run it again; it goes on.", reason=LOST
+        )
     if number == _TLS:
         return ConfigurationError(
             f"{label}: the server offers no TLS, and the SyncSource asks for it. Next: have it switched on at the"
@@ -95,9 +100,13 @@ def _of_connection(number: int, message: str, label: str) -> PonteError | None:
         )
     if number in _UNREACHED and "SSL" in message:
         told = message.partition("] ")[2].partition(" (_ssl")[0] or "the handshake failed"
-        return TransientError(f"{label}: no TLS connection: {told}.", reason="TlsRefused")
+        return TransientError(
+            f"{label}: no TLS connection: {told}. Next: look at the server's certificate, and at "
+            "ssl-ca and ssl-mode of sql.url.",
+            reason="TlsRefused",
+        )
     if number in _UNREACHED:
-        return TransientError(f"{label}: the database cannot be reached (error {number}).")
+        return TransientError(f"{label}: the database cannot be reached (error {number}). {_REACH}.")
     return None
 
 
@@ -105,8 +114,12 @@ def _of_statement(number: int, message: str, label: str) -> PonteError:
     if number in _TRANSIENT:
         return TransientError(f"{label}: {message[:200]} (error {number}).")
     if number in _CONFIGURATION:
-        return ConfigurationError(f"{label}: {message}.", reason=_CONFIGURATION[number])
-    return ConfigurationError(f"{label}: the database refused a statement: {message[:300]} (error {number}).")
+        return ConfigurationError(
+            with_step(f"{label}: {message}", _CONFIGURATION[number]), reason=_CONFIGURATION[number]
+        )
+    return ConfigurationError(
+        f"{label}: the database refused a statement: {message[:300]} (error {number}). {REFUSED_STATEMENT}."
+    )
 
 
 def _refused(number: int, message: str) -> RefusedError:

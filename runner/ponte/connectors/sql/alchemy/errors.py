@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ponte.connectors.relational.client import RefusedError
+from ponte.connectors.relational.next_steps import REFUSED_STATEMENT, with_step
 from ponte.connectors.relational.sqlstates import LOST, translate
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
 
@@ -32,22 +33,28 @@ def translate_dbapi(error: Any, label: str, secret: str, *, is_connecting: bool)
     if isinstance(state, str) and len(state) == 5:
         return translate(state, label, told)
     if error.connection_invalidated:
-        return TransientError(f"{label}: the connection to the database was lost.", reason=LOST)
+        return TransientError(
+            f"{label}: the connection to the database was lost. Next: run it again; it goes on.", reason=LOST
+        )
     if kind in {"DataError", "IntegrityError"}:
         return RefusedError("RefusedByTarget", f"it cannot compute the rows ({type(error.orig).__name__})")
     if kind in {"OperationalError", "InternalError"}:
         return TransientError(f"{label}: {told}.")
-    return ConfigurationError(f"{label}: the database refused a statement: {told}.")
+    return ConfigurationError(f"{label}: the database refused a statement: {told}. {REFUSED_STATEMENT}.")
 
 
 def _of_connecting(error: Any, label: str, told: str) -> PonteError:
     state, words = str(getattr(error.orig, "sqlstate", None) or ""), told.lower()
     if state[:2] == "28" or any(mark in words for mark in _LOGIN):
-        return CredentialsRefused(f"{label}: the login was refused. Check user name and password.")
+        return CredentialsRefused(f"{label}: the login was refused. Next: check user name and password.")
     if any(mark in words for mark in _MISSING):
-        return ConfigurationError(f"{label}: there is no such database: {told}.", reason="DatabaseMissing")
+        return ConfigurationError(
+            with_step(f"{label}: there is no such database: {told}", "DatabaseMissing"), reason="DatabaseMissing"
+        )
     if type(error).__name__ in {"ProgrammingError", "NotSupportedError"}:
-        return ConfigurationError(f"{label}: the database refused the connection: {told}.")
+        return ConfigurationError(
+            f"{label}: the database refused the connection: {told}. Next: look at sql.url and its options."
+        )
     return TransientError(f"{label}: the database cannot be reached: {told}.", reason=LOST)
 
 

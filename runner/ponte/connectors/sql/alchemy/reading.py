@@ -98,7 +98,7 @@ def steps_of(reading: Reading, read: Read) -> list[Step]:
         return [Step((), order, tuple(reading.value(c, text) for c, text in zip(order, resumed, strict=False)))]
     if reading.spec.cursor is None:
         raise ConfigurationError(
-            f"{reading.found.relation.label} has no cursor: declare objects[].cursor to read changes."
+            f"{reading.found.relation.label} has no cursor. Next: declare objects[].cursor to read changes."
         )
     return _changes(reading, read, reading.found.relation.column(reading.spec.cursor.field), resumed)
 
@@ -125,7 +125,7 @@ def by_keys(reading: Reading, keys: pl.DataFrame) -> Iterator[tuple[sa.Select[An
     columns = reading.key
     if not columns:
         raise ConfigurationError(
-            f"{reading.found.relation.label} has no key: declare objects[].key to read single records."
+            f"{reading.found.relation.label} has no key. Next: declare objects[].key to read single records."
         )
     wanted = typed_keys(keys.select([column.name for column in columns]), columns).unique(maintain_order=True)
     for chunk in wanted.iter_slices(KEYS_AT_ONCE):

@@ -131,7 +131,7 @@ class AlchemySession:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ConfigurationError(
-                f"{self._address.label}: the query gives {', '.join(twice)} more than once. Name each apart."
+                f"{self._address.label}: the query gives {', '.join(twice)} more than once. Next: name each apart (AS)."
             )
         clause = text.columns(*(sa.column(c.name, bound_type(c)) for c in columns)).subquery("t")
         return Selectable(Relation("", f"{self._address.label}: the query", tuple(columns)), clause)

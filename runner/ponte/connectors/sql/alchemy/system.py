@@ -28,7 +28,7 @@ class AlchemySystem:
     def target(self, object_name: str) -> Target:
         """Never: how each of these databases updates what is there, nobody has proven."""
         raise ConfigurationError(
-            f"SyncSource {self._source.metadata.name}, object {object_name}: Ponte reads this database by SQLAlchemy"
+            f"{self._source.metadata.name}/{object_name}: Ponte reads this database by SQLAlchemy"
             " and does not write to it. Next: write to PostgreSQL, MariaDB, MySQL or SQLite, to a web API, or to files"
             " that this database loads.",
             reason="NotWritable",

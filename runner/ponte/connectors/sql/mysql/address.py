@@ -53,19 +53,23 @@ def parse_address(url: str, user: str, password: str, label: str) -> Address:
     parts = urlsplit(url)
     database = unquote(parts.path.removeprefix("/"))
     if not database or "/" in database:
-        raise ConfigurationError(f"{label}: write sql.url as mariadb://HOST:PORT/DATABASE.")
+        raise ConfigurationError(
+            f"{label}: sql.url is no address of a database. Next: write it as mariadb://HOST:PORT/DATABASE."
+        )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for name in options:
         if name not in _OPTIONS:
             raise ConfigurationError(f"{label}: sql.url has an unknown option {name!r}.{did_you_mean(name, _OPTIONS)}")
     mode = options.get("ssl-mode", "VERIFY_CA" if "ssl-ca" in options else "PREFERRED").upper().replace("-", "_")
     if mode not in _MODES:
-        raise ConfigurationError(f"{label}: sql.url: ssl-mode {mode!r} is none of {', '.join(_MODES)}.")
+        raise ConfigurationError(
+            f"{label}: sql.url: ssl-mode {mode!r} is unknown. Next: write one of {', '.join(_MODES)}."
+        )
     files = {"ssl_ca": "ssl-ca", "ssl_cert": "ssl-cert", "ssl_key": "ssl-key"}
     try:
         port = parts.port or 3306
     except ValueError as error:
-        raise ConfigurationError(f"{label}: sql.url: the port is no number up to 65535.") from error
+        raise ConfigurationError(f"{label}: sql.url: the port is no number up to 65535. Next: correct it.") from error
     return Address(
         host=parts.hostname or "localhost",
         port=port,

@@ -177,7 +177,9 @@ class MysqlSession:
             number, message = _told(error)
             raise translate(number, message, self._label) from error
         except OSError as error:
-            raise TransientError(f"{self._label}: the connection to the database was lost.", reason=LOST) from error
+            raise TransientError(
+                f"{self._label}: the connection to the database was lost. Next: run it again; it goes on.", reason=LOST
+            ) from error
 
 
 def _pieces(rows: Iterable[str], packet: int) -> Iterator[str]:
