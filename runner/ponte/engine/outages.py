@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 
 import polars as pl
 
-from ponte.engine.ports import UNANSWERED, Delivery
+from ponte.engine.ports import SHUT_OUT, UNANSWERED, Delivery
 from ponte.engine.retry import retried
 from ponte.engine.settle import for_a_person, one_each, part_of, unknown_answers, with_newer
 from ponte.engine.state import RunState
 from ponte.engine.wording import counted, told
-from ponte.errors import CredentialsRefused, PonteError, TransientError
+from ponte.errors import ConfigurationError, PonteError, TransientError
 
 Failpoint = Callable[[], Awaitable[None]]
 
@@ -59,7 +59,7 @@ async def deliver(state: RunState, delivery: Delivery, keys: pl.Series, after: F
 
 
 def check(state: RunState, answers: pl.DataFrame, column: str) -> None:
-    """Ends the run where the target was down or refused the login.
+    """Ends the run where the target was down or let nobody in any more.
 
     Args:
         state: the run.
@@ -68,13 +68,14 @@ def check(state: RunState, answers: pl.DataFrame, column: str) -> None:
 
     Raises:
         TransientError: it was down; with its last answer.
-        CredentialsRefused: the login was good at first and is not any more.
+        ConfigurationError: the login or a certificate was good at first and is not any more.
     """
-    refused = answers.filter((pl.col(column) == "unsent") & (pl.col("reason") == CredentialsRefused.default_reason))
+    refused = answers.filter((pl.col(column) == "unsent") & pl.col("reason").is_in(SHUT_OUT))
     if refused.height:
-        raise CredentialsRefused(
-            f"{refused['message'][0]} {told(refused.height, 'record', 'was', 'were')} not sent and not rejected; once "
-            "the login is right, the next run goes on."
+        why, count = refused["message"][0], told(refused.height, "record", "was", "were")
+        raise ConfigurationError(
+            f"SyncJob {state.job.name}: {count} not sent, and none of them was rejected: {why}",
+            reason=refused["reason"][0],
         )
     is_missed = (pl.col(column) == "open") | ((pl.col(column) == "unsent") & pl.col("reason").is_in(UNANSWERED))
     missed = answers.filter(is_missed)

@@ -40,6 +40,8 @@ ANSWER_SCHEMA = pl.Schema(
 )
 UNANSWERED = frozenset({"ServerError", "RateLimited", "Timeout", "ConnectionLost", "ConnectionFailed", "Unavailable"})
 """Reasons of unknown and unsent records to which the target gave no decision: it may be down, for all of them."""
+SHUT_OUT = frozenset({"CredentialsRefused", "TlsRefused"})
+"""Reasons of unsent records for which the target lets nobody in any more: a person has to see to it."""
 FOUND_SCHEMA = pl.Schema(
     {
         "row": pl.UInt32(),  # index into the frame of natural keys; a row may be found more than once (ambiguous)

@@ -177,7 +177,7 @@ async def test_a_login_that_is_refused_in_the_middle_ends_the_run_and_rejects_no
     made = world(*THREE, capabilities=GIVES_IDS)
     made.target.unsent.update(b="CredentialsRefused", c="CredentialsRefused")
 
-    with pytest.raises(RunFailed, match="2 records were not sent") as failed:
+    with pytest.raises(RunFailed, match="2 records were not sent, and none of them was rejected: not sent") as failed:
         await made.run()
 
     assert (failed.value.exit_code, failed.value.reason) == (78, "CredentialsRefused")

@@ -104,6 +104,40 @@ async def test_a_bulk_address_that_is_not_there_is_a_fault_of_the_settings(serve
         await target.deliver(delivery("create", rows(10)))
 
 
+@pytest.mark.parametrize("status", [408, 500, 503, 504])
+async def test_a_record_of_a_bulk_whose_status_leaves_open_what_happened_is_unknown(server, open_system, status):
+    answers = [{"status": 201, "id": "1"}, {"status": status, "message": "backend"}, {"status": 201, "id": "3"}]
+    server.answer = lambda seen: Reply(207, answers)
+    write = {**BULK, "create": "POST /products", "update": "PATCH /products/{id}", "id": "id"}
+    del write["upsert"]
+
+    told = await open_system(write=write).target("products").deliver(delivery("create", rows(3)))
+
+    assert told["outcome"].to_list() == ["done", "unknown", "done"]
+    assert told.row(1, named=True)["message"] == f"HTTP {status} for this record: backend."
+
+
+async def test_a_record_of_a_bulk_that_was_one_too_many_is_unsent(server, open_system):
+    server.answer = lambda seen: Reply(207, [{"status": 200}, {"status": 429}])
+
+    told = await open_system(write=BULK).target("products").deliver(delivery("create", rows(2)))
+
+    assert (told["outcome"].to_list(), told["reason"][1]) == (["done", "unsent"], "RateLimited")
+
+
+@pytest.mark.parametrize(("write", "outcome"), [("upsert", "rejected"), ("create", "unknown")])
+async def test_a_record_of_a_bulk_with_a_success_that_is_an_error_is_none(server, open_system, write, outcome):
+    server.answer = lambda seen: Reply(200, [{"status": 200, "error": "no such category"}, {"status": 200, "id": "2"}])
+    ways = {"upsert": {"upsert": "PUT /products/{sku}"}, "create": {"create": "POST /products", "id": "id"}}
+    bulk = {"request": "POST /products/bulk", "size": 10, "id": "id"}
+
+    target = open_system(write={**ways[write], "bulk": bulk}).target("products")
+    told = await target.deliver(delivery("create", rows(2)))
+
+    assert told["outcome"].to_list() == [outcome, "done"]
+    assert "no such category" in told.row(0, named=True)["message"]
+
+
 async def test_an_idempotency_key_covers_the_whole_bulk(server, open_system):
     replies = [Reply(is_dropped=True)]
     server.answer = lambda seen: replies.pop() if replies else Reply(200, [{"status": 201} for _ in seen.json])

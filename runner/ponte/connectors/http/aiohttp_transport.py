@@ -20,12 +20,14 @@ from ponte.connectors.http.aiohttp_destination import Destination
 from ponte.connectors.http.guard import Guard
 from ponte.connectors.http.port import MOST_ANSWER_BYTES, Request, Response, TransportError
 from ponte.connectors.http.proxy import Proxy
+from ponte.connectors.http.tls import late_refusal, refusal
 
 _KEEPALIVE_S = 3.0  # shorter than any server's, so that no request meets a connection that is just being closed
 _CONNECT_S = 10.0
 _CHUNK = 256 * 1024
 _FAILURES = (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError)
 _SWITCHING = 101
+_MAY_WANT_OURS = " (a server that wants a client certificate, or another one, may end it so: rest.tls)"
 
 
 class _GuardedResolver(AbstractResolver):
@@ -76,6 +78,7 @@ class AiohttpTransport:
         self._most_bytes = most_bytes
         self._pool: aiohttp.TCPConnector | None = None
         self._destination: Destination | None = None
+        self._is_answered = False
 
     async def send(self, request: Request, timeout_s: float) -> Response:
         """See `Transport`. Nothing is sent twice: whether that is harmless only the client knows."""
@@ -89,7 +92,7 @@ class AiohttpTransport:
                 return await self._exchange(connection, message)
         except _FAILURES as error:
             if connection is not None:
-                raise _lost(error) from error
+                raise _lost(error, _MAY_WANT_OURS if self._context and not self._is_answered else "") from error
             if self._proxy is not None and isinstance(error, aiohttp.ClientHttpProxyError):
                 self._proxy.check_tunnel(error.status)
             raise _unconnected(error) from error
@@ -140,6 +143,7 @@ class AiohttpTransport:
             raise self._proxy.refusal(407)
         body = await self._read(content)
         connection.release()
+        self._is_answered = True
         return Response(answer.code, {name.lower(): text for name, text in answer.headers.items()}, body)
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
@@ -164,9 +168,7 @@ def _timeout(timeout_s: float) -> aiohttp.ClientTimeout:
 
 def _unconnected(error: Exception) -> TransportError:
     """Why there was no connection, in our words: foreign texts may hold the URL with its secrets."""
-    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
-        cause = getattr(error, "certificate_error", error)
-        detail = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or type(cause).__name__
+    if (detail := refusal(error)) is not None:
         return TransportError("TlsRefused", f"no TLS connection: {detail}", is_sent=False)
     if isinstance(error, aiohttp.InvalidURL):
         return TransportError("InvalidUrl", "the address is malformed", is_sent=False)
@@ -182,8 +184,10 @@ def _unconnected(error: Exception) -> TransportError:
     return TransportError("ConnectionFailed", why, is_sent=False)
 
 
-def _lost(error: Exception) -> TransportError:
-    """Why a request that may have arrived got no whole answer."""
+def _lost(error: Exception, guess: str) -> TransportError:
+    """Why a request that may have arrived got no whole answer; with a guess, where a broken connection has one."""
     if isinstance(error, TimeoutError):
         return TransportError("Timeout", "no whole answer in time", is_sent=True)
-    return TransportError("ConnectionLost", f"the connection broke: {type(error).__name__}", is_sent=True)
+    if (detail := late_refusal(error)) is not None:
+        return TransportError("TlsRefused", f"no TLS connection: {detail}", is_sent=False)
+    return TransportError("ConnectionLost", f"the connection broke: {type(error).__name__}{guess}", is_sent=True)

@@ -89,7 +89,7 @@ class Client:
         Raises:
             UnansweredError: no decision came; a TransientError that says whether the request may have had its effect.
             CredentialsRefused: 401, or 403 before anything was admitted; each further call says so without a request.
-            ConfigurationError: an address that is not allowed, a redirect that leads away.
+            ConfigurationError: an address that is not allowed, a redirect that leads away, a refused certificate.
             Interrupted: a stop signal came, and the request certainly had no effect.
         """
         doubt: UnansweredError | None = None  # the last failure after which the request may have had its effect
@@ -166,6 +166,7 @@ class Client:
             answer = await (self._prove(request) if self._is_admitted else self._prove_first(request))
         except TransportError as error:
             where = self.where(request.method, request.url)
+            error.check_certificates(where)
             message = f"{where}: {self.mask(error.message)} (attempt {attempt} of {ATTEMPTS})."
             return UnansweredError(message, reason=error.reason, is_sent=error.is_sent), backoff(attempt)
         if not is_passing(answer.status):

@@ -12,6 +12,7 @@ import httpx
 from ponte.connectors.http.guard import Guard
 from ponte.connectors.http.port import Request, Response, TransportError
 from ponte.connectors.http.proxy import Proxy
+from ponte.connectors.http.tls import late_refusal, refusal
 
 _MOST_BYTES = 1024 * 1024
 
@@ -99,6 +100,8 @@ def _is_literal(host: str) -> bool:
 def _translate(error: Exception) -> TransportError:
     if isinstance(error, httpx.ProxyError):
         return TransportError("ConnectionFailed", "the proxy opens no way there", is_sent=False)
+    if (detail := refusal(error) if isinstance(error, httpx.ConnectError) else late_refusal(error)) is not None:
+        return TransportError("TlsRefused", f"no TLS connection: {detail}", is_sent=False)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError) and not isinstance(error, TimeoutError):
         return TransportError("ConnectionFailed", "no connection", is_sent=False)
     if isinstance(error, httpx.TimeoutException | TimeoutError):

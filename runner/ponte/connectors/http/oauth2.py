@@ -89,6 +89,7 @@ class OAuth2Auth:
             try:
                 answer = await self._transport.send(self._request(), 30.0)
             except TransportError as error:
+                error.check_certificates(self._where())
                 why = error.message
             else:
                 if not is_passing(answer.status):

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ponte.errors import ConfigurationError
+
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
 UNREAD = object()
 """Stands where a body has not been decoded yet."""
@@ -78,6 +80,20 @@ class TransportError(Exception):
         self.reason = reason
         self.message = message
         self.is_sent = is_sent
+
+    def check_certificates(self, where: str) -> None:
+        """Raises where one side refused the other's certificate: that heals only by a person, so nobody tries again.
+
+        Raises:
+            ConfigurationError: TlsRefused.
+        """
+        if self.reason == "TlsRefused":
+            raise ConfigurationError(
+                f"{where}: {self.message}. Next: the server has to show a certificate for the very name of the "
+                "address, by an authority that the system or rest.tls.ca knows; and if it asks for ours, rest.tls has "
+                "to hold clientCertificate and clientKey that it takes.",
+                reason=self.reason,
+            )
 
 
 class Transport(Protocol):

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import ssl
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from ponte.errors import ConfigurationError
+
+_MAY_PASS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+_HANDSHAKE_ALERTS = (
+    *("certificate required", "unknown ca", "bad certificate", "certificate expired", "certificate revoked"),
+    *("certificate unknown", "unsupported certificate", "access denied", "handshake failure"),
+)
+"""RFC 8446, 6.2: how a server ends a handshake. By TLS 1.3 the client meets that only where it waits for the answer."""
 
 
 def build_context(label: str, ca: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
@@ -56,3 +64,26 @@ def _load_client(context: ssl.SSLContext, label: str, certificate: str, key: str
 
 def _refuse_password() -> str:
     raise ValueError("no pass phrase")
+
+
+def refusal(error: BaseException | None) -> str | None:
+    """Why one of the two sides refused the other, where that is behind an error; None for what may pass by itself."""
+    return next((told for one in _behind(error) if (told := _told(one)) and not isinstance(one, _MAY_PASS)), None)
+
+
+def late_refusal(error: BaseException | None) -> str | None:
+    """The same for a connection that broke after the request was written: only what ends a handshake."""
+    return next((told for one in _behind(error) if (told := _told(one)).endswith(_HANDSHAKE_ALERTS)), None)
+
+
+def _behind(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _told(error: BaseException) -> str:
+    """The words of OpenSSL; libraries derive errors of their own from those of the ssl module, without words."""
+    if not isinstance(error, ssl.SSLError):
+        return ""
+    return getattr(error, "verify_message", "") or (getattr(error, "reason", "") or "").lower().replace("_", " ")

@@ -11,6 +11,7 @@ from ponte.connectors.records import JsonError, RepeatedNames, decode, is_broken
 
 MISSING = object()
 _STEP = re.compile(r"[^.\[\]]+")
+ERROR_NAMES = ("error", "errors")
 _ERROR_MEMBERS = ("error", "errors", "detail", "message", "title", "description", "msg", "error_description")
 _NAMING_MEMBERS = ("field", "path", "property")  # of GraphQL `path` is a list, whose last step is the field
 _DEEPEST_MESSAGE = 4
@@ -77,7 +78,7 @@ def is_html(answer: Response) -> bool:
 
 def has_errors(body: Any) -> bool:
     """Whether a body says that it is an error, whatever the status: by `error` or `errors` that are not empty."""
-    return isinstance(body, dict) and bool(body.get("error") or body.get("errors"))
+    return isinstance(body, dict) and any(body.get(name) for name in ERROR_NAMES)
 
 
 def words_of(body: Any) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 
 from ponte.connectors.http.client import Client
 from ponte.connectors.http.port import Request, Response
-from ponte.connectors.rest.answers import MISSING, body_of, take, take_text
+from ponte.connectors.http.retrying import is_passing
+from ponte.connectors.rest.answers import ERROR_NAMES, MISSING, body_of, has_errors, take, take_text
 from ponte.connectors.rest.bodies import AmbiguousError, Bodies
 from ponte.connectors.rest.chunk import Chunk, Piece, Split
 from ponte.connectors.rest.concurrency import gather
@@ -162,14 +163,19 @@ class BulkDelivery:
             shown = "none" if status is MISSING else str(status)[:40]
             return self._judge.doubt("UnreadableAnswer", f"the answer's status at {self._bulk.status} is {shown}")
         if 200 <= code < 300:
+            if self._bulk.status not in ERROR_NAMES and has_errors(one):
+                return self._judge.contradiction(f"status {code} for this record", one, known_id)
             self._admitted.add(self._operation)
             given = take_text(one, self._bulk.id) if self._bulk.id and isinstance(one, dict) else None
             if self._judge.gives_id and given is None:
                 return self._judge.doubt("NoIdInAnswer", f"the answer has no id at {self._bulk.id}")
             target_id = given or known_id
             return Outcome("done", target_id) if target_id else _DONE
-        told = take(one, self._bulk.message) if isinstance(one, dict) else MISSING
-        return self._judge.refuse(code, one if told is MISSING else told, known_id)
+        message = take(one, self._bulk.message) if isinstance(one, dict) else MISSING
+        told = one if message is MISSING else message
+        if is_passing(code):
+            return self._judge.passing(code, told, known_id)
+        return self._judge.refuse(code, told, known_id)
 
 
 def _code_of(status: Any) -> int | None:

@@ -14,7 +14,7 @@ from ponte.connectors.http.client import Client, UnansweredError
 from ponte.connectors.http.deadline import is_too_late
 from ponte.connectors.rest.concurrency import gather
 from ponte.connectors.rest.outcomes import Outcome
-from ponte.engine.ports import UNANSWERED
+from ponte.engine.ports import SHUT_OUT, UNANSWERED
 from ponte.errors import ConfigurationError, CredentialsRefused, Interrupted, PonteError, TransientError
 
 Piece = Sequence[int]
@@ -112,5 +112,5 @@ def _as_outcome(result: Outcome | PonteError | None) -> Outcome:
     assert result is not None  # noqa: S101 - every piece is worked on
     if isinstance(result, Outcome):
         return result
-    is_unsent = isinstance(result, Interrupted | CredentialsRefused) or result.reason in UNANSWERED
+    is_unsent = isinstance(result, Interrupted) or result.reason in UNANSWERED | SHUT_OUT
     return Outcome("unsent" if is_unsent else "rejected", reason=result.reason, message=result.message)

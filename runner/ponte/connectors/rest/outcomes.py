@@ -9,6 +9,7 @@ from typing import Any, Literal
 import polars as pl
 
 from ponte.connectors.http.port import Response
+from ponte.connectors.http.retrying import is_without_effect
 from ponte.connectors.rest.answers import MISSING, body_of, field_of, has_errors, is_html, take_text, words_of
 from ponte.engine.ports import ANSWER_SCHEMA, Operation
 
@@ -83,6 +84,21 @@ class Judge:
         """An answer that does not tell whether the record was written."""
         return Outcome("unknown", reason=reason, message=self.mask(message))
 
+    def passing(self, status: int, body: Any, known_id: str | None) -> Outcome:
+        """One record of many to which the server says: not now. Only after 425 and 429 nothing can have been done."""
+        words = self.mask(words_of(body))
+        shown = f"HTTP {status} for this record{f': {words}' if words else ''}."
+        if is_without_effect(status):
+            return Outcome("unsent", known_id, reason="RateLimited", message=shown)
+        return Outcome("unknown", known_id, reason="ServerError", message=shown)
+
+    def contradiction(self, shown: str, body: Any, known_id: str | None) -> Outcome:
+        """A success whose body is an error: refused, where sending it again does no harm."""
+        words = f"{shown}, but the answer is an error: {words_of(body)}"
+        if self.is_repeatable:
+            return Outcome("rejected", known_id, field_of(body, self.fields), "RefusedByTarget", self.mask(words))
+        return self.doubt("UnreadableAnswer", words)
+
     def _judge_success(self, answer: Response, known_id: str | None) -> Outcome:
         if answer.flaw:
             return self.doubt("UnreadableAnswer", f"HTTP {answer.status}, but {answer.flaw}")
@@ -90,10 +106,7 @@ class Judge:
             return self.doubt("UnreadableAnswer", f"HTTP {answer.status} with a page of HTML instead of JSON")
         body = body_of(answer) if answer.body else MISSING
         if has_errors(body):
-            words = f"HTTP {answer.status}, but the answer is an error: {words_of(body)}"
-            if self.is_repeatable:
-                return Outcome("rejected", known_id, field_of(body, self.fields), "RefusedByTarget", self.mask(words))
-            return self.doubt("UnreadableAnswer", words)
+            return self.contradiction(f"HTTP {answer.status}", body, known_id)
         given = take_text(body, self.id_path) if self.operation != "delete" else None
         if self.gives_id and given is None and known_id is None:
             return self.doubt("NoIdInAnswer", f"HTTP {answer.status}, but the answer has no id at {self.id_path}")

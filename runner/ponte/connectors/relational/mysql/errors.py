@@ -100,7 +100,7 @@ def _of_connection(number: int, message: str, label: str) -> PonteError | None:
         )
     if number in _UNREACHED and "SSL" in message:
         told = message.partition("] ")[2].partition(" (_ssl")[0] or "the handshake failed"
-        return TransientError(
+        return ConfigurationError(
             f"{label}: no TLS connection: {told}. Next: look at the server's certificate, and at "
             "ssl-ca and ssl-mode of sql.url.",
             reason="TlsRefused",
