@@ -44,6 +44,9 @@ COMMANDS = {
 }
 """The modules of `ponte.cli.commands`, and the commands that each declares."""
 
+_NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
+"""Pydantic's plugins watch validations; nobody watches these. To look for them it opens each installed distribution."""
+
 _TYPERS_INTERRUPTED = 130
 
 
@@ -90,6 +93,12 @@ def _module_of(arguments: list[str]) -> str | None:
     return next((module for module, names in COMMANDS.items() if arguments[:1] and arguments[0] in names), None)
 
 
+def settle() -> None:
+    """Before anything heavy is imported."""
+    settle_memory()
+    os.environ.setdefault(*_NO_PLUGINS)
+
+
 def main() -> None:
     """Runs `ponte` with the arguments of the process, and exits."""
     for number in (signal.SIGINT, signal.SIGTERM):  # until a run has handlers of its own
@@ -97,7 +106,7 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell's >&-
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
-    settle_memory()
+    settle()
     code = run_program(sys.argv[1:])
     gc.freeze()  # what is alive now ends with the process: the interpreter need not search all of it for cycles
     sys.exit(code)

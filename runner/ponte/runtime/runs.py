@@ -1,4 +1,5 @@
 """Runs: systems are connected, the ledger is opened, the engine works, everything is given back."""
+# ruff: noqa: PLC0415 - a run, which may be short, does not load what plans, verifies and rebuilds
 
 from __future__ import annotations
 
@@ -6,16 +7,13 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ponte.connectors.registry import References, connect
 from ponte.engine.canonical import split_key
 from ponte.engine.job import Job, Order, Ports, Progress, no_failpoint
-from ponte.engine.plan import Plan, plan
 from ponte.engine.ports import Clock, Failpoint, ReadMode, Source, StageTimes, System, WrittenSystem
-from ponte.engine.rebuild import rebuild
 from ponte.engine.run import run
-from ponte.engine.verify import Verification, verify
 from ponte.engine.wording import keys_not_there
 from ponte.ledger.ledger import StoredLedger
 from ponte.ledger.opening import open_ledger
@@ -23,6 +21,10 @@ from ponte.manifests import Manifests
 from ponte.runtime.clock import SystemClock
 from ponte.runtime.jobs import resolve_job, sensitive_fields
 from ponte_api.result import RunResult
+
+if TYPE_CHECKING:
+    from ponte.engine.plan import Plan
+    from ponte.engine.verify import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,8 @@ class Runtime:
 
     async def rebuild(self, job_name: str) -> int:
         """Makes known again what a lost ledger knew, from both sides; gives how many records."""
+        from ponte.engine.rebuild import rebuild
+
         job = resolve_job(self.manifests, job_name)
         async with AsyncExitStack() as stack:
             ports = await stack.enter_async_context(self.ports(job))
@@ -143,6 +147,8 @@ class Runtime:
         Raises:
             PonteError: the run could not begin, or would not come to its end.
         """
+        from ponte.engine.plan import plan
+
         job = resolve_job(self.manifests, request.job)
         async with self.ports(job) as ports:
             return await plan(
@@ -151,6 +157,8 @@ class Runtime:
 
     async def verify(self, name: str) -> Verification:
         """Compares both sides of a job by key and field; nothing is written."""
+        from ponte.engine.verify import verify
+
         job = resolve_job(self.manifests, name)
         async with AsyncExitStack() as stack:
             ports = await stack.enter_async_context(self.ports(job))
