@@ -9,7 +9,11 @@ import json
 import sys
 from pathlib import Path
 
-from ponte.cli.main import main, settle
+from ponte.cli.memory import settle_memory
+
+settle_memory()
+
+from ponte.cli.main import main, settle  # noqa: E402 - as the command does
 
 settle()
 

@@ -54,6 +54,10 @@ def _unwatched(_progress: Progress) -> None:
     return None
 
 
+def _unheard() -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Runtime:
     """What all runs of a process share.
@@ -62,6 +66,7 @@ class Runtime:
         ledger_url: sqlite:///PATH or postgresql://...
         is_stopping: asked before each new operation.
         on_progress: told after each step of the account.
+        on_connected: told when all that a run needs is loaded, before its first record.
         stages: seconds by stage, for benches and traces.
     """
 
@@ -72,6 +77,7 @@ class Runtime:
     failpoint: Failpoint = no_failpoint
     is_stopping: Callable[[], bool] = _never
     on_progress: Callable[[Progress], None] = _unwatched
+    on_connected: Callable[[], None] = _unheard
     stages: StageTimes = field(default_factory=StageTimes)
     lease_s: float = 60.0
 
@@ -174,7 +180,7 @@ class Runtime:
             target_system = source_system if is_same else await self._connected(stack, job.target_system)
             ledger = self.open_ledger()
             stack.push_async_callback(ledger.close)
-            yield Ports(
+            ports = Ports(
                 source=source_system.source(job.source_object.name),
                 target=target_system.target(job.target_object),
                 ledger=ledger,
@@ -185,6 +191,8 @@ class Runtime:
                 stages=self.stages,
                 lease_s=self.lease_s,
             )
+            self.on_connected()
+            yield ports
 
     def open_ledger(self) -> StoredLedger:
         """The ledger; whoever opens it closes it."""
