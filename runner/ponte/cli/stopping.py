@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from ponte.cli import exit_codes
 from ponte.cli.console import Console
-from ponte.cli.memory import begin_work
 from ponte.errors import Interrupted
 
 PATIENCE_S = 20.0
@@ -39,7 +38,6 @@ def run_until_stopped(work: Callable[[StopRequest], Coroutine[Any, Any, _T]], co
     Raises:
         Interrupted: what was in flight did not come to its end within 20 s after a signal.
     """
-    begin_work()
     return asyncio.run(_run(work, StopRequest(console)))
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 import polars as pl
 
-from ponte.arrow_stream import stream_frames
+from ponte.arrow_stream import in_pieces, stream_frames
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, StateError, TransientError
 from ponte.ledger.database import Value
 
@@ -191,7 +191,7 @@ class PostgresDatabase:
             statement = adbc.AdbcStatement(self._connection)
             try:
                 statement.set_options(**{"adbc.ingest.target_table": table, **options})
-                statement.bind_stream(frame)
+                statement.bind_stream(in_pieces(frame))
                 statement.execute_update()
             finally:
                 statement.close()

@@ -119,8 +119,8 @@ class Shape:
     def _parse(self, lines: list[str]) -> pl.DataFrame:
         if self._is_beyond_polars or lines[0].startswith("\ufeff"):  # which it would take for the mark of a file
             return self.frame_records(_split(lines, self.options))
-        return pl.read_csv(
-            "\n".join(lines).replace("\r\n", "\n").encode(),
+        return pl.read_csv(  # which leaves out a \r before \n itself
+            "\n".join(lines).encode(),
             has_header=False,
             schema=dict.fromkeys(self.names, pl.String),
             separator=self.options.separator,

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from ponte.arrow_stream import stream_frames
+from ponte.arrow_stream import in_pieces, stream_frames
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import CommitLostError, Rows
 from ponte.connectors.relational.dialect import Stage
@@ -151,7 +151,7 @@ class PostgresqlSession:
     def _copy(self, frame: pl.DataFrame, into: dict[str, str]) -> None:
         with self._statement() as prepared:
             prepared.set_options(**into, **{"adbc.ingest.mode": "adbc.ingest.mode.append"})
-            prepared.bind_stream(frame)
+            prepared.bind_stream(in_pieces(frame))
             prepared.execute_update()
 
     def _bind(self, parameters: Sequence[str]) -> None:
