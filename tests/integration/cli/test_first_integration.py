@@ -124,6 +124,7 @@ def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, t
         "Next: ponte verify products --repair delivers what differs or is missing.",
     ]
     assert mended.returncode == 0, mended.stderr
+    assert "Next:" not in mended.stdout
     assert without_time(mended.stdout)[-2].startswith("read 2 = ")
     assert products(tmp_path)["0000001"][1] == 12.9
     assert "0000002" in products(tmp_path)

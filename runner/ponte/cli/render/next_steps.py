@@ -31,6 +31,6 @@ def with_next_step(reason: str, message: str) -> str:
 
 def whole_message(error: PonteError) -> str:
     """The message of an error, with a next step."""
-    if MARK in error.message or not isinstance(error, TransientError):
+    if MARK in error.message or error.exit_code != TransientError.exit_code:
         return error.message
     return f"{error.message} {MARK}{_STEPS.get(error.reason, _AGAIN)}"
