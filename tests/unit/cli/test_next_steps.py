@@ -13,7 +13,6 @@ from ponte.engine.run import RunFailed
 from ponte.errors import ConfigurationError, TransientError
 from ponte_api.result import RunResult
 
-
 RUN = RunResult(
     run="r1", job="products", action="sync", read_mode="all", phase="Failed", reason="Failed",
     started_at=datetime(2026, 11, 23, 2, 0, tzinfo=UTC),
