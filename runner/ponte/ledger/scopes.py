@@ -200,8 +200,8 @@ def renew(db: Database, writer: Writer, lease_s: float) -> None:
 def release(db: Database, writer: Writer) -> None:
     """Gives the lease back, inside a transaction; nothing happens where it is lost."""
     db.execute(
-        "UPDATE ponte_scopes SET lease_epoch = NULL, lease_holder = NULL, lease_until = NULL"
-        " WHERE id = $1 AND lease_epoch = $2",
+        "UPDATE ponte_scopes SET lease_epoch = NULL, lease_holder = NULL, lease_until = NULL WHERE id = $1 AND "
+        "lease_epoch = $2",
         (writer.scope.id, writer.epoch),
     )
 

@@ -171,6 +171,6 @@ def _without_key(source: End, target: End) -> str:
         )
     keys = " or ".join(", ".join(key) for key in target.found.keys)
     return (
-        f"{name}: nothing in {'/'.join(source.names)} resembles its key ({keys}). "
-        "Next: name the pair by --map FIELD=SOURCE-FIELD."
+        f"{name}: nothing in {'/'.join(source.names)} resembles its key ({keys}). Next: name the pair by --map "
+        "FIELD=SOURCE-FIELD."
     )

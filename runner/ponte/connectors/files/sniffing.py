@@ -60,8 +60,8 @@ def sniffed(file: Path, sheet: str = "") -> dict[str, Any]:
     if _is_fixed_width(filled):
         raise ConfigurationError(
             f"{file} seems to be fixed-width text: each line has {len(filled[0])} characters, and nothing parts them. "
-            "Where each field begins only its maker knows. "
-            "Next: write its layout, by docs/connect/files.md#reading-fixed-width."
+            "Where each field begins only its maker knows. Next: write its layout, by "
+            "docs/connect/files.md#reading-fixed-width."
         )
     delimiter = _delimiter(filled)
     options = {} if delimiter == "," else {"delimiter": delimiter}

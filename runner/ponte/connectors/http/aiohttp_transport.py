@@ -166,7 +166,8 @@ def _unconnected(error: Exception) -> TransportError:
     """Why there was no connection, in our words: foreign texts may hold the URL with its secrets."""
     if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError):
         cause = getattr(error, "certificate_error", error)
-        detail = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or type(cause).__name__
+        cause = getattr(cause, "os_error", cause)
+        detail = getattr(cause, "verify_message", "") or _plain(getattr(cause, "reason", "")) or type(cause).__name__
         return TransportError("TlsRefused", f"no TLS connection: {detail}", is_sent=False)
     if isinstance(error, aiohttp.InvalidURL):
         return TransportError("InvalidUrl", "the address is malformed", is_sent=False)
@@ -180,6 +181,11 @@ def _unconnected(error: Exception) -> TransportError:
     else:
         why = f"no connection: {type(error).__name__}"
     return TransportError("ConnectionFailed", why, is_sent=False)
+
+
+def _plain(reason: str | None) -> str:
+    """`wrong version number` of OpenSSL's WRONG_VERSION_NUMBER."""
+    return (reason or "").replace("_", " ").lower()
 
 
 def _lost(error: Exception) -> TransportError:
