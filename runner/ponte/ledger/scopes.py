@@ -90,7 +90,8 @@ def _refuse_other_ends(identity: ScopeIdentity, row: dict[str, Any]) -> None:
         if before != (system, name):
             raise StateError(
                 f"The ledger's state {identity.state_id!r} belongs to the {end} {before[0]}/{before[1]}, but SyncJob "
-                f"{identity.job} now has {system}/{name}. Next: give the job a new stateId, or move the object back.",
+                f"{identity.job} now has {system}/{name}. Next: give the job another name or a new stateId, or move "
+                "the object back.",
                 reason="StateOfAnotherJob",
             )
 

@@ -238,7 +238,7 @@ def test_rejects_are_listed_shown_retried_and_set_aside(ponte: Ponte, tmp_path: 
     [reject] = json.loads(listed.stdout)
     assert reject["key"] == ["0000004"]
     assert reject["faults"] == [{"field": "name", "reason": "RequiredFieldMissing", "message": "description is empty"}]
-    assert shown.stdout.splitlines()[0] == 'products "0000004": open, stage map'
+    assert shown.stdout.splitlines()[0] == 'products "0000004", stage map: open'
     assert without_time(in_vain.stdout)[0] == "read 1 = rejected 1 (0 new)"
     assert skipped.returncode == 0
     assert after.stdout == "products: no open rejects.\n"

@@ -103,7 +103,7 @@ def test_one_reject_shows_all_its_faults() -> None:
     )
 
     assert reject_details(both, job="products") == [
-        'products "0007741": open, stage map',
+        'products "0007741", stage map: open',
         "  name   RequiredFieldMissing  is required and empty (ARTDES)",
         '  price  NotConvertible        "12,5O" is not a number (PREZZO)',
         "  first seen 2026-11-21 02:00, last 2026-11-23 02:00, tried 3 times",
@@ -113,7 +113,7 @@ def test_one_reject_shows_all_its_faults() -> None:
 def test_a_key_of_several_fields_is_shown_apart_and_given_as_a_list() -> None:
     several = reject("10\tA")
 
-    assert reject_details(several, job="lines")[0] == 'lines "10 / A": open, stage map'
+    assert reject_details(several, job="lines")[0] == 'lines "10 / A", stage map: open'
     assert reject_document(several)["key"] == ["10", "A"]
 
 

@@ -97,7 +97,7 @@ def reject_details(reject: StoredReject, *, job: str, width: int | None = None) 
     ]
     seen = f"  first seen {moment(reject.first_seen)}, last {moment(reject.last_seen)}, tried {_times(reject.attempts)}"
     return [
-        *hanging(f'{job} "{key}": {state}, stage {reject.stage}', width=width),
+        *hanging(f'{job} "{key}", stage {reject.stage}: {state}', width=width),
         *told_table([("", "", ""), *faults], width=width)[1:],
         *hanging(seen, width=width),
     ]
