@@ -43,8 +43,9 @@ def sniffed(file: Path, sheet: str = "") -> dict[str, Any]:
     """
     if not is_known(file.name):
         known = ", ".join((*_CSV, *_JSON_LINES, *_EXCEL))
+        is_there = "" if file.exists() else "there is no such folder or file, and "
         raise ConfigurationError(
-            f"{file}: the name does not say what it is. Next: give it one of the known endings "
+            f"{file}: {is_there}the name does not say what it is. Next: give it one of the known endings "
             f"({known}), or write the SyncSource by hand."
         )
     if is_workbook(file.name):
