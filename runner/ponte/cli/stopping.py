@@ -49,8 +49,8 @@ async def _run(work: Callable[[StopRequest], Coroutine[Any, Any, _T]], request: 
             return await task
         except asyncio.CancelledError:
             raise Interrupted(
-                f"Stopped: what was in flight did not come to its end within {PATIENCE_S:.0f} s. "
-                "What was acknowledged is on record. Next: run it again; it settles the rest."
+                f"Stopped: what was in flight did not come to its end within {PATIENCE_S:.0f} s. What was acknowledged "
+                "is on record. Next: run it again; it settles the rest."
             ) from None
 
 

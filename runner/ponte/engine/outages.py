@@ -84,9 +84,9 @@ def check(state: RunState, answers: pl.DataFrame, column: str) -> None:
     last = missed.sort(pl.col(column) == "unsent", maintain_order=True).row(0, named=True)
     target = f"{state.job.target_system}/{state.job.target_object}"
     raise TransientError(
-        f"SyncJob {state.job.name}: {target} is down or does not keep up, with "
-        f"{counted(missed.height, 'record')} to go. None of them was rejected; the next run finds out what arrived, "
-        f"and goes on. Its last answer was: {last['message']}",
+        f"SyncJob {state.job.name}: {target} is down or does not keep up, with {counted(missed.height, 'record')} to "
+        "go. None of them was rejected; the next run finds out what arrived, and goes on. Its last answer was: "
+        f"{last['message']}",
         reason=last["reason"],
     )
 

@@ -63,9 +63,8 @@ class Mapper:
                 if error.reason != "UnknownField":
                     raise
                 raise ConfigurationError(
-                    f"{error.message}. No record read so far has it. Next: if it is optional, declare it in "
-                    "`fields` of the"
-                    f" object {source.name} (`ponte schema --lock`).",
+                    f"{error.message}. No record read so far has it. Next: if it is optional, declare it in `fields` "
+                    f"of the object {source.name} (`ponte schema --lock`).",
                     reason=error.reason,
                 ) from error
             self._earlier = united(self._earlier, schema)

@@ -218,7 +218,7 @@ class RunState:
         if self.ports.is_stopping():
             raise Interrupted(
                 f"SyncJob {self.job.name} was stopped by a signal. What was acknowledged is committed. "
-                "the next run goes on.",
+                "Next: run it again; it goes on.",
             )
 
     @contextmanager

@@ -80,8 +80,7 @@ class PostgresDatabase:
             if "server" not in str(error) and "host name" not in str(error):
                 raise ConfigurationError(
                     f"The address of the ledger {self._shown} cannot be understood. Next: percent-encode characters "
-                    "with a meaning in "
-                    "addresses (@ : / ? # %) in user and password.",
+                    "with a meaning in addresses (@ : / ? # %) in user and password.",
                     reason="LedgerAddress",
                 ) from None  # the driver's text may quote a part of the password
             raise
@@ -229,9 +228,8 @@ class PostgresDatabase:
             return CredentialsRefused(f"The ledger {self._shown} refused the login. Next: check its user and password.")
         if state in _FORBIDDEN:
             return ConfigurationError(
-                f"The ledger {self._shown} cannot be used by this user: {text}. Next: create the database, and let "
-                "the user "
-                "create tables in it.",
+                f"The ledger {self._shown} cannot be used by this user: {text}. Next: create the database, and let the "
+                "user create tables in it.",
                 reason="LedgerForbidden",
             )
         if state[:2] in _TRANSIENT_CLASSES or state == _READ_ONLY or "connection" in text.lower():

@@ -55,9 +55,8 @@ class SqliteDatabase:
         mode = self._switch_to_wal()
         if mode != "wal":
             raise ConfigurationError(
-                f"The ledger {self.path} is where SQLite cannot keep a write-ahead log (mode {mode}). Next: put it "
-                "on a "
-                "local disk, or use a PostgreSQL ledger: --ledger postgresql://...",
+                f"The ledger {self.path} is where SQLite cannot keep a write-ahead log (mode {mode}). Next: put it on "
+                "a local disk, or use a PostgreSQL ledger: --ledger postgresql://...",
                 reason="LedgerOnNetworkFileSystem",
             )
         for setting in ("synchronous=FULL", "temp_store=MEMORY", "cache_size=-8000"):
@@ -162,8 +161,8 @@ def _translated(path: Path) -> Iterator[None]:
         raise
     except sqlite3.IntegrityError as error:
         raise StateError(
-            f"The ledger {path} contradicts the run: {error}. Nothing of this chunk is written. "
-            "Next: ponte ledger check",
+            f"The ledger {path} contradicts the run: {error}. Nothing of this chunk is written. Next: ponte ledger "
+            "check",
             reason="LedgerContradiction",
         ) from error
     except sqlite3.OperationalError as error:

@@ -61,8 +61,8 @@ def _header(label: str, lines: Lines, options: Csv) -> tuple[str, ...]:
     record = _one_record(lines, options)
     if isinstance(record, str):
         raise ConfigurationError(
-            f"{label}: the header line cannot be read: {record}. Next: mend it, or set "
-            "csv.delimiter and csv.quote as the file has them.",
+            f"{label}: the header line cannot be read: {record}. Next: mend it, or set csv.delimiter and csv.quote as "
+            "the file has them.",
             reason="InvalidHeader",
         )
     names = tuple(name.strip() or f"column_{position}" for position, name in enumerate(record.fields, 1))

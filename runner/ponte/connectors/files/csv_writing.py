@@ -80,8 +80,8 @@ def text_records(frame: pl.DataFrame, label: str) -> list[Record]:
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     if nested:
         raise ConfigurationError(
-            f"{label} cannot hold the nested field {nested[0]!r}. Next: map its members to "
-            "fields of their own, or write jsonLines."
+            f"{label} cannot hold the nested field {nested[0]!r}. Next: map its members to fields of their own, or "
+            "write jsonLines."
         )
     return frame.select(_text(series) for series in frame.iter_columns()).to_dicts()
 

@@ -73,8 +73,7 @@ def _check_mark(label: str, encoding: str, start: bytes) -> None:
     if encoding == "utf-16" and mark != "utf-16" and start:
         raise ConfigurationError(
             f"{label} has no byte order mark, so which half of a character comes first cannot be known. Next: set "
-            "encoding"
-            " utf-16-le (Windows) or utf-16-be; or utf-8, where it is no UTF-16 at all.",
+            "encoding utf-16-le (Windows) or utf-16-be; or utf-8, where it is no UTF-16 at all.",
             reason="WrongEncoding",
         )
     is_other = mark is not None and mark not in {encoding, encoding.removesuffix("-sig"), encoding[:6]}
@@ -111,8 +110,8 @@ def wrong_encoding(label: str, encoding: str, error: UnicodeError, offset: int, 
     line += bytes_[:start].decode(encoding, errors="ignore").count("\n")
     shown = bytes_[start : start + 1]
     return ConfigurationError(
-        f"{label}, line {line}: byte {offset + start} (0x{shown.hex()}) is not {encoding}."
-        f" Next: set the encoding of the file{_guess(encoding, bytes_, start)}.",
+        f"{label}, line {line}: byte {offset + start} (0x{shown.hex()}) is not {encoding}. Next: set the encoding of "
+        f"the file{_guess(encoding, bytes_, start)}.",
         reason="WrongEncoding",
     )
 

@@ -57,8 +57,8 @@ def writer_of(spec: ObjectSpec, label: str) -> Writer:
     make = format_of(spec).writer
     if make is None:
         raise ConfigurationError(
-            f"{label}/{spec.name}: files of this format are only read."
-            " Next: write csv, jsonLines, fixedWidth or excel.",
+            f"{label}/{spec.name}: files of this format are only read. Next: write csv, jsonLines, fixedWidth or "
+            "excel.",
             reason="NotWritable",
         )
     if spec.incoming is not None:

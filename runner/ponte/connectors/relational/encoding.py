@@ -79,8 +79,8 @@ def _encoded(values: pl.Series, column: Column) -> pl.Series:
         return _json(values)
     if values.dtype.is_nested():
         raise ConfigurationError(
-            f"Field {column.name} is nested, but its column is no JSON ({column.declared}). "
-            "Next: map its members to columns of their own, or make the column JSON."
+            f"Field {column.name} is nested, but its column is no JSON ({column.declared}). Next: map its members to "
+            "columns of their own, or make the column JSON."
         )
     if column.kind == "other" and column.declared == "uuid":
         text = values.cast(pl.String)

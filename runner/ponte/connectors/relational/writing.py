@@ -140,8 +140,8 @@ def check_unique(session: Session, table: Relation, key: Sequence[str]) -> None:
     if frozenset(names) in table.unique_keys:
         return
     raise ConfigurationError(
-        f"{table.label}: no unique index holds exactly the natural key ({', '.join(names)})."
-        f" Ponte cannot update without one. Next: {session.dialect.unique_index(table, names)}",
+        f"{table.label}: no unique index holds exactly the natural key ({', '.join(names)}). Ponte cannot update "
+        f"without one. Next: {session.dialect.unique_index(table, names)}",
         reason="UniqueIndexMissing",
     )
 

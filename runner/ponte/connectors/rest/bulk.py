@@ -111,8 +111,8 @@ class BulkDelivery:
         if answer.status == 403 and self._operation not in self._admitted:
             where = self._client.where(self._method, self._url)
             raise CredentialsRefused(
-                f"{where}: HTTP 403: the login may not {self._operation} records here. Next: "
-                "have it allowed to, or use another login."
+                f"{where}: HTTP 403: the login may not {self._operation} records here. Next: have it allowed to, or "
+                "use another login."
             )
         return answer
 

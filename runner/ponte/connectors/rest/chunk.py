@@ -92,8 +92,8 @@ class Chunk:
         if not is_too_late(self._client.clock.now()):
             return None
         return TransientError(
-            f"{self._client.ground.label}: not sent, the time for this chunk was over."
-            " Next: run it again; if this happens often, raise limits.connections."
+            f"{self._client.ground.label}: not sent, the time for this chunk was over. Next: run it again; if this "
+            "happens often, raise limits.connections."
         )
 
     def _conclude(self) -> list[Outcome]:

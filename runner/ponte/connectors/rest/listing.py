@@ -32,8 +32,7 @@ class Listing:
         if endpoint.body is not None and self._pagination is not None and self._pagination.link is not None:
             raise ConfigurationError(
                 f"{client.where(endpoint.method, client.ground.base_url + endpoint.path)}: a call is not paged by "
-                "link. Next:"
-                " choose page, offset or cursor."
+                "link. Next: choose page, offset or cursor."
             )
 
     def walk(self, parameters: Parameters = (), resume: str | None = None) -> AsyncIterator[Step]:

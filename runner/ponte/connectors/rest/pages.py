@@ -176,8 +176,8 @@ class PageReader:
         holds = f"an object with {', '.join(list(body)[:8])}" if isinstance(body, dict) else f"a {type(body).__name__}"
         wanted = f"no list at {self._records}" if self._records else "no list"
         raise ConfigurationError(
-            f"{self.where(ask)}: the answer has {wanted}; it is {self.client.mask(holds)}."
-            " Next: set list.records to the path of the list.",
+            f"{self.where(ask)}: the answer has {wanted}; it is {self.client.mask(holds)}. Next: set list.records to "
+            "the path of the list.",
             reason="RecordsNotFound",
         )
 

@@ -174,8 +174,8 @@ class RecordDelivery:
         where = f"{self._client.where(request.method, request.url)}: {self._client.mask(answer.shown)}"
         if status == 403:
             raise CredentialsRefused(
-                f"{where}: the login may not {self._operation} records here. Next: have it "
-                "allowed to, or use another login."
+                f"{where}: the login may not {self._operation} records here. Next: have it allowed to, or use another "
+                "login."
             )
         if status == 428:
             raise ConfigurationError(

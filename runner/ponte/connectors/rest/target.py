@@ -54,8 +54,8 @@ class RestTarget:
         """See `Target`."""
         if delivery.operation not in self.capabilities.operations:
             raise ConfigurationError(
-                f"{self._where()} offers no {delivery.operation}. Next: declare it in its "
-                "`write`, or take it out of the job's operations."
+                f"{self._where()} offers no {delivery.operation}. Next: declare it in its `write`, or take it out of "
+                "the job's operations."
             )
         if not delivery.frame.height:
             return answer_frame([])
@@ -92,8 +92,7 @@ class RestTarget:
             return [] if record is None else [record]
         raise ConfigurationError(
             f"{self._where()}: records cannot be looked up by {', '.join(values)}. Next: set write.find with these "
-            "fields, or"
-            " write.get with places for them."
+            "fields, or write.get with places for them."
         )
 
     async def _fetch(self, key: Values, target_id: str | None) -> dict[str, Any] | None:

@@ -29,6 +29,8 @@ from ponte.errors import ConfigurationError, PonteError, TransientError
 
 STATEMENT_TIMEOUT_MS = 100_000  # shorter than what the target says one delivery may take
 _BATCH_BYTES = "4194304"
+_UNREACHED = "the database cannot be reached"
+_BEFORE_THE_REASON = (" failed: ", " to address: ")  # libpq: connection to server at ADDRESS failed: REASON
 
 
 class _ByCopy(PostgresqlDialect):
@@ -272,5 +274,10 @@ def _plain(text: bytes | str) -> str:
 
 
 def _without_address(message: str) -> str:
-    first = message.partition("\n")[0]
-    return first.split("FATAL:")[-1].strip()[:200] if "FATAL:" in message else "the database cannot be reached"
+    """Why there is no connection, as libpq says it: without an address, which might hold a login."""
+    lines = message.splitlines()
+    refused = next((line for line in lines if "FATAL:" in line), None)
+    if refused is not None:
+        return refused.rpartition("FATAL:")[2].strip()[:200]
+    told = (line.rpartition(mark)[2].strip() for line in lines for mark in _BEFORE_THE_REASON if mark in line)
+    return ": ".join([_UNREACHED, *list(told)[:1]])[:200]

@@ -29,8 +29,8 @@ from ponte.connectors.sql.mysql.address import Address
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
 _LOAD = (
-    "LOAD DATA LOCAL INFILE 'ponte' INTO TABLE {} CHARACTER SET utf8mb4"
-    " FIELDS TERMINATED BY 0x09 ESCAPED BY 0x5C LINES TERMINATED BY 0x0A ({}){}"
+    "LOAD DATA LOCAL INFILE 'ponte' INTO TABLE {} CHARACTER SET utf8mb4 FIELDS TERMINATED BY 0x09 ESCAPED BY 0x5C "
+    "LINES TERMINATED BY 0x0A ({}){}"
 )
 _ROWS_OF_INSERT = 1000
 _LONGEST_ESCAPE = 2  # characters in a statement for one of a text; bytes are written as two digits
