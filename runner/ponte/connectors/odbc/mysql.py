@@ -32,7 +32,7 @@ from ponte.connectors.relational.mysql.catalogue import (
 from ponte.connectors.relational.mysql.dialect import GEOMETRIES, MysqlDialect, binding
 from ponte.connectors.relational.mysql.errors import translate
 from ponte.connectors.relational.mysql.session import SETTINGS, SNAPSHOT, WRITE
-from ponte.connectors.relational.mysql.stage import plain_texts, statements
+from ponte.connectors.relational.mysql.stage import plain_texts, statements, takes_texts
 from ponte.errors import PonteError
 
 _WIDTHS = {"date": 10, "boolean": 21}
@@ -44,6 +44,7 @@ _ROOM = 3  # sign, point and the zero before it
 _MOST_OCTETS = 4  # of a character
 _UNBOUNDED = frozenset({"string", "json", "binary"})
 _OF_A_QUERY = "?"
+_COUNT = "SELECT ROW_COUNT() AS taken"
 _DECIMAL = re.compile(r"decimal\d+\((\d+), (\d+)\)")
 _ARROW_KINDS: dict[str, Kind] = {
     **dict.fromkeys(("int8", "int16", "int32", "int64", "uint8"), "integer"),
@@ -134,7 +135,13 @@ def _query_column(row: dict[str, Any], collation: str) -> Column:
 
 def _stage(stage: Stage, key: Sequence[str]) -> RowStaging:
     names = ("ponte_row", *(_DIALECT.quote(column.name) for column in stage.columns))
-    return RowStaging(statements(_DIALECT, stage, key), stage.sql, names, plain_texts)
+    return RowStaging(statements(_DIALECT, stage, key), stage.sql, names, plain_texts, _COUNT)
+
+
+def _append(table: Relation, columns: Sequence[Column]) -> RowStaging | None:
+    if not table.path or not all(map(takes_texts, columns)):
+        return None
+    return RowStaging((), table.sql, tuple(_DIALECT.quote(column.name) for column in columns), plain_texts, _COUNT)
 
 
 def _bind(parameters: Sequence[str]) -> tuple[str, list[str]]:
@@ -164,6 +171,7 @@ def _profile(dbms: str, json_columns: JsonColumns) -> Profile:
         ends=("COMMIT", "ROLLBACK"),
         measure="OCTET_LENGTH({})",
         stage=_stage,
+        append=_append,
         translate=_translate,
         is_proven=dbms == "MARIADB",
     )

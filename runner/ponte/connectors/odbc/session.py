@@ -149,24 +149,43 @@ class OdbcSession:
         for statement in staging.statements:
             self.execute(statement)
         if isinstance(staging, RowStaging):
-            self._fill(staging, frame)
+            if not self._fill(staging, frame):
+                raise ConfigurationError(
+                    f"{self._address.label}: the driver did not take all rows on the way to a temporary table. Nothing"
+                    " was written. Next: report it, with the driver's version and the types of the table's columns."
+                )
         else:
             for text in staging.texts(frame):
                 self.execute(staging.insert, [text])
         return stage
 
-    def _fill(self, staging: RowStaging, frame: pl.DataFrame) -> None:
+    def can_append(self, table: Relation, columns: Sequence[Column]) -> bool:
+        """Where the profile knows how."""
+        return self._profile.append is not None and self._profile.append(table, columns) is not None
+
+    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> None:
+        """As rows of text. Rows that the driver lost without a word count as refused."""
+        rows = self._profile.append(table, columns) if self._profile.append is not None else None
+        assert rows is not None  # noqa: S101 - `can_append` said so
+        if not self._fill(rows, frame):
+            raise RefusedError("NotConvertible", "the driver did not take all rows")
+
+    def _fill(self, staging: RowStaging, frame: pl.DataFrame) -> bool:
+        """Whether all rows were taken, as far as the database tells."""
+        taken = 0
         try:
             for rows, body in staging.pieces(frame):
-                self._call({"call": "fill", "table": staging.into, "rows": rows}, body)
+                asked = {"call": "fill", "table": staging.into, "rows": rows, "count": staging.count}
+                taken += self._call(asked, body)["taken"]
         except TransientError as error:
             if error.reason != LOST:
                 raise
             raise TransientError(
-                f"{error.message} Rows were on their way to a temporary table. Next: if it happens again, a record is"
-                " larger than the server takes at once (MariaDB, MySQL: max_allowed_packet).",
+                f"{error.message} Rows were on their way to it. Next: if it happens again, a record is larger than"
+                " the server takes at once (MariaDB, MySQL: max_allowed_packet).",
                 reason=LOST,
             ) from error
+        return taken == frame.height
 
     def ask(self, statement: str, parameters: Sequence[str] = ()) -> pl.DataFrame:
         """All rows of a small query, of columns that tell their width or are at most 64 KiB wide."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 ROWS_OF_JSON = 10_000
-MOST_ROWS_AT_ONCE = 1_000
+MOST_ROWS_AT_ONCE = 5_000
 MOST_BYTES_AT_ONCE = 512 * 1024  # servers take so much at once, and drop a connection that sends more than they take
 _SLICE = 25_000
 
@@ -45,12 +45,14 @@ class RowStaging:
         into: its name, quoted.
         names: of its columns, quoted.
         texts: makes texts of all values but bytes.
+        count: the query for how many rows the statement before it took, by which it is seen that none is missing.
     """
 
     statements: tuple[str, ...]
     into: str
     names: tuple[str, ...]
     texts: Callable[[pl.DataFrame], pl.DataFrame] = field(repr=False)
+    count: str | None = None
 
     def pieces(self, frame: pl.DataFrame) -> Iterator[tuple[int, bytes]]:
         """How many rows to send at once, and the rows as an Arrow IPC stream, which has the stage's column names."""
