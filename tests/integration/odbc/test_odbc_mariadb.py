@@ -21,7 +21,7 @@ from ponte.connectors.odbc.standard import STANDARD
 from ponte.connectors.relational.statements import Select
 from ponte.connectors.relational.writing import Writer
 from ponte.engine.ports import Delivery
-from ponte.errors import ConfigurationError
+from ponte.errors import ConfigurationError, PonteError, TransientError
 
 pytestmark = pytest.mark.needs("maodbc")
 
@@ -225,3 +225,17 @@ def test_rows_that_the_driver_drops_without_a_word_are_missed(mariadb_url: str, 
         with pytest.raises(ConfigurationError, match="did not take all rows"):
             writer.deliver(creation(pl.DataFrame({"id": [2]})))
     assert session.scalar("SELECT CAST(COUNT(*) AS CHAR(20)) FROM t") == "1"
+
+
+@pytest.mark.parametrize(("grown", "error"), [(1, TransientError), (2, TransientError), (3, ConfigurationError)])
+def test_a_text_that_grew_behind_the_measuring_is_never_cut_in_silence(
+    session: OdbcSession, mariadb_url: str, grown: int, error: type[PonteError]
+) -> None:
+    session.execute(f"INSERT INTO t (id, txt) VALUES (1, '{'x' * 100}')")
+    early = replace(MARIADB, measure=f"(OCTET_LENGTH({{}}) - {grown})")
+
+    with odbc_session(login(mariadb_url), {"MARIADB": early, "": STANDARD}) as other:
+        relation = other.relation("t", None)
+        select = Select(relation, relation.columns).text(other.dialect)
+        with pytest.raises(error):
+            list(other.stream(select, (), relation.columns, 10))
