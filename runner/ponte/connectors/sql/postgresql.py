@@ -126,13 +126,14 @@ class PostgresqlSession:
         self._copy(frame, {"adbc.ingest.target_table": stage.sql.strip('"'), "adbc.ingest.temporary": "true"})
         return stage
 
-    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> bool:
-        """Copies straight into a plain table whose columns need no cast."""
-        if not table.path or not all(has_own_type(column) for column in columns):
-            return False
+    def can_append(self, table: Relation, columns: Sequence[Column]) -> bool:
+        """A plain table whose columns need no cast."""
+        return bool(table.path) and all(has_own_type(column) for column in columns)
+
+    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> None:  # noqa: ARG002 - the frame names them
+        """Copies straight into the table."""
         schema, name = table.path
         self._copy(frame, {"adbc.ingest.target_db_schema": schema, "adbc.ingest.target_table": name})
-        return True
 
     def close(self) -> None:
         """Closes the connection."""
