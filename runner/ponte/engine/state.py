@@ -44,8 +44,11 @@ class RunState:
         deferred: keys (text) of those that wait for records of other jobs.
         found_rejects: what did not get through, new or not: records, duplicates of a key, deletes that were refused.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
+        unheard: how many records in a row, not known to be trouble, had no answer of the target.
+        outage: the target is down: how the run ends once what was answered is committed.
         deliveries: how many were made that had idempotency keys of their own.
         read_at: the ledger's time when the reading began.
+        brought, repeats: how many keys the reading brought, each counted once, and how often one came once more.
         problems: why else the reading was not complete, in words; any of them forbids deletes.
     """
 
@@ -70,6 +73,8 @@ class RunState:
     erased: int = 0
     keyless: int = 0
     unreadable: int = 0
+    brought: int = 0
+    repeats: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     levels: RejectLevels = field(default_factory=RejectLevels)
@@ -79,6 +84,8 @@ class RunState:
     announced: int | None = None
     watermark: str | None = None
     sequence: int = 0
+    unheard: int = 0
+    outage: TransientError | None = None
     deliveries: int = 0
     checkpoint_at: datetime | None = None
     send_until: datetime | None = None
@@ -104,6 +111,11 @@ class RunState:
         read = sum(outcomes.values())
         self.account = self.account + Account(read=read, again=read if self.is_again else 0, **outcomes)
         self.ports.on_progress(Progress(self.account, self.announced))
+
+    def note_brought(self) -> None:
+        """Notes what the reading brought, for the one that confirms what it did not bring."""
+        self.repeats = self.account.duplicate
+        self.brought = self.account.read - self.repeats - self.keyless - self.unreadable
 
     def leave_erased(self, records: int) -> None:
         """Counts records that are left alone because a person asked that they be forgotten."""
