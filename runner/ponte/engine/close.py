@@ -174,7 +174,7 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
     answered = rows.with_row_index("row").join(sent, on="row", maintain_order="left")
     with state.counting():
         await _commit(state, answered, grant.claim, older)
-    outages.check(state, answers, "outcome")
+    outages.check(state)
     if answered.height < rows.height:
         state.check_stop()
 
