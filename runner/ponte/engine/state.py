@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from ponte.engine import digit_dates
 from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
 from ponte.engine.rejecting import count_fresh
-from ponte.engine.watermark import capped
+from ponte.engine.watermark import MOST_APART, capped
 from ponte.engine.wording import told
 from ponte.errors import Interrupted, PonteError, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
@@ -48,6 +49,8 @@ class RunState:
         outage: the target is down: how the run ends once what was answered is committed.
         deliveries: how many were made that had idempotency keys of their own.
         read_at: the ledger's time when the reading began.
+        digits: the times that numbers of the cursor stand for; None for counters.
+        evidence: for whether they are days; None where the greatest would be none of the future.
         brought, repeats: how many keys the reading brought, each counted once, and how often one came once more.
         problems: why else the reading was not complete, in words; any of them forbids deletes.
     """
@@ -90,6 +93,8 @@ class RunState:
     checkpoint_at: datetime | None = None
     send_until: datetime | None = None
     read_at: datetime | None = None
+    digits: digit_dates.Form | None = None
+    evidence: digit_dates.Evidence | None = None
 
     @property
     def shortcomings(self) -> list[str]:
@@ -215,15 +220,24 @@ class RunState:
         has_rejects = not self.can_read_keys and any(len(keys) for keys in self.rejected)
         return has_unnamed or has_rejects or self.missed > 0
 
-    def set_clock(self, read_at: datetime) -> None:
+    def set_clock(self, read_at: datetime, upper: str | None) -> None:
         """No watermark of this run is in the future of this time, the one that it starts from among them."""
         self.read_at = read_at
+        self.digits = digit_dates.declared(self.job)
+        if self.digits is None and upper is not None and digit_dates.may_be_later(upper, read_at + MOST_APART):
+            self.evidence = digit_dates.evidence_of(self.watermark, read_at)
+        self.judge_digits()
+
+    def judge_digits(self) -> None:
+        """Whether numbers of the cursor are days, by what is known of them by now."""
+        if self.evidence is not None:
+            self.digits = "yyyyMMdd" if self.evidence.are_days else None
         if self.watermark is not None:
             self.watermark = self.durable(self.watermark)
 
     def durable(self, cursor: str) -> str:
         """What the watermark may be where the source has come to this cursor."""
-        return cursor if self.read_at is None else capped(cursor, self.read_at)
+        return cursor if self.read_at is None else capped(cursor, self.read_at, self.digits)
 
     def check_stop(self) -> None:
         """Raises Interrupted when a stop signal came: called before each new operation."""

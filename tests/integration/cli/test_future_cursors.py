@@ -9,6 +9,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 Ponte = Callable[..., subprocess.CompletedProcess[str]]
 MANIFESTS = """
 apiVersion: ponte.dev/v1alpha1
@@ -82,3 +84,30 @@ def test_a_record_from_the_future_leaves_the_watermark_where_the_others_are(pont
 
     assert "the watermark stays at 2026-01-02 10:00:00" in " ".join(said.split())
     assert execute(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku") == [("a",), ("b",), ("late",)]
+
+
+@pytest.mark.parametrize("column", ["INTEGER", "TEXT"])
+def test_a_day_in_digits_from_the_future_hides_no_change(ponte: Ponte, tmp_path: Path, column: str) -> None:
+    (tmp_path / "m.yaml").write_text(MANIFESTS.format(tmp_path))
+    execute(tmp_path / "shop.db", "CREATE TABLE p (sku TEXT PRIMARY KEY)")
+    erp = tmp_path / "erp.db"
+    execute(erp, f"CREATE TABLE a (sku TEXT PRIMARY KEY, changed {column})", "INSERT INTO a VALUES ('old', '20260101')")
+    for sku, changed in (("for ever", "20991231"), ("new", f"{datetime.now(UTC):%Y%m%d}")):
+        execute(erp, f"INSERT INTO a VALUES ('{sku}', '{changed}')")
+        said = ponte("run", "products", "-f", ".", "--read", "changes").stdout
+        assert "changed 20991231, which is in the future; the watermark stays at" in " ".join(said.split())
+
+    assert execute(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku") == [("for ever",), ("new",), ("old",)]
+
+
+def test_a_counter_that_looks_like_a_day_is_no_future(ponte: Ponte, tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(MANIFESTS.format(tmp_path))
+    execute(tmp_path / "shop.db", "CREATE TABLE p (sku TEXT PRIMARY KEY)")
+    erp = tmp_path / "erp.db"
+    execute(erp, "CREATE TABLE a (sku TEXT PRIMARY KEY, changed INTEGER)", "INSERT INTO a VALUES ('a', 30000100)")
+    for sku, changed in (("b", 30000101), ("c", 30000102)):
+        execute(erp, f"INSERT INTO a VALUES ('{sku}', {changed})")
+        said = ponte("run", "products", "-f", ".", "--read", "changes").stdout
+        assert "future" not in said
+
+    assert execute(tmp_path / "shop.db", "SELECT sku FROM p ORDER BY sku") == [("a",), ("b",), ("c",)]
