@@ -165,10 +165,15 @@ class RunState:
         self.closed_rejects += len(closed)
 
     def begin_claim(self) -> float:
-        """Seconds that a claim made now lives; from now on calls of the target are judged by it."""
-        timeout_s = self.ports.target.capabilities.timeout_s
-        live_s = max(self.ports.lease_s, timeout_s + CLAIM_MARGIN_S)
-        self.send_until = self.ports.clock.now() + timedelta(seconds=live_s - timeout_s)
+        """Seconds that a claim made now lives; from now on calls of the target are judged by it.
+
+        The last call has come to light before it ends: whoever comes then, of this job or of another one that fills the
+        same object, finds what it did, even if this run is dead.
+        """
+        capabilities = self.ports.target.capabilities
+        longest_s = capabilities.timeout_s + capabilities.settle_s
+        live_s = max(self.ports.lease_s, longest_s + CLAIM_MARGIN_S)
+        self.send_until = self.ports.clock.now() + timedelta(seconds=live_s - longest_s)
         return live_s
 
     def may_send(self) -> bool:

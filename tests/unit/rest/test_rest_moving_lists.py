@@ -26,7 +26,7 @@ from ponte_api.result import RunResult
 from ponte_api.sync_source import SyncSource
 from unit.engine.world import World, make_world
 
-EXAMPLES = int(os.environ.get("MOVING_LIST_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("MOVING_LIST_EXAMPLES", "6"))
 FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
 SKUS = [f"s{number}" for number in range(9)]
 EDITS = st.lists(st.builds(Edit, st.sampled_from(SKUS), st.booleans()), max_size=2)
