@@ -55,13 +55,18 @@ class Readings:
         What has no key was counted by the first.
         """
         current, common, added = HashSet(), 0, len(self._added)
-        async for batch in self._source.read(read):
-            hashes = self._hashes(batch)
-            fresh = hashes.drop_nulls().unique()
-            fresh = fresh.filter(~current.contains(fresh))
-            common += int(self._is_in_last(fresh).sum())
-            current.add(fresh)
-            yield self._without_known(batch, hashes)
+        batches = self._source.read(read)
+        try:
+            async for batch in batches:
+                hashes = self._hashes(batch)
+                fresh = hashes.drop_nulls().unique()
+                fresh = fresh.filter(~current.contains(fresh))
+                common += int(self._is_in_last(fresh).sum())
+                current.add(fresh)
+                yield self._without_known(batch, hashes)
+        finally:
+            if isinstance(batches, AsyncGenerator):
+                await batches.aclose()
         self.is_same = common == len(current) == self._size_of_last
         self.is_new = len(self._added) > added
         self._is_in_last, self._size_of_last = current.contains, len(current)

@@ -160,13 +160,13 @@ async def _is_there(state: RunState, delivery: Delivery, answers: pl.DataFrame, 
 
 
 async def _can_be_asked(state: RunState, delivery: Delivery) -> bool:
-    """Whether the target answers when it is asked for a record; True where it cannot be asked."""
+    """Whether the target answers when it is asked for a record; True where it cannot be asked. Never raises."""
     target, key, frame = state.ports.target, delivery.key, delivery.frame.head(1)
     if not target.capabilities.finds:
         return True
     wanted = frame.select(key) if set(key) <= set(frame.columns) else key_fields(frame, key)
     try:
         await target.find(wanted)
-    except TransientError:
+    except PonteError:
         return False
     return True

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from ponte.engine.run import RunFailed
+from ponte.errors import ConfigurationError
 from unit.engine.world import BLIND, BLIND_UPSERTS, GIVES_IDS, TAKES_KEYS, UPSERTS, World, article
 
 MakeWorld = Callable[..., World]
@@ -195,6 +197,26 @@ async def test_poison_alone_ends_one_run_and_is_rejected_by_the_next_while_the_t
     await made.run()
     made.assert_in_step()
     assert (made.rejects(), made.claims()) == ({}, 0)
+
+
+async def test_what_keeps_a_target_from_being_asked_does_not_hide_what_may_have_arrived(world: MakeWorld) -> None:
+    made = world(*THREE)
+    await made.run()
+    made.source.put(*(article(sku, price="5.00") for sku in "abc"))
+    made.target.silent.update("abc")
+    await is_down_for(made)
+
+    async def refuses(keys: pl.DataFrame) -> pl.DataFrame:
+        raise ConfigurationError("the login may not read")
+
+    find, made.target.find = made.target.find, refuses  # type: ignore[method-assign]
+    await is_down_for(made)
+
+    assert made.claims() > 0
+    made.target.find = find  # type: ignore[method-assign]
+    made.target.silent.clear()
+    await made.run()
+    made.assert_in_step()
 
 
 @pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS, BLIND_UPSERTS])
