@@ -234,7 +234,7 @@ async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answe
         moved = gone.filter(pl.col("verdict") == "update")
         if moved.height:
             answered.append(await _send(state, chunk, moved, "update"))
-        outages.check(state, pl.concat(answered), "answer")
+        outages.check(state)
         anew = gone.filter(pl.col("verdict") == "create")
         await _bury(state, chunk.work[anew["row"]])
         creates = pl.concat([creates, anew])
@@ -244,7 +244,7 @@ async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answe
         answered.append(created.filter(~is_stale))
         if is_stale.any():
             answered.append(await _renewed(state, chunk, created.filter(is_stale)))
-        outages.check(state, pl.concat(answered), "answer")
+        outages.check(state)
 
 
 async def _bury(state: RunState, work: pl.DataFrame) -> None:
@@ -273,6 +273,7 @@ async def _renewed(state: RunState, chunk: Chunk, created: pl.DataFrame) -> pl.D
 
 async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Operation) -> pl.DataFrame:
     ports = state.ports
+    rows = outages.trouble_last(state, rows, chunk.work["key"])
     delivery = await chunk.delivery(state, rows, operation)
     await ports.failpoint("deliver.before")
     keys = chunk.work["key"].gather(rows["row"])

@@ -109,10 +109,10 @@ def decide(
     reason = (
         pl.when(pl.col("natural").is_null())
         .then(pl.lit("NaturalKeyMissing"))
-        .when(is_repeated)
-        .then(pl.lit("DuplicateTargetKey"))
         .when(pl.col("live") & (pl.col("holds") != pl.col("natural")))
         .then(pl.lit("NaturalKeyChanged"))
+        .when(is_repeated)
+        .then(pl.lit("DuplicateTargetKey"))
     )
     is_same = pl.col("known").eq_missing(pl.col("fingerprint")) & ~pl.col("is_doubtful")
     outcome = (
@@ -135,6 +135,10 @@ _KEY_MESSAGES = {
     ),
     "NaturalKeyChanged": "the record was delivered under another natural key; remove it there, then retry the reject",
 }
+_EXCHANGED = (
+    "the record was delivered under another natural key, and another record holds the one that it has now; where two "
+    "exchanged theirs, remove both there, then retry both rejects at once"
+)
 
 
 def _key_faults(decided: pl.DataFrame, job: Job) -> pl.DataFrame:
@@ -142,7 +146,10 @@ def _key_faults(decided: pl.DataFrame, job: Job) -> pl.DataFrame:
         "row",
         pl.lit(", ".join(job.mapping.key)).alias("field"),
         "reason",
-        pl.col("reason").replace_strict(_KEY_MESSAGES, return_dtype=pl.String).alias("message"),
+        pl.when((pl.col("reason") == "NaturalKeyChanged") & pl.col("taken"))
+        .then(pl.lit(_EXCHANGED))
+        .otherwise(pl.col("reason").replace_strict(_KEY_MESSAGES, return_dtype=pl.String))
+        .alias("message"),
     )
     return faulty.cast(dict(FAULT_SCHEMA))  # type: ignore[arg-type]  # polars' stub wants invariant keys
 

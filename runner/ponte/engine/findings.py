@@ -6,7 +6,7 @@ must the next batch wait: it asks for what the last one delivered.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -67,9 +67,15 @@ class Findings:
     unreadable: int = 0
 
 
-async def findings(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> AsyncGenerator[Findings, None]:
+def findings(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> AsyncGenerator[Findings, None]:
     """What is found out about the batches of a reading, in its order; between them a stop signal is obeyed."""
-    batches = state.ports.source.read(read)
+    return findings_of(state, mapper, state.ports.source.read(read), read_at_us)
+
+
+async def findings_of(
+    state: RunState, mapper: Mapper, batches: AsyncIterator[Batch], read_at_us: int
+) -> AsyncGenerator[Findings, None]:
+    """The same about batches that come from elsewhere."""
     if mapper.has_lookups:
         items = _examined(state, prepared_batches(state, mapper, ahead(batches), read_at_us))
     else:

@@ -161,8 +161,10 @@ def _computed(
 
 
 def _reached(state: RunState, batch: Batch) -> str | None:
-    """A watermark inside the window: only where changes come in (cursor, key) order."""
+    """A watermark inside the window: only where changes come in (cursor, key) order. Notes what its values tell."""
     cursor = state.job.source_object.cursor
+    if cursor is not None and state.evidence is not None and cursor.field in batch.frame.columns:
+        state.evidence.note(batch.frame[cursor.field])
     is_ordered = state.order.read == "changes" and state.ports.source.capabilities.cursor_order
     if not is_ordered or cursor is None or state.is_again:
         return None

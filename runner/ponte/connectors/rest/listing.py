@@ -35,6 +35,11 @@ class Listing:
                 "link. Next: choose page, offset or cursor."
             )
 
+    @property
+    def is_paged(self) -> bool:
+        """Whether it comes in pages, each by a request of its own."""
+        return self._pagination is not None
+
     def walk(self, parameters: Parameters = (), resume: str | None = None) -> AsyncIterator[Step]:
         """The pages in order, from the start or behind an earlier position.
 

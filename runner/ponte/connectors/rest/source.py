@@ -36,7 +36,7 @@ class RestSource:
         self._spec = spec
         self._listing = listing
         self._lookup = lookup
-        self.capabilities = SourceCapabilities(reads=self._reads())
+        self.capabilities = SourceCapabilities(reads=self._reads(), moves=listing is not None and listing.is_paged)
 
     async def upper_bound(self) -> str | None:
         """See `Source`, and `cursors.find_upper_bound`."""
