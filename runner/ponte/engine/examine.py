@@ -89,7 +89,7 @@ def consider(rows: pl.DataFrame, first: pl.Series, mapped: Mapped, identity: pl.
 
 
 def decide(
-    considered: Considered, taken: pl.Series, doubtful: pl.Series, job: Job, order: Order
+    considered: Considered, taken: pl.Series, doubtful: pl.Series, unknown: str, job: Job, order: Order
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Compares the records with what is known of them.
 
@@ -97,6 +97,7 @@ def decide(
         considered: the records; `live`, `known` (fingerprint) and `holds` (natural) are what the ledger knows.
         taken: whether another record holds the natural key.
         doubtful: whether a claim of the key is not settled: such a record is never "unchanged".
+        unknown: what becomes of a record that the ledger does not know.
         job: the job.
         order: the order.
 
@@ -122,7 +123,7 @@ def decide(
         .then(pl.lit("unchanged"))
         .when("live")
         .then(pl.lit("update" if "update" in job.operations else "skipped"))
-        .otherwise(pl.lit("create" if "create" in job.operations else "skipped"))
+        .otherwise(pl.lit(unknown))
     )
     decided = rows.with_columns(reason.alias("reason")).with_columns(outcome.cast(OUTCOMES).alias("outcome"))
     return decided.drop("reason", "taken"), _key_faults(decided, job)

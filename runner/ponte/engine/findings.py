@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from ponte.engine import examine
+from ponte.engine import examine, settle
 from ponte.engine.copying import copied
 from ponte.engine.deliver import Shape
 from ponte.engine.examine import Examined
@@ -168,7 +168,8 @@ async def _examine(state: RunState, item: Prepared) -> Examined:
         if taken.any():
             state.contested.append(considered.rows["natural"].filter(taken))
         doubtful = considered.rows["key"].is_in(pl.concat([state.doubts["key"], outside.claimed]).implode())
-        decided = examine.decide(considered, taken, doubtful, state.job, state.order)
+        unknown = settle.outcome_of_unknown(state.job, state.ports.target.capabilities)
+        decided = examine.decide(considered, taken, doubtful, unknown, state.job, state.order)
         return examine.assemble(rows, first, item.mapped, considered, decided)
 
 

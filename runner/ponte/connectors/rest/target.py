@@ -75,9 +75,9 @@ class RestTarget:
         rows = zip(_rows(keys), target_ids.to_list(), strict=True)
         found = await gather([self._fetch(values, target_id) for values, target_id in rows])
         there = [(row, record) for row, record in enumerate(found) if record is not None]
-        framed = frame_records([record for _, record in there], self._spec.fields)
+        framed = frame_records([record for _, record in there], self._spec.fields).frame.drop("row", strict=False)
         places = pl.Series("row", [row for row, _ in there], dtype=pl.UInt32)
-        return framed.frame.drop("row", strict=False).insert_column(0, places)
+        return pl.DataFrame([places, *framed.iter_columns()])  # records may hold no field at all
 
     def _delivery(self, delivery: Delivery) -> RecordDelivery | BulkDelivery:
         if delivery.operation in self._writing.bulk_operations and self._writing.bulk is not None:
