@@ -28,7 +28,7 @@ def known_encoding(label: str, encoding: str) -> codecs.CodecInfo:
         is_text = information._is_text_encoding  # noqa: SLF001 - the only way to tell zip or hex from encodings of text
     except (LookupError, UnicodeError) as error:
         near = get_close_matches(encoding.lower(), _NAMES, 1, 0.5)
-        guess = f" Next: perhaps {near[0]} is meant." if near else " Next: write one such as utf-8, utf-16, cp1252 "
+        guess = f" Did you mean {near[0]}?" if near else " Next: write one such as utf-8, utf-16, cp1252 "
         "and iso-8859-15."
         raise ConfigurationError(
             f"{label}: encoding {encoding!r} is unknown.{guess}", reason="UnknownEncoding"
