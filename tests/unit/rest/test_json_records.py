@@ -270,7 +270,7 @@ def _plain(value):
     st.lists(
         st.one_of(
             st.none(),
-            st.integers(),
+            st.integers(-(10**30), 10**30),  # with three decimals there is room for 35 digits; with more all are text
             st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-999, max_value=999),
         ),
         max_size=4,
