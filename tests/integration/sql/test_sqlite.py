@@ -348,7 +348,7 @@ async def test_lines_without_their_key_are_not_written(database: Path, make_syst
     system = make_system(f"sqlite:///{database}", {"name": "t", "table": "o", "key": ["id"], "parts": parts})
     frame = pl.DataFrame({"id": [1], "lines": [[{"sku": "a"}, {"sku": "b"}]]})
 
-    with pytest.raises(ConfigurationError, match=r"the part's 'pos' is the key of its lines. Next: map it"):
+    with pytest.raises(ConfigurationError, match=r"the part's 'pos' is the key of its lines\. Next: map it"):
         await system.target("t").deliver(deliver("create", frame, ("id",)))
 
 
