@@ -47,9 +47,10 @@ class Chunk:
 
     async def delivery(self, state: RunState, rows: pl.DataFrame, operation: Operation) -> Delivery:
         """What is sent for the rows (columns row, target_id)."""
+        is_whole = rows["row"].equals(self.work["row"])  # as a rule: what need not be copied is not
         return Delivery(
             operation=operation,
-            frame=self.records[rows["row"]],
+            frame=self.records if is_whole else self.records[rows["row"]],
             key=self.shape.key,
             target_ids=rows["target_id"],
             idempotency_keys=await settle.idempotency_keys(state, self.work["key"].gather(rows["row"]), operation),
