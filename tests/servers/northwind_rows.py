@@ -98,7 +98,31 @@ def change_database(folder: Path, *statements: str) -> list[Row]:
     return rows
 
 
-def change_file(folder: Path, kind: str, change: Callable[[list[dict[str, str]]], list[dict[str, str]]]) -> None:
+def change_files(folder: Path) -> None:
+    """One record changed in each file; a customer, an order and a line more, a customer and a line less."""
+    _change_file(folder, "products", lambda rows: [{**rows[0], "UnitPrice": "18.05"}, *rows[1:]])
+    _change_file(
+        folder,
+        "customers",
+        lambda rows: [
+            *({**row, "City": ""} if row["CustomerID"] == "ALFKI" else row for row in rows if row["CustomerID"] != "PARIS"),
+            {**rows[0], "CustomerID": "NEWCO", "CompanyName": 'New, "quoted" & Söhne'},
+        ],
+    )
+    order = {"CustomerID": "NEWCO", "OrderDate": "2026-11-25 00:00:00.000", "Freight": "7.05", "ShipName": "NULL"}
+    _change_file(
+        folder,
+        "orders",
+        lambda rows: [{**rows[0], "CustomerID": "NEWCO"}, *rows[1:], {**rows[0], "OrderID": "20000", **order}],
+    )
+    _change_file(
+        folder,
+        "lines",
+        lambda rows: [{**rows[0], "Quantity": "99"}, *rows[2:], {**rows[1], "OrderID": "20000", "Discount": "0.15"}],
+    )
+
+
+def _change_file(folder: Path, kind: str, change: Callable[[list[dict[str, str]]], list[dict[str, str]]]) -> None:
     """Writes a CSV file anew with its rows changed."""
     path = folder / KINDS[kind].file
     rows = _read(path)

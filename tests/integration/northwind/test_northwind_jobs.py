@@ -16,7 +16,7 @@ from ponte_api.result import RunResult
 
 sys.path.append(str(Path(__file__).parents[2] / "servers"))
 
-from northwind_rows import Row, change_database, change_file, database_rows, file_rows
+from northwind_rows import Row, change_database, change_files, database_rows, file_rows
 
 pytestmark = [pytest.mark.needs("northwind"), pytest.mark.needs("postgresql")]
 
@@ -104,30 +104,6 @@ async def test_from_the_files_the_same_arrives_and_what_changes_in_them_follows(
     check_all(file_rows, copy, postgres_url)
     new = ask_target(postgres_url, "SELECT customer, ordered_on, freight, ship_name FROM orders WHERE number = 20000")
     assert new == [("NEWCO", datetime(2026, 11, 25), Decimal("7.05"), None)]
-
-
-def change_files(folder: Path) -> None:
-    """One record changed in each file; a customer, an order and a line more, a customer and a line less."""
-    change_file(folder, "products", lambda rows: [{**rows[0], "UnitPrice": "18.05"}, *rows[1:]])
-    change_file(
-        folder,
-        "customers",
-        lambda rows: [
-            *({**row, "City": ""} if row["CustomerID"] == "ALFKI" else row for row in rows if row["CustomerID"] != "PARIS"),
-            {**rows[0], "CustomerID": "NEWCO", "CompanyName": 'New, "quoted" & Söhne'},
-        ],
-    )
-    order = {"CustomerID": "NEWCO", "OrderDate": "2026-11-25 00:00:00.000", "Freight": "7.05", "ShipName": "NULL"}
-    change_file(
-        folder,
-        "orders",
-        lambda rows: [{**rows[0], "CustomerID": "NEWCO"}, *rows[1:], {**rows[0], "OrderID": "20000", **order}],
-    )
-    change_file(
-        folder,
-        "lines",
-        lambda rows: [{**rows[0], "Quantity": "99"}, *rows[2:], {**rows[1], "OrderID": "20000", "Discount": "0.15"}],
-    )
 
 
 async def test_a_product_that_leaves_the_source_leaves_the_target(
