@@ -105,7 +105,11 @@ def change_files(folder: Path) -> None:
         folder,
         "customers",
         lambda rows: [
-            *({**row, "City": ""} if row["CustomerID"] == "ALFKI" else row for row in rows if row["CustomerID"] != "PARIS"),
+            *(
+                {**row, "City": ""} if row["CustomerID"] == "ALFKI" else row
+                for row in rows
+                if row["CustomerID"] != "PARIS"
+            ),
             {**rows[0], "CustomerID": "NEWCO", "CompanyName": 'New, "quoted" & Söhne'},
         ],
     )

@@ -216,11 +216,11 @@ spec:
   batchSize: 300
   deletes: {policy: delete}
 """
-STAGING = (
-    "CREATE TABLE headers (OrderID integer PRIMARY KEY, CustomerID text, OrderDate text, Freight text, ShipName text)",
-    "CREATE TABLE lines (OrderID integer, ProductID integer, UnitPrice text, Quantity integer, Discount text,"
-    " PRIMARY KEY (OrderID, ProductID))",
-)
+STAGING = """
+CREATE TABLE headers (OrderID integer PRIMARY KEY, CustomerID text, OrderDate text, Freight text, ShipName text);
+CREATE TABLE lines (OrderID integer, ProductID integer, UnitPrice text, Quantity integer, Discount text,
+  PRIMARY KEY (OrderID, ProductID));
+"""
 ARTICLES = ("products", "customers")
 STAGED = ("staged-headers", "staged-lines")
 
@@ -251,8 +251,7 @@ async def shops(copy: Path, tmp_path: Path, store: ShopStore) -> AsyncIterator[S
         orders = "northwind" if articles == "northwind" else "staging"
         (folder / "jobs.yaml").write_text(JOBS.lstrip() % {"articles": articles, "orders": orders})
         with closing(sqlite3.connect(copy / "staging.db")) as staging, staging:
-            for statement in STAGING:
-                staging.execute(statement)
+            staging.executescript(STAGING)
         manifests = load([folder])
         assert manifests.faults == ()
         return Runtime(manifests, References(environment={}), f"sqlite:///{tmp_path}/ledger.db")
