@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -43,26 +44,53 @@ class ShopStore:
         return f"there is no product {unknown[0]}" if unknown else None
 
     def product_rows(self) -> list[tuple[Any, ...]]:
-        """sku, name, price, stock."""
+        """Number, name, price, stock, whether it is discontinued."""
         return sorted(
-            (one["sku"], one["name"], Decimal(str(one["price"])), one["stock"])
+            (int(one["sku"]), one["name"], _exact(one["price"]), one["stock"], one["isDiscontinued"])
             for one in self.products.records.values()
         )
 
     def customer_rows(self) -> list[tuple[Any, ...]]:
-        """Code, company, city."""
-        return sorted(((one["code"], one["company"], one["city"]) for one in self.customers.records.values()), key=str)
-
-    def line_rows(self) -> list[tuple[Any, ...]]:
-        """Order number, customer's code, sku, price, quantity: the shop's ids followed to the records they lead to."""
+        """Code, company, contact, city, country, phone."""
         return sorted(
             (
-                order["number"],
-                self.customers.records[str(order["customerId"])]["code"],
-                self.products.records[str(line["productId"])]["sku"],
-                Decimal(str(line["price"])),
+                one["code"],
+                one["company"],
+                one["contact"],
+                one["address"]["city"],
+                one["address"]["country"],
+                one["phone"],
+            )
+            for one in self.customers.records.values()
+        )
+
+    def order_rows(self) -> list[tuple[Any, ...]]:
+        """Number, customer's code, time, freight, ship name."""
+        return sorted(
+            (
+                int(one["number"]),
+                self.customers.records[str(one["customerId"])]["code"],
+                one["orderedOn"] and datetime.fromisoformat(one["orderedOn"]),
+                _exact(one["freight"]),
+                one["shipName"],
+            )
+            for one in self.orders.records.values()
+        )
+
+    def line_rows(self) -> list[tuple[Any, ...]]:
+        """Order number, product's number, price, quantity, discount: the shop's ids followed to where they lead."""
+        return sorted(
+            (
+                int(order["number"]),
+                int(self.products.records[str(line["productId"])]["sku"]),
+                _exact(line["price"]),
                 line["quantity"],
+                _exact(line["discount"]),
             )
             for order in self.orders.records.values()
             for line in order["lines"]
         )
+
+
+def _exact(number: object) -> Decimal:
+    return Decimal(str(number))

@@ -150,7 +150,8 @@ async def claim(state: RunState, chunk: Chunk) -> Claimed:
     await state.ports.failpoint("claim.before")
     live_s = state.begin_claim()
     with state.stage("claim"):
-        grant = await state.ports.ledger.claim(state.writer, rows.match_to_schema(CLAIM_SCHEMA), live_s)
+        read_at = None if state.is_again else state.read_at
+        grant = await state.ports.ledger.claim(state.writer, rows.match_to_schema(CLAIM_SCHEMA), live_s, read_at)
     await state.ports.failpoint("claim.after")
     erased = sent.filter(pl.col("key").is_in(grant.erased.implode()))
     lost = sent.filter(pl.col("key").is_in(grant.lost.implode()))

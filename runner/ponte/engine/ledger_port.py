@@ -101,7 +101,7 @@ class Grant:
     """A claim, and the keys that it does not hold or holds with a doubt.
 
     Attributes:
-        lost: another writer claimed them, or delivered something newer.
+        lost: another writer claimed them, or delivered something newer, or removed it.
         newer: those of the lost that nobody else claims: the ledger has a newer version.
         doubtful: claimed, but an older claim of them was never settled.
         erased: a person asked that they be forgotten: they are never delivered again.
@@ -231,8 +231,16 @@ class Ledger(Protocol):
         """Rejects that are not closed, by OPEN_REJECT_SCHEMA."""
         ...
 
-    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
-        """Marks keys (CLAIM_SCHEMA) as being delivered. Raises StateError when the lease is lost."""
+    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float, read_at: datetime | None = None) -> Grant:
+        """Marks keys (CLAIM_SCHEMA) as being delivered. Raises StateError when the lease is lost.
+
+        Args:
+            writer: who delivers.
+            rows: what.
+            live_s: how long the claim lives.
+            read_at: ledger time before they were read: what another writer removed since then is newer, whatever its
+                version; None where they were read because of that.
+        """
         ...
 
     async def commit(self, writer: Writer, commit: Commit) -> None:

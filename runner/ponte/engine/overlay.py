@@ -102,7 +102,13 @@ class RecordedLedger:
         """See `Ledger.open_rejects`."""
         return await self.ledger.open_rejects(scope)
 
-    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:  # noqa: ARG002 - nothing is marked
+    async def claim(
+        self,
+        writer: Writer,
+        rows: pl.DataFrame,
+        live_s: float,  # noqa: ARG002 - nothing is marked
+        read_at: datetime | None = None,  # noqa: ARG002 - as if nobody wrote beside it
+    ) -> Grant:
         """Grants all but what would change something newer; marks nothing."""
         none = rows["key"].clear()
         details = await self.ledger.details(writer.scope, rows.filter(pl.col("operation") != "create")["key"])

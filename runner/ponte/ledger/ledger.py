@@ -98,9 +98,9 @@ class StoredLedger:
         """See `Ledger.open_rejects`."""
         return await self._call(lambda: rejects.open_rejects(self._db, scope))
 
-    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
+    async def claim(self, writer: Writer, rows: pl.DataFrame, live_s: float, read_at: datetime | None = None) -> Grant:
         """See `Ledger.claim`."""
-        return await self._in_transaction(lambda: self._claim(writer, rows, live_s))
+        return await self._in_transaction(lambda: self._claim(writer, rows, live_s, read_at))
 
     async def commit(self, writer: Writer, commit: Commit) -> None:
         """See `Ledger.commit`."""
@@ -165,7 +165,7 @@ class StoredLedger:
         has_written = scopes.outside_commits(self._db, writer.scope) != writer.outside_commits
         return Outside(has_written, claimed)
 
-    def _claim(self, writer: Writer, rows: pl.DataFrame, live_s: float) -> Grant:
+    def _claim(self, writer: Writer, rows: pl.DataFrame, live_s: float, read_at: datetime | None) -> Grant:
         db = self._db
         until = db.now_us() + int(live_s * 1e6)
         is_shared = bool((rows["operation"] == "create").any()) and scopes.lock_beside(db, writer.scope)
@@ -176,6 +176,8 @@ class StoredLedger:
             busy.append(claims.creating_elsewhere(db, writer.scope, rows, db.now_us()))
         older = rows.filter(pl.col("operation") != "create") if is_alone else rows
         newer = records.newer(db, writer.scope, older.select("key", "version"))
+        if read_at is not None and not is_alone:
+            newer = pl.concat([newer, records.removed_since(db, writer.scope, rows["key"], read_at)]).unique()
         made = rows["key"].clear() if is_alone else records.made(db, writer.scope, rows)
         erased = erasure.erased_keys(db, writer.scope, rows["key"])
         lost = pl.concat([*busy, newer, made]).unique()

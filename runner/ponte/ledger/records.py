@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import polars as pl
 
 from ponte.engine.canonical import hash_text
@@ -88,6 +90,20 @@ def newer(db: Database, scope: Scope, rows: pl.DataFrame) -> pl.Series:
         "SELECT s.key FROM ponte_wanted s JOIN ponte_records r ON r.scope = $1 AND r.key = s.key"
         " WHERE r.version > s.version",
         (scope.id,),
+        _KEY,
+    )
+    return found["key"]
+
+
+def removed_since(db: Database, scope: Scope, keys: pl.Series, moment: datetime) -> pl.Series:
+    """Those of the keys whose records left the target at that moment (ledger time) or later."""
+    if keys.is_empty():
+        return keys
+    db.stage("ponte_wanted", keys.to_frame("key"))
+    found = db.query(
+        "SELECT s.key FROM ponte_wanted s JOIN ponte_records r ON r.scope = $1 AND r.key = s.key"
+        " WHERE r.deleted_at >= $2",
+        (scope.id, int(moment.timestamp() * 1e6)),
         _KEY,
     )
     return found["key"]

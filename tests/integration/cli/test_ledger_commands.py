@@ -9,7 +9,9 @@ import subprocess
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
 Ponte = Callable[..., subprocess.CompletedProcess[str]]
@@ -147,6 +149,52 @@ def test_a_ledger_in_postgresql_does_all_the_same(ponte: Ponte, postgres_url: st
     assert ponte("ledger", "check", PONTE_LEDGER=postgres_url).returncode == 0
     assert ponte("doctor", PONTE_LEDGER=postgres_url).returncode == 0
     assert ponte("ledger", "backup", "copy.db", PONTE_LEDGER=postgres_url).returncode == 64
+
+
+@pytest.mark.needs("postgresql")
+def test_a_ledger_in_postgresql_is_looked_at_erased_from_pruned_and_rebuilt(ponte: Ponte, postgres_url: str) -> None:
+    ponte("init")
+
+    def there(*words: str) -> subprocess.CompletedProcess[str]:
+        return ponte(*words, PONTE_LEDGER=postgres_url)
+
+    def info() -> dict[str, Any]:
+        return json.loads(there("ledger", "info", "-o", "json").stdout)["scopes"][0]
+
+    there("run", "products")
+    assert (info()["job"], info()["records"], info()["rejects"]) == ("products", 3, {"open": 1})
+    assert there("ledger", "info").stdout.splitlines()[-1].split()[:6] == [
+        *("products", "exports/articles", "shop/products", "3", "0", "1")
+    ]
+
+    assert there("erase", "0000001").returncode == 64
+    assert there("erase", "0000001", "--yes").stdout.startswith("erased: 1 record, ")
+    assert info()["records"] == 2
+    with psycopg.connect(postgres_url) as connection:
+        for table in ("ponte_records", "ponte_rejects", "ponte_runs"):
+            assert connection.execute(f"SELECT count(*) FROM {table} t WHERE t::text LIKE '%0000001%'").fetchone() == (
+                0,
+            )
+    again = there("run", "products")
+    assert (again.returncode, "created" in again.stdout) == (0, False), again.stdout
+
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("UPDATE ponte_rejects SET state = 'closed', last_seen = 0")
+        connection.execute("UPDATE ponte_runs SET started_at = 0, ended_at = 1")
+        connection.execute("UPDATE ponte_records SET deleted_at = 1 WHERE key LIKE '%0000002'")
+    pruned = there("ledger", "prune")
+    assert pruned.stdout == "removed: 0 runs, 1 closed reject, 1 tombstone\n"  # the last runs are always kept
+    assert there("ledger", "check").returncode == 0
+
+    there("ledger", "export", "before.jsonl")
+    with psycopg.connect(postgres_url) as connection:
+        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = current_schema()").fetchall()
+        for (table,) in tables:
+            connection.execute(f"DROP TABLE {table}")
+    rebuilt = there("ledger", "rebuild", "products")
+    assert rebuilt.stdout.startswith("products: 3 records of the target known again."), rebuilt.stderr
+    assert there("ledger", "import", "before.jsonl").returncode == 64
+    assert "created" not in there("run", "products").stdout
 
 
 @pytest.mark.needs("psycopg")

@@ -33,6 +33,7 @@ spec:
   - {name: products, path: Products.csv, csv: {}, key: [ProductID]}
   - {name: customers, path: Customers.csv, csv: {}, key: [CustomerID]}
   - {name: orders, path: Orders.csv, csv: {"null": "NULL"}, key: [OrderID]}
+  - {name: lines, path: OrderDetails.csv, csv: {}, key: [OrderID, ProductID]}
 """
 SQLITE = """
 apiVersion: ponte.dev/v1alpha1
@@ -63,6 +64,7 @@ spec:
     key: [number]
     parts:
     - {name: lines, table: order_lines, join: [{part: number, record: number}], key: [sku]}
+  - {name: lines, table: order_lines, key: [number, sku]}
 ---
 apiVersion: ponte.dev/v1alpha1
 kind: Mapping
@@ -113,7 +115,11 @@ spec:
 apiVersion: ponte.dev/v1alpha1
 kind: SyncJob
 metadata: {name: customers}
-spec: {source: {name: northwind, object: customers}, target: {name: shop, object: customers}, mapping: customer}
+spec:
+  source: {name: northwind, object: customers}
+  target: {name: shop, object: customers}
+  mapping: customer
+  deletes: {policy: delete}
 ---
 apiVersion: ponte.dev/v1alpha1
 kind: SyncJob
@@ -125,7 +131,7 @@ spec:
   batchSize: 100
   deletes: {policy: delete}
 """
-LINES = """
+NESTED_LINES = """
   - to: lines
     from: lines
     each:
@@ -133,6 +139,28 @@ LINES = """
     - {to: price, from: UnitPrice, type: "decimal(12,4)", required: true}
     - {to: quantity, from: Quantity, type: integer, required: true}
     - {to: discount, from: Discount, type: "decimal(6,4)", required: true}"""
+LINES_OF_THEIR_OWN = """
+apiVersion: ponte.dev/v1alpha1
+kind: Mapping
+metadata: {name: line}
+spec:
+  key: [number, sku]
+  fields:
+  - {to: number, from: OrderID, type: integer, required: true, lookup: {system: shop, object: orders}}
+  - {to: sku, from: ProductID, type: integer, required: true, lookup: {system: shop, object: products}}
+  - {to: price, from: UnitPrice, type: "decimal(12,4)", required: true}
+  - {to: quantity, from: Quantity, type: integer, required: true}
+  - {to: discount, from: Discount, type: "decimal(6,4)", required: true}
+---
+apiVersion: ponte.dev/v1alpha1
+kind: SyncJob
+metadata: {name: lines}
+spec:
+  source: {name: northwind, object: lines}
+  target: {name: shop, object: lines}
+  mapping: line
+  deletes: {policy: delete}
+"""
 
 
 @pytest.fixture
@@ -155,8 +183,10 @@ def make_runtime(copy: Path, tmp_path: Path, postgres_url: str) -> Callable[[str
         folder = tmp_path / "manifests"
         folder.mkdir()
         (folder / "source.yaml").write_text((SQLITE if kind == "sqlite" else FILES) % {"folder": copy})
-        lines = LINES if kind == "sqlite" else ""
+        lines = NESTED_LINES if kind == "sqlite" else ""
         (folder / "jobs.yaml").write_text(JOBS % {"url": postgres_url, "lines": lines})
+        if kind == "files":
+            (folder / "lines.yaml").write_text(LINES_OF_THEIR_OWN)
         manifests = load([folder])
         assert manifests.faults == ()
         return Runtime(manifests, References(environment={}), f"sqlite:///{tmp_path}/ledger.db")

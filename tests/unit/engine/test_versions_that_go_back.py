@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from ponte.engine.ports import SourceCapabilities
+from ponte.engine.ports import Batch, Read, SourceCapabilities
 from unit.engine.world import GIVES_IDS, TAKES_KEYS, Crash, World, article, crash_at
 
 MakeWorld = Callable[..., World]
@@ -162,6 +162,43 @@ async def test_what_comes_back_with_a_version_below_its_removal_is_created(world
 
     made.assert_in_step()
     assert (result.phase, result.account.created, version_of(made, "b")) == ("Succeeded", 1, 1)
+
+
+@pytest.mark.parametrize("changed", [9, 10])
+@pytest.mark.parametrize("moment", ["before it is looked up", "before it is claimed"])
+async def test_what_was_removed_since_it_was_read_does_not_come_back(
+    world: MakeWorld, changed: int, moment: str
+) -> None:
+    """A late value, as new as the one removed or newer: it was read before the source had none."""
+    made = versioned(world)
+    await made.run()
+    made.source.put(article("b", price="10.00", changed=changed))
+    met = []
+
+    async def remove() -> None:
+        if not met:
+            met.append(moment)
+            made.source.remove("b")
+            assert (await made.run()).account.deleted == 1
+
+    async def before_claim(name: str) -> None:
+        if name == "claim.before" and moment == "before it is claimed":
+            await remove()
+
+    read = made.source.read
+
+    async def read_late(wanted: Read) -> AsyncIterator[Batch]:
+        async for batch in read(wanted):
+            if moment == "before it is looked up":
+                await remove()
+            yield batch
+
+    made.source.read = read_late  # type: ignore[method-assign]
+
+    result = await made.run("keys", keys=["b"], failpoint=before_claim)
+
+    made.assert_in_step()
+    assert (result.account.created, result.account.superseded, made.claims()) == (0, 1, 0)
 
 
 async def test_what_is_left_out_in_an_older_version_is_told_before_it_is_removed(world: MakeWorld) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import polars as pl
 
@@ -18,6 +19,7 @@ from ponte.testing.contract.ledger import (
     claimed,
     keys_of,
     records,
+    removals,
     report,
     series,
 )
@@ -182,6 +184,22 @@ class LedgerClaims(LedgerContract):
         older = await ledger.claim(writer, claim_rows(keys_of("1"), "update", version=4), LONG_S)
 
         assert (older.lost.to_list(), older.newer.to_list()) == (keys_of("1"), keys_of("1"))
+
+    async def test_what_others_removed_after_it_was_read_is_lost_whatever_its_version(
+        self, ledger: Ledger, scope: Scope, writer: Writer
+    ) -> None:
+        """The version of a deletion is that of the record deleted: what was read before it may have a greater one."""
+        early = await ledger.now()
+        await ledger.commit(writer, Commit(report(), added=records(keys_of("1", "2"), version=5)))
+        beside = await acquired(ledger, scope, "event", lease_s=None)
+        await ledger.commit(writer, Commit(report(), removed=removals(keys_of("1"), version=5)))
+        rows = claim_rows(keys_of("1", "2"), "update", version=6)
+
+        late = await ledger.claim(beside, rows, LONG_S, early)
+        read_since = await ledger.claim(beside, rows, LONG_S, await ledger.now() + timedelta(seconds=1))
+
+        assert (late.lost.to_list(), late.newer.to_list()) == (keys_of("1"), keys_of("1"))
+        assert read_since.lost.to_list() == []
 
     async def test_what_another_is_delivering_is_not_told_as_newer(
         self, ledger: Ledger, scope: Scope, writer: Writer
