@@ -9,6 +9,7 @@ import asyncio
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,10 @@ BESIDE = (
     "commit.before",
     "commit.after",
 )
-GIVES_WAY = ("KeysBusy", "ClaimRanOut")
-"""How a run ends that waited for another until its own time was over."""
+ENDS_EARLY = ("KeysBusy", "ServerError")
+"""How a run ends: a claim of a killed run on request lives until its time is up; a target without answers is down."""
+GIVES_WAY = (*ENDS_EARLY, "ClaimRanOut")
+"""The same, and that of a run that waited for another until its own time was over."""
 READS = ("all", "changes", "range", "keys")
 FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
@@ -53,8 +56,13 @@ class Synchronisation(RuleBasedStateMachine):
         self.clock = 0
         self.is_upper = False
 
-    @initialize(capabilities=st.sampled_from([UPSERTS, GIVES_IDS, BLIND_UPSERTS, TAKES_KEYS]), size=st.integers(1, 4))
-    def begin(self, capabilities: Any, size: int) -> None:
+    @initialize(
+        capabilities=st.sampled_from([UPSERTS, GIVES_IDS, BLIND_UPSERTS, TAKES_KEYS]),
+        size=st.integers(1, 4),
+        moves=st.booleans(),
+        patience=st.sampled_from([None, 1, 2]),
+    )
+    def begin(self, capabilities: Any, size: int, moves: bool, patience: int | None) -> None:
         self.world = make_world(
             self.folder,
             *(article(sku, changed=0) for sku in SKUS[:3]),
@@ -64,6 +72,9 @@ class Synchronisation(RuleBasedStateMachine):
             overlap_s=0.0,
         )
         self.world.lease_s = 3600.0  # two runs wait for each other by a clock that is set; leases go by the real one
+        self.world.target.patience = patience
+        offered = self.world.source.capabilities
+        self.world.source.capabilities = replace(offered, moves=moves, cursor_order=not moves)
 
     @rule(
         sku=st.sampled_from(SKUS),
@@ -86,7 +97,7 @@ class Synchronisation(RuleBasedStateMachine):
         fields = [MAPPING["fields"][0], name, MAPPING["fields"][2]]  # type: ignore[index]
         self.world.change(mapping=MappingSpec.model_validate({**MAPPING, "fields": fields}))
 
-    @rule(sku=st.sampled_from(SKUS), how=st.sampled_from(["lose", "drop", "delay"]))
+    @rule(sku=st.sampled_from(SKUS), how=st.sampled_from(["lose", "drop", "delay", "silent"]))
     def answer_badly(self, sku: str, how: str) -> None:
         if how == "delay" and not self.world.target.capabilities.finds:
             return  # nobody can tell a late effect from none: what settle is for
@@ -105,8 +116,7 @@ class Synchronisation(RuleBasedStateMachine):
     def crash(self, read: str, point: str, hit: int, data: st.DataObject) -> None:
         self._run(read, "differences", data, (point, hit))
         self.world.target.wake()  # what was under way arrives now or never
-        for bad in (self.world.target.lose, self.world.target.drop, self.world.target.delay):
-            bad.clear()
+        self._answer_well()
 
     @rule(
         keys=st.lists(st.sampled_from(SKUS), min_size=1, max_size=3, unique=True),
@@ -156,7 +166,7 @@ class Synchronisation(RuleBasedStateMachine):
             else:
                 self.loop.run_until_complete(self.world.crash(*crash, read=read, **order))
         except RunFailed as failed:
-            if failed.reason != "KeysBusy":  # a claim of a killed run on request lives until its time is up
+            if failed.reason not in ENDS_EARLY:
                 raise
         self.world.rows("UPDATE ponte_claims SET live_until = 1 WHERE live_until > 1")
 
@@ -164,8 +174,7 @@ class Synchronisation(RuleBasedStateMachine):
     @rule()
     def settle(self) -> None:
         """A whole run, and all is in step; another, and nothing is written."""
-        for bad in (self.world.target.lose, self.world.target.drop, self.world.target.delay):
-            bad.clear()
+        self._answer_well()
         self.loop.run_until_complete(self.world.run())
         if self.world.decide():
             self.loop.run_until_complete(self.world.run())
@@ -173,6 +182,11 @@ class Synchronisation(RuleBasedStateMachine):
         effects = len(self.world.target.effects)
         self.loop.run_until_complete(self.world.run())
         assert len(self.world.target.effects) == effects
+
+    def _answer_well(self) -> None:
+        target = self.world.target
+        for bad in (target.lose, target.drop, target.delay, target.silent):
+            bad.clear()
 
     def _check(self) -> None:
         rejected = {row["sku"] for row in self.world.source.rows if row["web"] == "S" and not row["name"]}
