@@ -25,7 +25,7 @@ import pytest
 import trustme
 
 SMALL = ("--innodb-log-file-size=16M", "--innodb-use-native-aio=0")  # the kernel's places for it run out
-SETTINGS = (
+CARELESS = (
     *SMALL,
     "--skip-log-bin",
     "--local-infile=1",
@@ -35,6 +35,14 @@ SETTINGS = (
     "--performance-schema=OFF",
     "--lock-wait-timeout=20",
 )
+"""For tests: quick to start, small, and not safe from power cuts."""
+DURABLE = (
+    "--innodb-log-file-size=1G",
+    "--innodb-buffer-pool-size=1G",
+    "--innodb-flush-log-at-trx-commit=1",
+    "--innodb-use-native-aio=0",
+)
+"""As a company's: a commit is on disk, and there is room for what is written."""
 PATIENCE_S = 60
 
 
@@ -102,7 +110,7 @@ def _free_port() -> int:
 
 
 @contextmanager
-def started(*, has_tls: bool = False) -> Iterator[MariadbServer]:
+def started(settings: Sequence[str] = CARELESS, *, has_tls: bool = False) -> Iterator[MariadbServer]:
     """A server. Its folder has a short path: that of a socket may have 107 bytes."""
     folder = Path(mkdtemp(prefix="ponte-my-"))
     folder.chmod(0o755)
@@ -113,7 +121,7 @@ def started(*, has_tls: bool = False) -> Iterator[MariadbServer]:
             for path in (folder, *folder.iterdir()):
                 shutil.chown(path, "mysql")
         _install(folder)
-        with _running(folder, encryption) as server:
+        with _running(folder, [*settings, *encryption]) as server:
             yield server
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -128,14 +136,14 @@ def _install(folder: Path) -> None:
 
 
 @contextmanager
-def _running(folder: Path, encryption: Sequence[str]) -> Iterator[MariadbServer]:
+def _running(folder: Path, settings: Sequence[str]) -> Iterator[MariadbServer]:
     daemon = _program("mariadbd")
     if daemon is None:
         pytest.skip("needs: mariadb")
     server = MariadbServer(folder, _free_port())
     listening = [f"--socket={server.socket}", "--bind-address=127.0.0.1", f"--port={server.port}"]
     places = [f"--datadir={folder}/data", f"--tmpdir={folder}/tmp"]
-    command = [daemon, "--no-defaults", *places, *listening, *SETTINGS, *encryption, *_account()]
+    command = [daemon, "--no-defaults", *places, *listening, *settings, *_account()]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:

@@ -24,10 +24,11 @@ DELIMITER_PATTERN = r"^(.|tab)$"
 ELEMENT_PATH_PATTERN = r"^(/[^/\s]+)+$"
 PREFIX_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$"
 READY_PATTERN = r"^[^/\x00-\x1f]*\{name\}[^/\x00-\x1f]*$"
-RANGE_PATTERN = r"^[A-Z]{1,3}([1-9][0-9]{0,6})?:[A-Z]{1,3}([1-9][0-9]{0,6})?$"
+_RANGE_NAME = r"[^\s\x00-\x1f0-9:!'\x22$][^\s\x00-\x1f:!'\x22$]{0,254}"  # in any dialect of regular expressions
+RANGE_PATTERN = rf"^([A-Z]{{1,3}}([1-9][0-9]{{0,6}})?:[A-Z]{{1,3}}([1-9][0-9]{{0,6}})?|{_RANGE_NAME})$"
 PATTERN_MEANINGS.update(
     {
-        RANGE_PATTERN: "a range of cells, such as A3:F or B4:H200",
+        RANGE_PATTERN: "a range of cells, such as A3:F or B4:H200, or the name of one",
         DELIMITER_PATTERN: "one character, or the word tab",
         ELEMENT_PATH_PATTERN: "the path of elements from the root, such as /catalog/product",
         PREFIX_PATTERN: "a prefix of XML, such as c",
@@ -85,8 +86,8 @@ class Excel(Model):
     """Whether a row names the fields; without it they are those of `fields`, from the first column on."""
     header_row: Annotated[int, Field(ge=1, le=1_048_576)] | None = None
     """Number of the row that names the fields (default: the first row of the range, or the first that is not empty)."""
-    range: Annotated[str, Field(max_length=24, pattern=RANGE_PATTERN)] | None = None
-    """Which cells count, such as A3:F (down to the last row) or B4:H200. Values outside are left alone."""
+    range: Annotated[str, Field(max_length=255, pattern=RANGE_PATTERN)] | None = None
+    """Which cells count, such as A3:F (down to the last row) or B4:H200, or a name for them. Others are left alone."""
     formulas: Formulas | None = None
     """Texts that begin like a formula, when written: neutralise (default) puts ' before them; or keep."""
 

@@ -156,6 +156,7 @@ PROBLEM_REASONS = {
     "EncryptedWorkbook": "A workbook is locked with a password.",
     "UnreadableWorkbook": "A workbook cannot be read exactly, and so is not read at all.",
     "SheetMissing": "A workbook does not have the sheet.",
+    "RangeMissing": "A workbook does not have the named range.",
     "LineTooLong": "A line is too long to be held.",
     "UnknownEncoding": "There is no such encoding of text.",
     "WrongEncoding": "The file is not in the encoding that is declared.",

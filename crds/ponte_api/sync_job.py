@@ -60,7 +60,8 @@ class JobTarget(Model):
     audience: Name | None = None
     """For whom: only the fields and rows of this audience of the Mapping leave."""
     operations: Annotated[list[Operation], Field(min_length=1, max_length=3)] | None = None
-    """What the job may do at the target (default create and update; delete too where `deletes` asks for it)."""
+    """What the job may do at the target (default create and update; delete too where `deletes` asks for it). With
+    update alone, records that the target has are adopted and kept up to date, all others are skipped."""
     on_existing: Literal["adopt", "skip", "fail"] | None = None
     """What becomes of a record that the target already has and the ledger does not know (default adopt)."""
     owns_whole_record: bool = False

@@ -105,8 +105,8 @@ def on_postgresql(server: PostgresServer) -> Iterator[Database]:
 
 @contextmanager
 def on_mariadb() -> Iterator[Database]:
-    """On a server of its own, which is set up for tests: its log is not flushed at each commit, for any entrant."""
-    with mariadb.started() as server:
+    """On a server of its own, which keeps its promises too."""
+    with mariadb.started(mariadb.DURABLE) as server:
         server.run(f"CREATE DATABASE {NAME} CHARACTER SET utf8mb4")
         found = Mariadb(server)
         for table in ("articles", "copies"):

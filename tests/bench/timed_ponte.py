@@ -9,12 +9,15 @@ import json
 import sys
 from pathlib import Path
 
-from ponte.cli.main import main
 from ponte.cli.memory import settle_memory
 
 settle_memory()
 
-from ponte.cli.actions import run  # noqa: E402 - loads Polars, which must find the settings of the command
+from ponte.cli.main import main, settle  # noqa: E402 - as the command does
+
+settle()
+
+from ponte.cli.actions import run  # noqa: E402 - loads what must find the settings of the command
 from ponte.runtime import Runtime  # noqa: E402 - as above
 
 STAGES = Path(sys.argv.pop(1))

@@ -14,12 +14,13 @@ import sys
 import traceback
 from pathlib import Path
 
-from ponte.cli.main import command_line, run_program
+from ponte.cli.main import COMMANDS, command_line, run_program
 from ponte.testing.run import prepare
 
 
 def main() -> None:
-    command_line()
+    for module in COMMANDS:
+        command_line(module)
     for line in sys.stdin:
         order = json.loads(line)
         gc.freeze()  # what is not looked at by the children's collections is not copied for them

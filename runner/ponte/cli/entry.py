@@ -25,7 +25,10 @@ def main() -> None:
     """Runs `ponte` with the arguments of the process, and exits."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
-    from ponte.cli.main import main as run  # noqa: PLC0415 - after the handlers
+    from ponte.cli.memory import settle_memory  # noqa: PLC0415 - after the handlers
+
+    settle_memory()
+    from ponte.cli.main import main as run  # noqa: PLC0415 - after the handlers, and with memory settled
 
     run()
 

@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -21,7 +22,6 @@ from typer.main import get_command
 
 from ponte import __version__
 from ponte.cli import exit_codes
-from ponte.cli.commands import connectors, jobs, ledger, manifests, rejects
 from ponte.cli.console import OutputLostError, abandon, columns_of
 from ponte.cli.memory import settle_memory
 from ponte.cli.options import LogFormat
@@ -35,6 +35,18 @@ _GUIDE = """Keeps business systems in step: ERP, CRM, MES, B2B shop, analytics.
   ponte run JOB     do it
   ponte rejects     what did not get through, and why"""
 
+COMMANDS = {
+    "manifests": ("init", "validate", "test", "doctor", "schema"),
+    "jobs": ("run", "plan", "verify", "runs"),
+    "rejects": ("rejects",),
+    "connectors": ("connectors",),
+    "ledger": ("ledger", "erase"),
+}
+"""The modules of `ponte.cli.commands`, and the commands that each declares."""
+
+_NO_PLUGINS = ("PYDANTIC_DISABLE_PLUGINS", "__all__")
+"""Pydantic's plugins watch validations; nobody watches these. To look for them it opens each installed distribution."""
+
 _TYPERS_INTERRUPTED = 130
 
 
@@ -44,8 +56,8 @@ def _show_version(is_wanted: bool) -> None:  # noqa: FBT001 - Typer's signature 
         raise typer.Exit
 
 
-def build_program() -> typer.Typer:
-    """The command line with all its commands."""
+def build_program(modules: Iterable[str] = COMMANDS) -> typer.Typer:
+    """The command line with the commands of these modules."""
     program = typer.Typer(
         name="ponte",
         help=_GUIDE,
@@ -64,16 +76,27 @@ def build_program() -> typer.Typer:
     ) -> None:
         pass
 
-    for module in (manifests, jobs, rejects, connectors, ledger):
-        module.declare(program)
+    for module in modules:
+        import_module(f"ponte.cli.commands.{module}").declare(program)
     ponte.__doc__ = _GUIDE
     return program
 
 
 @functools.cache
-def command_line() -> Callable[..., Any]:
-    """What runs a command, made once: making it takes longer than many a command."""
-    return get_command(build_program())
+def command_line(module: str | None = None) -> Callable[..., Any]:
+    """What runs the commands of a module (None: of all), made once: making it takes longer than many a command."""
+    return get_command(build_program() if module is None else build_program([module]))
+
+
+def _module_of(arguments: list[str]) -> str | None:
+    """The module of the command that the arguments begin with; None where all are needed: for help, for slips."""
+    return next((module for module, names in COMMANDS.items() if arguments[:1] and arguments[0] in names), None)
+
+
+def settle() -> None:
+    """Before anything heavy is imported."""
+    settle_memory()
+    os.environ.setdefault(*_NO_PLUGINS)
 
 
 def main() -> None:
@@ -83,7 +106,7 @@ def main() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell's >&-
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - open until the end
-    settle_memory()
+    settle()
     code = run_program(sys.argv[1:])
     gc.freeze()  # what is alive now ends with the process: the interpreter need not search all of it for cycles
     sys.exit(code)
@@ -96,7 +119,7 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 def run_program(arguments: list[str]) -> int:
     """Runs one command and returns the exit code; errors go to standard error as one message."""
     try:
-        outcome = command_line()(args=arguments, prog_name="ponte", standalone_mode=False)
+        outcome = command_line(_module_of(arguments))(args=arguments, prog_name="ponte", standalone_mode=False)
         sys.stdout.flush()
     except SystemExit as end:
         if not isinstance(end.__context__, BrokenPipeError):  # Typer's end of help that nobody reads to its end

@@ -11,7 +11,7 @@ _AT_THE_START = 200_000
 """How many new objects Python waits for before it looks for cycles. Its own 700 is for programs that make them; ours
 makes 140,000 objects at its start, all to stay: searching them again and again took 80 ms (measured)."""
 
-_AT_WORK = 2_000
+_AT_WORK = 10_000
 """The same once work has begun: a cycle, such as that of an error with its traceback, may hold a whole batch."""
 
 _ALLOCATOR = ("_RJEM_MALLOC_CONF", "dirty_decay_ms:100,muzzy_decay_ms:0,background_thread:true")

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from ponte.cli import exit_codes
 from ponte.cli.console import Console
-from ponte.cli.memory import begin_work
 from ponte.errors import Interrupted
 
 PATIENCE_S = 20.0
@@ -39,7 +38,6 @@ def run_until_stopped(work: Callable[[StopRequest], Coroutine[Any, Any, _T]], co
     Raises:
         Interrupted: what was in flight did not come to its end within 20 s after a signal.
     """
-    begin_work()
     return asyncio.run(_run(work, StopRequest(console)))
 
 
@@ -51,8 +49,8 @@ async def _run(work: Callable[[StopRequest], Coroutine[Any, Any, _T]], request: 
             return await task
         except asyncio.CancelledError:
             raise Interrupted(
-                f"Stopped: what was in flight did not come to its end within {PATIENCE_S:.0f} s. "
-                "What was acknowledged is on record. Next: run it again; it settles the rest."
+                f"Stopped: what was in flight did not come to its end within {PATIENCE_S:.0f} s. What was acknowledged "
+                "is on record. Next: run it again; it settles the rest."
             ) from None
 
 

@@ -32,8 +32,8 @@ def folders_of(common: Common) -> list[Path]:
     if _holds_manifests(Path()):
         return [Path()]
     raise UsageError(
-        "There are no manifests here: neither a folder ./integration nor any in this one.\n"
-        "Next: name their folder by -f DIR, or make a first integration by ponte init."
+        "There are no manifests here: neither a folder ./integration nor any in this one.\nNext: name their folder by "
+        "-f DIR, or make a first integration by ponte init."
     )
 
 

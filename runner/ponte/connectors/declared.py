@@ -27,8 +27,8 @@ def check_declared(spec: ObjectSpec, present: Iterable[str], label: str) -> None
         others = f" (nor {', '.join(gone[1:20])})" if gone[1:] else ""
         guess = nearest(gone[0], known.difference(declared) or known) or "."
         raise ConfigurationError(
-            f"{label}: object {spec.name} declares the field {gone[0]}, and its source has it no more{others}{guess}"
-            " Nothing was read. Next: give the source its field back, or lock the schema anew"
-            f" (`ponte schema SYSTEM {spec.name} --lock`) and adjust the Mapping.",
+            f"{label}: object {spec.name} declares the field {gone[0]}, and its source has it no more{others}{guess} "
+            "Nothing was read. Next: give the source its field back, or lock the schema anew (`ponte schema SYSTEM "
+            f"{spec.name} --lock`) and adjust the Mapping.",
             reason="SchemaDrift",
         )

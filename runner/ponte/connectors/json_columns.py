@@ -7,7 +7,7 @@ each column takes the narrowest type that holds every value exactly, and text wh
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from types import NoneType
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from ponte.mapping.json_text import unmistakable
+from ponte.mapping.number_text import plain_number
 
 MOST_DEPTH = 32
 MOST_NAMES = 4096
@@ -55,31 +56,31 @@ def build_column(name: str, values: Sequence[Any], depth: int = 0) -> pl.Series:
 
 
 def build_texts(name: str, values: Sequence[Any]) -> pl.Series:
-    """A column of text: strings as they are, numbers unmistakable, every other value as its JSON text."""
+    """A column of text: strings as they are, numbers plain and unmistakable, every other value as its JSON text."""
     return pl.Series(name, [_text(value) for value in values], dtype=pl.String)
 
 
 def _text(value: Any) -> str | None:
     if value is None or type(value) is str:
         return value
-    return unmistakable(value) if type(value) is Decimal else json_text(value)
+    return unmistakable(plain_number(value)) if type(value) is Decimal else json_text(value, plain_number)
 
 
-def json_text(value: Any, depth: int = 0) -> str:
-    """JSON text of a decoded value; decimals by their own digits.
+def json_text(value: Any, number_text: Callable[[int | Decimal], str] = str, depth: int = 0) -> str:
+    """JSON text of a decoded value; numbers by their own digits, unless they are to be written in another way.
 
     Raises:
         FlawError: too deep, or something that is no JSON value.
     """
     if type(value) in _NUMBERS:
-        return str(value)
+        return number_text(value)
     if type(value) in {str, bool, NoneType}:
         return json.dumps(value, ensure_ascii=False)
     if depth <= MOST_DEPTH and type(value) is dict:
-        members = (f"{json_text(name)}:{json_text(inner, depth + 1)}" for name, inner in value.items())
+        members = (f"{json_text(name)}:{json_text(inner, number_text, depth + 1)}" for name, inner in value.items())
         return f"{{{','.join(members)}}}"
     if depth <= MOST_DEPTH and type(value) is list:
-        return f"[{','.join(json_text(inner, depth + 1) for inner in value)}]"
+        return f"[{','.join(json_text(inner, number_text, depth + 1) for inner in value)}]"
     raise FlawError(type(value).__name__)
 
 
@@ -91,7 +92,7 @@ def _build_numbers(name: str, values: Sequence[Any], kinds: set[type]) -> pl.Ser
     texts = pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
     if texts.str.contains("E", literal=True).any():
         if not all(value is None or _is_near(value) for value in values):
-            return texts
+            return build_texts(name, values)
         plain = [None if value is None else format(Decimal(value), "f") for value in values]
         texts = pl.Series(name, plain, dtype=pl.String)
     digits = texts.str.strip_prefix("-").to_frame("all").with_columns(point=pl.col("all").str.find(".", literal=True))
@@ -99,7 +100,7 @@ def _build_numbers(name: str, values: Sequence[Any], kinds: set[type]) -> pl.Ser
         pl.col("point").fill_null(pl.col("all").str.len_bytes()).max().alias("whole"),
         (pl.col("all").str.len_bytes() - pl.col("point") - 1).max().fill_null(0).alias("scale"),
     ).row(0)
-    return texts.cast(pl.Decimal(_DIGITS, scale)) if whole + scale <= _DIGITS else texts
+    return texts.cast(pl.Decimal(_DIGITS, scale)) if whole + scale <= _DIGITS else build_texts(name, values)
 
 
 def _is_near(value: int | Decimal) -> bool:

@@ -18,6 +18,7 @@ import polars_hash as plh
 from polars.datatypes import DataTypeClass
 
 from ponte.mapping.members import member
+from ponte.mapping.number_text import without_zeros
 
 NO_VALUE = "~"
 _MOST_LEAVES = 65_536
@@ -111,11 +112,11 @@ def plain_text(value: pl.Expr, dtype: pl.DataType | DataTypeClass) -> pl.Expr:
     if dtype == pl.String:
         return value
     if isinstance(dtype, pl.Decimal) and dtype.scale:
-        return _without_zeros(value.cast(pl.String))
+        return without_zeros(value.cast(pl.String))
     if dtype.is_float():
         text = value.cast(pl.Float64).cast(pl.String)
         has_zeros = text.str.contains(".", literal=True) & ~text.str.contains("e", literal=True)
-        return pl.when(has_zeros).then(_without_zeros(text)).otherwise(text).replace("-0", "0")
+        return pl.when(has_zeros).then(without_zeros(text)).otherwise(text).replace("-0", "0")
     if isinstance(dtype, pl.Datetime):
         return _moment_text(value, dtype)
     if dtype == pl.Binary:
@@ -128,11 +129,6 @@ def _moment_text(value: pl.Expr, dtype: pl.Datetime) -> pl.Expr:
     if dtype.time_zone is None:
         return moment.dt.to_string("%Y-%m-%dT%H:%M:%S%.6f")
     return moment.dt.convert_time_zone("UTC").dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ")
-
-
-def _without_zeros(text: pl.Expr) -> pl.Expr:
-    """The text of a number that has a decimal point, without the zeros that say nothing."""
-    return text.str.strip_chars_end("0").str.strip_chars_end(".")
 
 
 class _Leaf(NamedTuple):

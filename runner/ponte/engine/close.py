@@ -7,6 +7,7 @@ Each candidate is confirmed by key, or by a second reading; above the guard a pe
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 import polars as pl
@@ -15,7 +16,7 @@ from ponte.engine import outages
 from ponte.engine.canonical import hashes_of, key_text
 from ponte.engine.doubts import natural_key_fields
 from ponte.engine.hashes import HashSet
-from ponte.engine.known import IndexedKnown
+from ponte.engine.known import IndexedKnown, Known
 from ponte.engine.ledger_port import CLAIM_SCHEMA, REJECT_SCHEMA, REMOVED_SCHEMA, Commit, Grant
 from ponte.engine.older import over, rejects_of_older
 from ponte.engine.ports import Delivery, Operation, Read
@@ -27,6 +28,10 @@ from ponte.errors import PonteError
 
 # Columns of what is to be removed: key, natural_key (full text), version, why (vanished or left)
 CANDIDATE_SCHEMA = pl.Schema({"key": pl.String, "natural_key": pl.String, "version": pl.Int64, "why": pl.String})
+_MOVED = (
+    "DeletesForbidden: the list moved while it was read: the second reading, which was to confirm deletes, did not "
+    "bring again all that the first had. The next run tries again. Where it stays: let records be read by key"
+)
 
 
 async def vanished(state: RunState, known: IndexedKnown, read_at_us: int) -> pl.DataFrame:
@@ -60,22 +65,41 @@ async def gone(state: RunState, details: pl.DataFrame, read_at_us: int) -> pl.Da
 
 async def confirm(state: RunState, keys: pl.Series) -> pl.Series:
     """Those of the keys that the source, asked again, still does not have; none where it did not answer wholly."""
-    source, job = state.ports.source, state.job
-    present = HashSet()
+    job, second = state.job, _Second()
     columns = tuple(job.source_object.key)
-    if "keys" in source.capabilities.reads:
+    is_by_key = state.can_read_keys
+    if is_by_key:
         parts = [keys.slice(start, job.batch_size) for start in range(0, len(keys), job.batch_size)]
         reads = [Read("keys", job.batch_size, columns=columns, keys=keys_frame(job, part)) for part in parts]
     else:
         reads = [Read("all", job.batch_size, columns=columns)]
     for read in reads:
-        if not await _collect(state, read, present):
+        if not await _collect(state, read, second):
             state.notes.append("DeletesForbidden: the second reading, which was to confirm deletes, was not whole")
             return keys.clear()
-    return keys.filter(~present.contains(hashes_of(keys)))
+    if not is_by_key and (second.common, second.repeats) != (state.brought, state.repeats):
+        state.notes.append(_MOVED)
+        return keys.clear()
+    return keys.filter(~second.present.contains(hashes_of(keys)))
 
 
-async def _collect(state: RunState, read: Read, present: HashSet) -> bool:
+@dataclass(slots=True)
+class _Second:
+    """What a second reading brought: hashes of keys, how many of them the first had too, how often one came again."""
+
+    present: HashSet = field(default_factory=HashSet)
+    common: int = 0
+    repeats: int = 0
+
+    def add(self, hashes: pl.Series, known: Known) -> None:
+        fresh = hashes.unique()
+        fresh = fresh.filter(~self.present.contains(fresh))
+        self.present.add(fresh)
+        self.common += int(known.has_seen(fresh).sum())
+        self.repeats += len(hashes) - len(fresh)
+
+
+async def _collect(state: RunState, read: Read, second: _Second) -> bool:
     """Notes the keys that a reading brings; whether it was whole and each record had one."""
     is_whole, is_clear = False, True
     async for batch in timed_batches(state, read):
@@ -83,9 +107,19 @@ async def _collect(state: RunState, read: Read, present: HashSet) -> bool:
             key_text(batch.frame, state.job.source_object.key) if batch.frame.height else pl.Series([], dtype=pl.String)
         )
         is_clear = is_clear and not batch.unreadable and not keys.null_count()
-        present.add(hashes_of(keys.drop_nulls().alias("key")))
+        second.add(hashes_of(keys.drop_nulls().alias("key")), state.known)
         is_whole = is_whole or batch.is_last
     return is_whole and is_clear
+
+
+async def passed_over(state: RunState) -> pl.Series:
+    """Keys of doubts and rejects that a whole reading did not bring, though the source has them, or may have them."""
+    keys = pl.concat([state.doubts["key"], state.open_rejects["key"]]).unique(maintain_order=True)
+    unseen = keys.filter(~state.known.has_seen(hashes_of(keys)))
+    if unseen.is_empty() or not state.ports.source.capabilities.moves:
+        return keys.clear()
+    absent = await confirm(state, unseen)
+    return unseen.filter(~unseen.is_in(absent.implode()))
 
 
 async def left(state: RunState) -> pl.DataFrame:
@@ -140,7 +174,7 @@ async def _remove_chunk(state: RunState, rows: pl.DataFrame, key: tuple[str, ...
     answered = rows.with_row_index("row").join(sent, on="row", maintain_order="left")
     with state.counting():
         await _commit(state, answered, grant.claim, older)
-    outages.check(state, answers, "outcome")
+    outages.check(state)
     if answered.height < rows.height:
         state.check_stop()
 

@@ -47,9 +47,10 @@ class Chunk:
 
     async def delivery(self, state: RunState, rows: pl.DataFrame, operation: Operation) -> Delivery:
         """What is sent for the rows (columns row, target_id)."""
+        is_whole = rows["row"].equals(self.work["row"])  # as a rule: what need not be copied is not
         return Delivery(
             operation=operation,
-            frame=self.records[rows["row"]],
+            frame=self.records if is_whole else self.records[rows["row"]],
             key=self.shape.key,
             target_ids=rows["target_id"],
             idempotency_keys=await settle.idempotency_keys(state, self.work["key"].gather(rows["row"]), operation),
@@ -235,7 +236,7 @@ async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answe
         moved = gone.filter(pl.col("verdict") == "update")
         if moved.height:
             answered.append(await _send(state, chunk, moved, "update"))
-        outages.check(state, pl.concat(answered), "answer")
+        outages.check(state)
         anew = gone.filter(pl.col("verdict") == "create")
         await _bury(state, chunk.work[anew["row"]])
         creates = pl.concat([creates, anew])
@@ -245,7 +246,7 @@ async def _send_all(state: RunState, chunk: Chunk, verdicts: pl.DataFrame, answe
         answered.append(created.filter(~is_stale))
         if is_stale.any():
             answered.append(await _renewed(state, chunk, created.filter(is_stale)))
-        outages.check(state, pl.concat(answered), "answer")
+        outages.check(state)
 
 
 async def _bury(state: RunState, work: pl.DataFrame) -> None:
@@ -274,6 +275,7 @@ async def _renewed(state: RunState, chunk: Chunk, created: pl.DataFrame) -> pl.D
 
 async def _send(state: RunState, chunk: Chunk, rows: pl.DataFrame, operation: Operation) -> pl.DataFrame:
     ports = state.ports
+    rows = outages.trouble_last(state, rows, chunk.work["key"])
     delivery = await chunk.delivery(state, rows, operation)
     await ports.failpoint("deliver.before")
     keys = chunk.work["key"].gather(rows["row"])

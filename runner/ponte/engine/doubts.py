@@ -77,15 +77,17 @@ def natural_key_fields(natural_keys: pl.Series, key: tuple[str, ...]) -> pl.Data
     return pl.DataFrame(fields, schema=dict.fromkeys(key, pl.String), orient="row")
 
 
-async def settle_rest(state: RunState) -> None:
+async def settle_rest(state: RunState, passed_over: pl.Series) -> None:
     """Ends, after a whole reading of all, the claims of keys that came to nothing: rejected, skipped or gone.
+
+    Not those of keys that it passed over.
 
     Those that are not at the target after all are no longer taken for records that are. Where the target cannot tell,
     a person must: what the source has no longer, or what is rejected now, would stay at the target unseen. Where this
     run has said so already, it is not said twice.
     """
     capabilities, ports = state.ports.target.capabilities, state.ports
-    settled = pl.concat([state.doubts["key"].clear(), *state.settled])
+    settled = pl.concat([passed_over, *state.settled])
     doubts = state.doubts.unique("key", keep="last", maintain_order=True)
     rest = doubts.filter(~pl.col("key").is_in(settled.implode()))
     if not rest.height:

@@ -89,7 +89,7 @@ def consider(rows: pl.DataFrame, first: pl.Series, mapped: Mapped, identity: pl.
 
 
 def decide(
-    considered: Considered, taken: pl.Series, doubtful: pl.Series, job: Job, order: Order
+    considered: Considered, taken: pl.Series, doubtful: pl.Series, unknown: str, job: Job, order: Order
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Compares the records with what is known of them.
 
@@ -97,6 +97,7 @@ def decide(
         considered: the records; `live`, `known` (fingerprint) and `holds` (natural) are what the ledger knows.
         taken: whether another record holds the natural key.
         doubtful: whether a claim of the key is not settled: such a record is never "unchanged".
+        unknown: what becomes of a record that the ledger does not know.
         job: the job.
         order: the order.
 
@@ -109,10 +110,10 @@ def decide(
     reason = (
         pl.when(pl.col("natural").is_null())
         .then(pl.lit("NaturalKeyMissing"))
-        .when(is_repeated)
-        .then(pl.lit("DuplicateTargetKey"))
         .when(pl.col("live") & (pl.col("holds") != pl.col("natural")))
         .then(pl.lit("NaturalKeyChanged"))
+        .when(is_repeated)
+        .then(pl.lit("DuplicateTargetKey"))
     )
     is_same = pl.col("known").eq_missing(pl.col("fingerprint")) & ~pl.col("is_doubtful")
     outcome = (
@@ -122,7 +123,7 @@ def decide(
         .then(pl.lit("unchanged"))
         .when("live")
         .then(pl.lit("update" if "update" in job.operations else "skipped"))
-        .otherwise(pl.lit("create" if "create" in job.operations else "skipped"))
+        .otherwise(pl.lit(unknown))
     )
     decided = rows.with_columns(reason.alias("reason")).with_columns(outcome.cast(OUTCOMES).alias("outcome"))
     return decided.drop("reason", "taken"), _key_faults(decided, job)
@@ -135,6 +136,10 @@ _KEY_MESSAGES = {
     ),
     "NaturalKeyChanged": "the record was delivered under another natural key; remove it there, then retry the reject",
 }
+_EXCHANGED = (
+    "the record was delivered under another natural key, and another record holds the one that it has now; where two "
+    "exchanged theirs, remove both there, then retry both rejects at once"
+)
 
 
 def _key_faults(decided: pl.DataFrame, job: Job) -> pl.DataFrame:
@@ -142,7 +147,10 @@ def _key_faults(decided: pl.DataFrame, job: Job) -> pl.DataFrame:
         "row",
         pl.lit(", ".join(job.mapping.key)).alias("field"),
         "reason",
-        pl.col("reason").replace_strict(_KEY_MESSAGES, return_dtype=pl.String).alias("message"),
+        pl.when((pl.col("reason") == "NaturalKeyChanged") & pl.col("taken"))
+        .then(pl.lit(_EXCHANGED))
+        .otherwise(pl.col("reason").replace_strict(_KEY_MESSAGES, return_dtype=pl.String))
+        .alias("message"),
     )
     return faulty.cast(dict(FAULT_SCHEMA))  # type: ignore[arg-type]  # polars' stub wants invariant keys
 

@@ -6,13 +6,13 @@ must the next batch wait: it asks for what the last one delivered.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from ponte.engine import examine
+from ponte.engine import examine, settle
 from ponte.engine.copying import copied
 from ponte.engine.deliver import Shape
 from ponte.engine.examine import Examined
@@ -67,9 +67,15 @@ class Findings:
     unreadable: int = 0
 
 
-async def findings(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> AsyncGenerator[Findings, None]:
+def findings(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> AsyncGenerator[Findings, None]:
     """What is found out about the batches of a reading, in its order; between them a stop signal is obeyed."""
-    batches = state.ports.source.read(read)
+    return findings_of(state, mapper, state.ports.source.read(read), read_at_us)
+
+
+async def findings_of(
+    state: RunState, mapper: Mapper, batches: AsyncIterator[Batch], read_at_us: int
+) -> AsyncGenerator[Findings, None]:
+    """The same about batches that come from elsewhere."""
     if mapper.has_lookups:
         items = _examined(state, prepared_batches(state, mapper, ahead(batches), read_at_us))
     else:
@@ -162,7 +168,8 @@ async def _examine(state: RunState, item: Prepared) -> Examined:
         if taken.any():
             state.contested.append(considered.rows["natural"].filter(taken))
         doubtful = considered.rows["key"].is_in(pl.concat([state.doubts["key"], outside.claimed]).implode())
-        decided = examine.decide(considered, taken, doubtful, state.job, state.order)
+        unknown = settle.outcome_of_unknown(state.job, state.ports.target.capabilities)
+        decided = examine.decide(considered, taken, doubtful, unknown, state.job, state.order)
         return examine.assemble(rows, first, item.mapped, considered, decided)
 
 

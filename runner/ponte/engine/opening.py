@@ -62,10 +62,12 @@ async def _opened(ports: Ports, job: Job, order: Order, writer: Writer) -> Opene
     scope = await ports.ledger.open_scope(job.identity)
     writer = replace(writer, scope=scope)
     fingerprint = f"{FINGERPRINT_VERSION}:{mapping_fingerprint(job.mapping, job.audience)}"
+    is_first = scope.mapping_fingerprint is None
     is_changed = scope.mapping_fingerprint not in (None, fingerprint)
     doubts = await ports.ledger.doubts(writer)
     has_lost_keys = doubts.height > 0 and "keys" not in ports.source.capabilities.reads
-    is_enough = not is_changed and scope.watermark is not None and not has_lost_keys
+    has_start = scope.watermark is not None or (ports.source.capabilities.moves and not is_first)
+    is_enough = not is_changed and has_start and not has_lost_keys
     effective = order if is_enough else _of_all_where_of_changes(order)
     _check_reading(ports, job, effective)
     state = await _state(ports, job, effective, writer, doubts)

@@ -110,10 +110,13 @@ class SourceCapabilities:
     Attributes:
         reads: the modes it can do.
         cursor_order: changes come in (cursor, key) order, so that a reading may resume inside its window.
+        moves: a reading takes several requests, and what is edited between them may change its place in the list, so
+            that it, or another, is passed over. See `moving`.
     """
 
     reads: frozenset[ReadMode]
     cursor_order: bool = False
+    moves: bool = False
 
 
 class Source(Protocol):

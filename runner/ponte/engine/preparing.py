@@ -63,9 +63,8 @@ class Mapper:
                 if error.reason != "UnknownField":
                     raise
                 raise ConfigurationError(
-                    f"{error.message}. No record read so far has it. Next: if it is optional, declare it in "
-                    "`fields` of the"
-                    f" object {source.name} (`ponte schema --lock`).",
+                    f"{error.message}. No record read so far has it. Next: if it is optional, declare it in `fields` "
+                    f"of the object {source.name} (`ponte schema --lock`).",
                     reason=error.reason,
                 ) from error
             self._earlier = united(self._earlier, schema)
@@ -162,8 +161,10 @@ def _computed(
 
 
 def _reached(state: RunState, batch: Batch) -> str | None:
-    """A watermark inside the window: only where changes come in (cursor, key) order."""
+    """A watermark inside the window: only where changes come in (cursor, key) order. Notes what its values tell."""
     cursor = state.job.source_object.cursor
+    if cursor is not None and state.evidence is not None and cursor.field in batch.frame.columns:
+        state.evidence.note(batch.frame[cursor.field])
     is_ordered = state.order.read == "changes" and state.ports.source.capabilities.cursor_order
     if not is_ordered or cursor is None or state.is_again:
         return None

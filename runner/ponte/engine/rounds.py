@@ -194,7 +194,7 @@ def check_account(state: RunState, read: int) -> None:
     if state.account.read != read or not state.account.is_closed:
         raise StateError(
             f"SyncJob {state.job.name}: {told(read, 'record', 'was', 'were')} read, but the account has "
-            f"{state.account.read:,}: some record got lost inside Ponte, or was counted "
-            "twice. The watermark stays. Next: report this, with what `ponte runs -o json` says of the run.",
+            f"{state.account.read:,}: some record got lost inside Ponte, or was counted twice. The watermark stays. "
+            "Next: report this, with what `ponte runs -o json` says of the run.",
             reason="AccountNotClosed",
         )

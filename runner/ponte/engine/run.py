@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
-from ponte.engine import close, succession
+from ponte.engine import close, moving, succession
 from ponte.engine.acknowledging import acknowledge
 from ponte.engine.canonical import hashes_of, join_key
 from ponte.engine.doubts import settle_rest
-from ponte.engine.findings import Findings, findings
+from ponte.engine.findings import Findings, findings, findings_of
 from ponte.engine.job import Job, Order, Ports
 from ponte.engine.known import IndexedKnown
 from ponte.engine.ledger_port import REMOVED_SCHEMA, Commit, Ending
@@ -70,6 +70,7 @@ class _Reading:
     """One reading as it goes on."""
 
     is_whole: bool = False
+    is_still: bool = True
     announced: int | None = None
     records: int = 0
 
@@ -87,8 +88,9 @@ async def _work(opened: Opened) -> Ending:
         upper = await state.ports.source.upper_bound()
     read_at = await state.ports.ledger.now()
     read_at_us = int(read_at.timestamp() * 1e6)
-    state.set_clock(read_at)
+    state.set_clock(read_at, upper)
     reading = await _read(state, mapper, _request(state, upper), read_at_us)
+    state.judge_digits()
     check_account(state, reading.records)
     _judge_wholeness(state, reading)
     await read_again(state, mapper)
@@ -98,9 +100,10 @@ async def _work(opened: Opened) -> Ending:
         given_up = await succession.given_up(state, state.known, read_at_us)
     pending = await _remove(state, read_at_us)
     if is_whole and not state.shortcomings:
-        await settle_rest(state)
-        await _forget(state, given_up)
-    if order.read in ("all", "changes") and reading.is_whole and upper is not None:
+        passed_over = await close.passed_over(state)
+        await settle_rest(state, passed_over)
+        await _forget(state, given_up, passed_over)
+    if _may_advance(state) and reading.is_whole and reading.is_still and upper is not None:
         await _advance(state, upper)
     _note_waiting(state)
     await state.refresh_levels()
@@ -138,14 +141,40 @@ async def _read(state: RunState, mapper: Mapper, read: Read, read_at_us: int) ->
         reading.note(found)
         state.announced = reading.announced
 
+    source = state.ports.source
     await Rounds(state, mapper).work(findings(state, mapper, read, read_at_us), note)
+    state.note_brought()
+    if moving.is_read_until_still(source, read):
+        more = moving.Readings(source, tuple(state.job.source_object.key), state.known, state.brought)
+
+        async def read_once_more() -> None:
+            found = findings_of(state, mapper, more.read(read), read_at_us)
+            await Rounds(state, mapper).work(found, note)
+
+        await _read_until_still(reading, more, read_once_more)
     return reading
+
+
+async def _read_until_still(
+    reading: _Reading, more: moving.Readings, read_once_more: Callable[[], Awaitable[None]]
+) -> None:
+    """Reads a window of changes until two readings of it agree; see `moving`."""
+    for _ in range(moving.MOST_READINGS - 1):
+        if not reading.is_whole:
+            return
+        reading.is_whole = False
+        await read_once_more()
+        if more.is_same:
+            return
+    reading.is_still = not more.is_new
 
 
 def _judge_wholeness(state: RunState, reading: _Reading) -> None:
     expect = state.job.source_object.expect if state.order.read == "all" else None
     if not reading.is_whole:
         state.problems.append("the reading ended without the source's end mark")
+    if not reading.is_still:
+        state.problems.append("records kept changing their places in the list while it was read")
     if reading.announced is not None and reading.records < reading.announced:
         state.problems.append(
             f"the source announced {counted(reading.announced, 'record')} and gave {reading.records:,}"
@@ -210,10 +239,10 @@ async def _live_count(state: RunState) -> int:
     return IndexedKnown(await state.ports.ledger.known(state.writer.scope)).live_count
 
 
-async def _forget(state: RunState, given_up: pl.DataFrame | None) -> None:
+async def _forget(state: RunState, given_up: pl.DataFrame | None, passed_over: pl.Series) -> None:
     """Lets go of records that others succeed (REMOVED_SCHEMA), and of rejects that a whole reading did not bring."""
     keys = state.open_rejects["key"]
-    again = pl.concat([pl.Series("key", [], dtype=pl.String), *state.rejected])
+    again = pl.concat([passed_over, *state.rejected])
     done = keys.filter(~state.known.has_seen(hashes_of(keys)) & ~keys.is_in(again.implode()))
     removed = pl.DataFrame(schema=REMOVED_SCHEMA) if given_up is None else given_up
     if done.len() or removed.height:
@@ -221,6 +250,12 @@ async def _forget(state: RunState, given_up: pl.DataFrame | None) -> None:
         await state.ports.failpoint("forget.before")
         await state.ports.ledger.commit(state.writer, Commit(result=state.result(), closed=done, removed=removed))
         await state.ports.failpoint("forget.after")
+
+
+def _may_advance(state: RunState) -> bool:
+    """Whether a whole reading of this kind shows that nothing up to its bound was passed over."""
+    is_steady = not state.ports.source.capabilities.moves
+    return state.order.read == "changes" or (state.order.read == "all" and is_steady)
 
 
 async def _advance(state: RunState, upper: str) -> None:

@@ -6,6 +6,8 @@ up by natural key first. With none of the three, an unknown create stops for a p
 
 from __future__ import annotations
 
+from typing import Literal
+
 import polars as pl
 
 from ponte.engine.canonical import hash_text
@@ -51,11 +53,17 @@ async def judge(
     return _verdicts(rows, found, operation, state.job)
 
 
+def outcome_of_unknown(job: Job, capabilities: TargetCapabilities) -> Literal["create", "skipped"]:
+    """What becomes of a record that the ledger does not know; to be created may turn out to be adopted (`judge`)."""
+    may_adopt = capabilities.finds and _existing(job) == "update"
+    return "create" if "create" in job.operations or may_adopt else "skipped"
+
+
 def _must_look(capabilities: TargetCapabilities, operation: Operation, job: Job) -> bool:
     if not capabilities.finds:
         return False
     if operation == "create":
-        return not capabilities.upserts or _existing(job) != "update"
+        return not capabilities.upserts or _existing(job) != "update" or "create" not in job.operations
     return capabilities.gives_ids
 
 
@@ -103,11 +111,12 @@ async def _find(state: RunState, records: pl.DataFrame, key: tuple[str, ...], ro
 
 def _verdicts(rows: pl.DataFrame, found: pl.DataFrame, operation: Operation, job: Job) -> pl.DataFrame:
     joined = rows.join(found, on="row", how="left", maintain_order="left")
+    missing = "skip" if operation == "create" else "NotFound"
     verdict = (
         pl.when(pl.col("target_id").is_not_null())
         .then(pl.lit("update"))
         .when(pl.col("matches").is_null())
-        .then(pl.lit("create" if "create" in job.operations else "NotFound"))
+        .then(pl.lit("create" if "create" in job.operations else missing))
         .when(pl.col("matches") > 1)
         .then(pl.lit("AmbiguousMatch"))
         .when(pl.col("is_doubtful") | pl.lit(operation == "update"))

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
+from ponte.engine import digit_dates
 from ponte.engine.job import Job, Order, Ports, Progress
 from ponte.engine.known import Known
 from ponte.engine.ledger_port import Writer
 from ponte.engine.rejecting import count_fresh
-from ponte.engine.watermark import capped
+from ponte.engine.watermark import MOST_APART, capped
 from ponte.engine.wording import told
 from ponte.errors import Interrupted, PonteError, TransientError
 from ponte_api.result import Account, Phase, ReasonCount, RejectLevels, RunError, RunResult
@@ -44,8 +45,13 @@ class RunState:
         deferred: keys (text) of those that wait for records of other jobs.
         found_rejects: what did not get through, new or not: records, duplicates of a key, deletes that were refused.
         keyless, unreadable: records without a usable key, and pieces that are no records; any of them forbids deletes.
+        unheard: how many records in a row, not known to be trouble, had no answer of the target.
+        outage: the target is down or shut: how the run ends once what was answered is committed.
         deliveries: how many were made that had idempotency keys of their own.
         read_at: the ledger's time when the reading began.
+        digits: the times that numbers of the cursor stand for; None for counters.
+        evidence: for whether they are days; None where the greatest would be none of the future.
+        brought, repeats: how many keys the reading brought, each counted once, and how often one came once more.
         problems: why else the reading was not complete, in words; any of them forbids deletes.
     """
 
@@ -70,6 +76,8 @@ class RunState:
     erased: int = 0
     keyless: int = 0
     unreadable: int = 0
+    brought: int = 0
+    repeats: int = 0
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     levels: RejectLevels = field(default_factory=RejectLevels)
@@ -79,10 +87,14 @@ class RunState:
     announced: int | None = None
     watermark: str | None = None
     sequence: int = 0
+    unheard: int = 0
+    outage: PonteError | None = None
     deliveries: int = 0
     checkpoint_at: datetime | None = None
     send_until: datetime | None = None
     read_at: datetime | None = None
+    digits: digit_dates.Form | None = None
+    evidence: digit_dates.Evidence | None = None
 
     @property
     def shortcomings(self) -> list[str]:
@@ -104,6 +116,11 @@ class RunState:
         read = sum(outcomes.values())
         self.account = self.account + Account(read=read, again=read if self.is_again else 0, **outcomes)
         self.ports.on_progress(Progress(self.account, self.announced))
+
+    def note_brought(self) -> None:
+        """Notes what the reading brought, for the one that confirms what it did not bring."""
+        self.repeats = self.account.duplicate
+        self.brought = self.account.read - self.repeats - self.keyless - self.unreadable
 
     def leave_erased(self, records: int) -> None:
         """Counts records that are left alone because a person asked that they be forgotten."""
@@ -148,10 +165,15 @@ class RunState:
         self.closed_rejects += len(closed)
 
     def begin_claim(self) -> float:
-        """Seconds that a claim made now lives; from now on calls of the target are judged by it."""
-        timeout_s = self.ports.target.capabilities.timeout_s
-        live_s = max(self.ports.lease_s, timeout_s + CLAIM_MARGIN_S)
-        self.send_until = self.ports.clock.now() + timedelta(seconds=live_s - timeout_s)
+        """Seconds that a claim made now lives; from now on calls of the target are judged by it.
+
+        The last call has come to light before it ends: whoever comes then, of this job or of another one that fills the
+        same object, finds what it did, even if this run is dead.
+        """
+        capabilities = self.ports.target.capabilities
+        longest_s = capabilities.timeout_s + capabilities.settle_s
+        live_s = max(self.ports.lease_s, longest_s + CLAIM_MARGIN_S)
+        self.send_until = self.ports.clock.now() + timedelta(seconds=live_s - longest_s)
         return live_s
 
     def may_send(self) -> bool:
@@ -203,22 +225,31 @@ class RunState:
         has_rejects = not self.can_read_keys and any(len(keys) for keys in self.rejected)
         return has_unnamed or has_rejects or self.missed > 0
 
-    def set_clock(self, read_at: datetime) -> None:
+    def set_clock(self, read_at: datetime, upper: str | None) -> None:
         """No watermark of this run is in the future of this time, the one that it starts from among them."""
         self.read_at = read_at
+        self.digits = digit_dates.declared(self.job)
+        if self.digits is None and upper is not None and digit_dates.may_be_later(upper, read_at + MOST_APART):
+            self.evidence = digit_dates.evidence_of(self.watermark, read_at)
+        self.judge_digits()
+
+    def judge_digits(self) -> None:
+        """Whether numbers of the cursor are days, by what is known of them by now."""
+        if self.evidence is not None:
+            self.digits = "yyyyMMdd" if self.evidence.are_days else None
         if self.watermark is not None:
             self.watermark = self.durable(self.watermark)
 
     def durable(self, cursor: str) -> str:
         """What the watermark may be where the source has come to this cursor."""
-        return cursor if self.read_at is None else capped(cursor, self.read_at)
+        return cursor if self.read_at is None else capped(cursor, self.read_at, self.digits)
 
     def check_stop(self) -> None:
         """Raises Interrupted when a stop signal came: called before each new operation."""
         if self.ports.is_stopping():
             raise Interrupted(
                 f"SyncJob {self.job.name} was stopped by a signal. What was acknowledged is committed. "
-                "the next run goes on.",
+                "Next: run it again; it goes on.",
             )
 
     @contextmanager

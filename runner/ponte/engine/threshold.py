@@ -72,8 +72,7 @@ def _stop(state: RunState, fresh: int, read: int, why: str) -> None:
     since = since_success(state.writer.scope)
     raise RejectThreshold(
         f"SyncJob {state.job.name}: {fresh:,} of {told(read, 'record', 'is a reject', 'are rejects')}{since}, and "
-        f"{why} {_renumbered(state, fresh)}"
-        f"Next: ponte rejects list {state.job.name}",
+        f"{why} {_renumbered(state, fresh)}Next: ponte rejects list {state.job.name}",
     )
 
 

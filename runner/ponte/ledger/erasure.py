@@ -138,8 +138,8 @@ def _records(db: Database, place: _Place, keys: set[str], naturals: set[str]) ->
     """Source and natural keys of the records that have one of these; by source key first."""
     by_key = "SELECT key, natural_key FROM ponte_records WHERE scope = $1 AND key = $2"
     by_natural = (
-        "SELECT key, natural_key FROM ponte_records WHERE scope = $1 AND natural_key = $2"
-        f" UNION {by_key} AND natural_key IS NULL"
+        f"SELECT key, natural_key FROM ponte_records WHERE scope = $1 AND natural_key = $2 UNION {by_key} AND "
+        "natural_key IS NULL"
     )
     rows = [db.query(by_key, (place.id, key), _NAMED) for key in sorted(keys)]
     if not any(part.height for part in rows):
@@ -181,8 +181,8 @@ def _erase_in(db: Database, place: _Place, found: tuple[set[str], set[str]], sec
         counts["rejects"] += rejected
         if gone or rejected:
             db.execute(
-                "INSERT INTO ponte_erased (scope, mark, erased_at) VALUES ($1, $2, $3)"
-                " ON CONFLICT (scope, mark) DO UPDATE SET erased_at = excluded.erased_at",
+                "INSERT INTO ponte_erased (scope, mark, erased_at) VALUES ($1, $2, $3) ON CONFLICT (scope, mark) DO "
+                "UPDATE SET erased_at = excluded.erased_at",
                 (place.id, mark(secret, key), db.now_us()),
             )
     for natural in sorted(naturals):

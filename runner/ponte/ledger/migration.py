@@ -91,8 +91,8 @@ def _postgresql_engine(url: str) -> Engine:
         return create_engine(make_url(url).set(drivername="postgresql+psycopg"), poolclass=NullPool)
     except ImportError as error:
         raise ConfigurationError(
-            "Migrating a PostgreSQL ledger needs a driver that is not installed. "
-            "Next: pip install 'ponte-sync[postgresql]'",
+            "Migrating a PostgreSQL ledger needs a driver that is not installed. Next: pip install "
+            "'ponte-sync[postgresql]'",
             reason="ExtraMissing",
         ) from error
 
@@ -111,8 +111,7 @@ def _translated(url: str) -> Iterator[None]:
     except OperationalError as error:
         raise TransientError(
             f"The ledger {shown(url)} could not be migrated now; it is as it was. Next: try again when nobody else "
-            "works on "
-            "it.",
+            "works on it.",
             reason="LedgerUnavailable",
         ) from error
     except SQLAlchemyError as error:

@@ -166,8 +166,8 @@ def _refuse_foreign(db: Database, url: str) -> None:
     if db.kind != "sqlite":
         return
     strangers = (
-        "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table'"
-        " AND substr(name, 1, 6) <> 'ponte_' AND substr(name, 1, 7) <> 'sqlite_'"
+        "SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 6) <> 'ponte_' AND "
+        "substr(name, 1, 7) <> 'sqlite_'"
     )
     if db.query(strangers, (), _COUNT).item():
         raise ConfigurationError(

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 import polars as pl
 
-from ponte.arrow_stream import stream_frames
+from ponte.arrow_stream import in_pieces, stream_frames
 from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, StateError, TransientError
 from ponte.ledger.database import Value
 
@@ -80,8 +80,7 @@ class PostgresDatabase:
             if "server" not in str(error) and "host name" not in str(error):
                 raise ConfigurationError(
                     f"The address of the ledger {self._shown} cannot be understood. Next: percent-encode characters "
-                    "with a meaning in "
-                    "addresses (@ : / ? # %) in user and password.",
+                    "with a meaning in addresses (@ : / ? # %) in user and password.",
                     reason="LedgerAddress",
                 ) from None  # the driver's text may quote a part of the password
             raise
@@ -191,7 +190,7 @@ class PostgresDatabase:
             statement = adbc.AdbcStatement(self._connection)
             try:
                 statement.set_options(**{"adbc.ingest.target_table": table, **options})
-                statement.bind_stream(frame)
+                statement.bind_stream(in_pieces(frame))
                 statement.execute_update()
             finally:
                 statement.close()
@@ -229,9 +228,8 @@ class PostgresDatabase:
             return CredentialsRefused(f"The ledger {self._shown} refused the login. Next: check its user and password.")
         if state in _FORBIDDEN:
             return ConfigurationError(
-                f"The ledger {self._shown} cannot be used by this user: {text}. Next: create the database, and let "
-                "the user "
-                "create tables in it.",
+                f"The ledger {self._shown} cannot be used by this user: {text}. Next: create the database, and let the "
+                "user create tables in it.",
                 reason="LedgerForbidden",
             )
         if state[:2] in _TRANSIENT_CLASSES or state == _READ_ONLY or "connection" in text.lower():

@@ -19,9 +19,9 @@ def save(db: Database, writer: Writer, result: RunResult, pending: pl.DataFrame 
     """Writes a run as it now stands, inside a transaction."""
     ended = None if result.ended_at is None else str(int(result.ended_at.timestamp() * 1e6))
     db.execute(
-        "INSERT INTO ponte_runs (run, scope, job, epoch, phase, started_at, ended_at, result)"
-        " VALUES ($1, $2, $3, $4, $5, $6, CAST($7 AS BIGINT), $8) ON CONFLICT (run) DO UPDATE"
-        " SET phase = excluded.phase, ended_at = excluded.ended_at, result = excluded.result",
+        "INSERT INTO ponte_runs (run, scope, job, epoch, phase, started_at, ended_at, result) VALUES ($1, $2, $3, $4, "
+        "$5, $6, CAST($7 AS BIGINT), $8) ON CONFLICT (run) DO UPDATE SET phase = excluded.phase, ended_at = "
+        "excluded.ended_at, result = excluded.result",
         (
             result.run,
             writer.scope.id,
@@ -109,8 +109,8 @@ def approve(db: Database, run: str, by: str) -> pl.DataFrame:
         UsageError: no such run waits, or somebody approved it already.
     """
     rows = db.query(
-        "SELECT result, pending FROM ponte_runs WHERE run = $1 AND phase = 'AwaitingApproval'"
-        f" AND pending IS NOT NULL{db.for_update}",
+        "SELECT result, pending FROM ponte_runs WHERE run = $1 AND phase = 'AwaitingApproval' AND pending IS NOT "
+        f"NULL{db.for_update}",
         (run,),
         pl.Schema({"result": pl.String, "pending": pl.Binary}),
     )

@@ -90,7 +90,8 @@ def _refuse_other_ends(identity: ScopeIdentity, row: dict[str, Any]) -> None:
         if before != (system, name):
             raise StateError(
                 f"The ledger's state {identity.state_id!r} belongs to the {end} {before[0]}/{before[1]}, but SyncJob "
-                f"{identity.job} now has {system}/{name}. Next: give the job a new stateId, or move the object back.",
+                f"{identity.job} now has {system}/{name}. Next: give the job another name or a new stateId, or move "
+                "the object back.",
                 reason="StateOfAnotherJob",
             )
 
@@ -200,8 +201,8 @@ def renew(db: Database, writer: Writer, lease_s: float) -> None:
 def release(db: Database, writer: Writer) -> None:
     """Gives the lease back, inside a transaction; nothing happens where it is lost."""
     db.execute(
-        "UPDATE ponte_scopes SET lease_epoch = NULL, lease_holder = NULL, lease_until = NULL"
-        " WHERE id = $1 AND lease_epoch = $2",
+        "UPDATE ponte_scopes SET lease_epoch = NULL, lease_holder = NULL, lease_until = NULL WHERE id = $1 AND "
+        "lease_epoch = $2",
         (writer.scope.id, writer.epoch),
     )
 

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,8 @@ BUSY_TIMEOUT_S = 60
 _RETRY_S = 0.01
 _FETCH_ROWS = 10_000
 """As many rows as are objects of Python at once, some 250 bytes each."""
+_MOST_VALUES = 900
+"""Of one statement (SQLite before 3.32: 999). Many rows by one are a third quicker, and ask seldom for the GIL."""
 _PLACEHOLDER = re.compile(r"\$(\d+)")
 _SQL_TYPES = {pl.Int64: "INTEGER", pl.UInt32: "INTEGER", pl.String: "TEXT", pl.Binary: "BLOB"}
 
@@ -55,9 +58,8 @@ class SqliteDatabase:
         mode = self._switch_to_wal()
         if mode != "wal":
             raise ConfigurationError(
-                f"The ledger {self.path} is where SQLite cannot keep a write-ahead log (mode {mode}). Next: put it "
-                "on a "
-                "local disk, or use a PostgreSQL ledger: --ledger postgresql://...",
+                f"The ledger {self.path} is where SQLite cannot keep a write-ahead log (mode {mode}). Next: put it on "
+                "a local disk, or use a PostgreSQL ledger: --ledger postgresql://...",
                 reason="LedgerOnNetworkFileSystem",
             )
         for setting in ("synchronous=FULL", "temp_store=MEMORY", "cache_size=-8000"):
@@ -116,10 +118,15 @@ class SqliteDatabase:
 
     def append(self, table: str, frame: pl.DataFrame) -> None:
         """See `Database.append`."""
-        columns = ", ".join(frame.columns)
-        places = ", ".join("?" * frame.width)
+        insert = f"INSERT INTO {table} ({', '.join(frame.columns)}) VALUES "
+        row = f"({', '.join('?' * frame.width)})"
+        most = _MOST_VALUES // frame.width
+        values = chain.from_iterable(frame.iter_rows(buffer_size=_FETCH_ROWS))
         with _translated(self.path):
-            self.connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({places})", frame.iter_rows())
+            for start in range(0, frame.height, most):
+                count = min(most, frame.height - start)
+                statement = insert + ", ".join([row] * count)
+                self.connection.execute(statement, tuple(islice(values, count * frame.width)))
 
     def stage(self, name: str, frame: pl.DataFrame) -> None:
         """See `Database.stage`."""
@@ -162,8 +169,8 @@ def _translated(path: Path) -> Iterator[None]:
         raise
     except sqlite3.IntegrityError as error:
         raise StateError(
-            f"The ledger {path} contradicts the run: {error}. Nothing of this chunk is written. "
-            "Next: ponte ledger check",
+            f"The ledger {path} contradicts the run: {error}. Nothing of this chunk is written. Next: ponte ledger "
+            "check",
             reason="LedgerContradiction",
         ) from error
     except sqlite3.OperationalError as error:

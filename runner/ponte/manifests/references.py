@@ -126,8 +126,8 @@ def _named(is_secret: bool, reference: KeyRef) -> str:  # noqa: FBT001 - a word 
 def _missing(named: str, what: str, file: Path | None, variable: str) -> str:
     looked = f"the file {file}" if file is not None else "no folder (none is given by --secrets)"
     return (
-        f"{what}: {named} is not there. Ponte looked at {looked} and at the variable {variable}. "
-        f"Next: {f'write {file}' if file is not None else 'give a folder by --secrets DIR'}, or set the variable."
+        f"{what}: {named} is not there. Ponte looked at {looked} and at the variable {variable}. Next: "
+        f"{f'write {file}' if file is not None else 'give a folder by --secrets DIR'}, or set the variable."
     )
 
 

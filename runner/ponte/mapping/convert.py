@@ -12,6 +12,7 @@ from ponte.mapping.conversion import Conversion, Trouble, lost
 from ponte.mapping.forms import Form
 from ponte.mapping.json_rows import render_value
 from ponte.mapping.kinds import Kind, kind_of
+from ponte.mapping.number_text import number_text
 from ponte.mapping.places import RuleError
 
 _ALWAYS = pl.lit(value=True)
@@ -111,7 +112,7 @@ def to_text(value: pl.Expr, source: pl.DataType) -> Conversion:
         return Conversion(moment.dt.to_string(f"%Y-%m-%dT%H:%M:%S%.f{ending}"), None, ())
     if isinstance(source, pl.Struct | pl.List | pl.Array):
         return _to_json(value, source)
-    return Conversion(value.cast(pl.String), None, ())
+    return Conversion(number_text(value, source), None, ())
 
 
 def _decode_all(values: pl.Series) -> pl.Series:

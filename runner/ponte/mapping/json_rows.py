@@ -15,6 +15,7 @@ import polars as pl
 
 from ponte.errors import ConfigurationError
 from ponte.mapping.members import member
+from ponte.mapping.number_text import number_text
 
 _NULL = pl.lit("null")
 _ESCAPED = ['"', "\\", *map(chr, range(0x20))]
@@ -131,7 +132,7 @@ def _scalar(value: pl.Expr, dtype: pl.DataType, path: str) -> pl.Expr:
         finite = pl.when(value.is_finite()).then(value.cast(pl.String))
         return pl.when(value.is_null()).then(_NULL).otherwise(finite)
     if dtype.is_numeric() or dtype == pl.Boolean:
-        return value.cast(pl.String).fill_null(_NULL)
+        return number_text(value, dtype).fill_null(_NULL)
     if dtype.is_temporal() and dtype != pl.Duration:
         return pl.concat_str(pl.lit('"'), _iso(value), pl.lit('"')).fill_null(_NULL)
     if dtype in {pl.String, pl.Categorical, pl.Enum}:

@@ -30,14 +30,13 @@ def elements(text: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     return _pair(text, pl.List(pl.String()), _elements)
 
 
-def unmistakable(number: Decimal) -> str:
+def unmistakable(number: str) -> str:
     """The text of a JSON number that stands beside text, in a form that no locale takes for another number.
 
     Rules read such a column by their locale, and to an Italian reader 1.234 is a thousand and more. One zero at its end
     makes that no number to him, hence a reject, and to everybody else leaves it what it is.
     """
-    text = str(number)
-    return f"{text}0" if _AMBIGUOUS.fullmatch(text) else text
+    return f"{number}0" if _AMBIGUOUS.fullmatch(number) else number
 
 
 def _pair(text: pl.Expr, dtype: pl.DataType, read: Callable[[str], Any]) -> tuple[pl.Expr, pl.Expr]:
@@ -93,7 +92,7 @@ def _elements(text: str) -> list[str | None]:
 def _render(value: Any) -> str | None:
     """Strings as they are, other values as JSON text; decimals by their own digits."""
     if isinstance(value, Decimal):
-        return unmistakable(value)
+        return unmistakable(str(value))
     return value if value is None or isinstance(value, str) else _json(value)
 
 

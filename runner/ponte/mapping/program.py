@@ -50,16 +50,19 @@ class Program:
     Attributes:
         fields: all fields that are made.
         checks: what must hold of them.
-        schema: columns that are made, nested.
     """
 
     fields: tuple[FieldPlan, ...]
     checks: tuple[Check, ...]
-    schema: pl.Schema
 
     def nested(self) -> dict[str, pl.Expr]:
         """The made values as top-level columns."""
         return paths.nest({one.path: pl.col(one.column("value")) for one in self.fields})
+
+    def schema(self) -> pl.Schema:
+        """Columns that are made, nested."""
+        empty = pl.DataFrame(schema={one.column("value"): one.dtype for one in self.fields})
+        return empty.select(**self.nested()).schema
 
 
 def compile_program(rules: Sequence[Placed], scope: Scope) -> Program:
@@ -81,9 +84,7 @@ def compile_program(rules: Sequence[Placed], scope: Scope) -> Program:
             fields.append(_compile(rule, f"{INTERNAL}{number}", scope))
     fields = list(_tied(fields, rules))
     checks = tuple(_checks(rules, fields, masked_targets((rule for _, rule in rules), scope)))
-    empty = pl.DataFrame(schema={one.column("value"): one.dtype for one in fields})
-    program = Program(tuple(fields), checks, pl.Schema())
-    return replace(program, schema=empty.select(**program.nested()).schema)
+    return Program(tuple(fields), checks)
 
 
 def with_companions(rules: Iterable[Placed]) -> Iterator[Placed]:
@@ -167,7 +168,7 @@ def _compile_list(rule: Converted, inner: Sequence[Converted], name: str, scope:
     elements = compile_program(
         [(f"each[{number}]", one) for number, one in enumerate(inner)], _element_scope(origin, scope, rule)
     )
-    dtype = pl.List(pl.Struct(dict(elements.schema)))
+    dtype = pl.List(pl.Struct(dict(elements.schema())))
     problems = list(origin.problems)
     if rule.required:
         told = Detail(_ALWAYS, "RequiredFieldMissing", pl.lit(f"{origin.label.name} is empty"))

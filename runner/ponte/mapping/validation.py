@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import polars as pl
@@ -15,6 +16,7 @@ from ponte.mapping.forms import Form
 from ponte.mapping.kinds import parse_kind
 from ponte.mapping.places import RuleError
 from ponte.mapping.program import (
+    Program,
     compile_condition,
     compile_program,
     sources_or_none,
@@ -39,13 +41,41 @@ def check(spec: MappingSpec, declared: Sequence[DeclaredField]) -> list[Finding]
         declared: fields of the source's object; with none, names and types of fields are not checked.
     """
     findings = [*_unique_targets(spec), *_needs(spec)]
-    scopes = [scope_of(spec, schema, declared) for schema in _schemas(spec, declared)]
-    for number, rule in enumerate(spec.fields):
-        findings += _in_any(scopes, _rule(f"fields[{number}]", rule.model_copy(update={"check": None})))
+    trials = [_Trial(spec, scope_of(spec, schema, declared)) for schema in _schemas(spec, declared)]
+    for number in range(len(spec.fields)):
+        findings += _in_any(trials, _rule(number))
     if spec.where is not None:
-        findings += _in_any(scopes, _condition("where", spec.where))
-    findings += _over_target(spec, scopes)
+        findings += _in_any(trials, _condition("where", spec.where))
+    findings += _over_target(spec, trials)
     return list(dict.fromkeys(findings))
+
+
+class _Trial:
+    """A Mapping over one of the schemas that its records may have. What it compiles it keeps: several ask for it."""
+
+    def __init__(self, spec: MappingSpec, scope: Scope) -> None:
+        self.scope = scope
+        self._rules = spec.fields
+        self._programs: dict[int, Program] = {}
+
+    def program(self, number: int) -> Program:
+        """A rule by itself, without its check. Raises ConfigurationError where it cannot work."""
+        if number not in self._programs:
+            rule = self._rules[number].model_copy(update={"check": None})
+            self._programs[number] = compile_program([(f"fields[{number}]", rule)], self.scope)
+        return self._programs[number]
+
+    @functools.cached_property
+    def targets(self) -> TargetScope:
+        """The fields of the target as far as their rules work; the others hold nothing."""
+        plans: list[FieldPlan] = []
+        for number, rule in enumerate(self._rules):
+            try:
+                plans += self.program(number).fields
+            except ConfigurationError:
+                nothing = Converted(to=rule.to, sql="NULL")
+                plans += compile_program([(f"fields[{number}]", nothing)], self.scope).fields
+        return target_scope(plans, frozenset())
 
 
 def _unique_targets(spec: MappingSpec) -> Iterator[Finding]:
@@ -90,26 +120,26 @@ def _names_or_none(sql: str | None) -> tuple[str, ...]:
         return ()
 
 
-def _rule(place: str, rule: Converted) -> Callable[[Scope], object]:
-    return lambda scope: compile_program([(place, rule)], scope)
+def _rule(number: int) -> Callable[[_Trial], object]:
+    return lambda trial: trial.program(number)
 
 
-def _condition(place: str, sql: str) -> Callable[[Scope], object]:
-    def attempt(scope: Scope) -> object:
+def _condition(place: str, sql: str) -> Callable[[_Trial], object]:
+    def attempt(trial: _Trial) -> object:
         try:
-            return compile_condition(sql, scope, f"{INTERNAL}where.")
+            return compile_condition(sql, trial.scope, f"{INTERNAL}where.")
         except ConfigurationError as error:
             raise RuleError(place, error.message, error.reason) from error
 
     return attempt
 
 
-def _in_any(scopes: Sequence[Scope], attempt: Callable[[Scope], object]) -> list[Finding]:
-    """What is wrong in all of the scopes; told as it is for typed fields, which knows most."""
+def _in_any(trials: Sequence[_Trial], attempt: Callable[[_Trial], object]) -> list[Finding]:
+    """What is wrong in all of them; told as it is for typed fields, which knows most."""
     finding: Finding | None = None
-    for scope in scopes:
+    for trial in trials:
         try:
-            attempt(scope)
+            attempt(trial)
         except RuleError as error:
             finding = finding if error.reason == "UnknownField" and finding else (error.path, error.bare)
         else:
@@ -117,16 +147,16 @@ def _in_any(scopes: Sequence[Scope], attempt: Callable[[Scope], object]) -> list
     return [finding] if finding else []
 
 
-def _over_target(spec: MappingSpec, scopes: Sequence[Scope]) -> Iterator[Finding]:
+def _over_target(spec: MappingSpec, trials: Sequence[_Trial]) -> Iterator[Finding]:
     conditions = [(f"fields[{number}].check", rule.check) for number, rule in enumerate(spec.fields)]
     conditions += [(f"audiences[{number}].where", one.where) for number, one in enumerate(spec.audiences)]
     for place, sql in conditions:
         if sql is None:
             continue
         found: Finding | None = None
-        for scope in scopes:
+        for trial in trials:
             try:
-                compile_condition(sql, _targets(spec, scope), f"{INTERNAL}check.")
+                compile_condition(sql, trial.targets, f"{INTERNAL}check.")
             except ConfigurationError as error:
                 found = (place, error.message)
             else:
@@ -134,15 +164,3 @@ def _over_target(spec: MappingSpec, scopes: Sequence[Scope]) -> Iterator[Finding
                 break
         if found:
             yield found
-
-
-def _targets(spec: MappingSpec, scope: Scope) -> TargetScope:
-    """The fields of the target as far as their rules work; the others hold nothing."""
-    plans: list[FieldPlan] = []
-    for number, rule in enumerate(spec.fields):
-        placed = (f"fields[{number}]", rule.model_copy(update={"check": None}))
-        try:
-            plans += compile_program([placed], scope).fields
-        except ConfigurationError:
-            plans += compile_program([(placed[0], Converted(to=rule.to, sql="NULL"))], scope).fields
-    return target_scope(plans, frozenset())

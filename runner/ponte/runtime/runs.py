@@ -1,4 +1,5 @@
 """Runs: systems are connected, the ledger is opened, the engine works, everything is given back."""
+# ruff: noqa: PLC0415 - a run, which may be short, does not load what plans, verifies and rebuilds
 
 from __future__ import annotations
 
@@ -6,16 +7,13 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from ponte.connectors.registry import References, connect
 from ponte.engine.canonical import split_key
 from ponte.engine.job import Job, Order, Ports, Progress, no_failpoint
-from ponte.engine.plan import Plan, plan
 from ponte.engine.ports import Clock, Failpoint, ReadMode, Source, StageTimes, System, WrittenSystem
-from ponte.engine.rebuild import rebuild
 from ponte.engine.run import run
-from ponte.engine.verify import Verification, verify
 from ponte.engine.wording import keys_not_there
 from ponte.ledger.ledger import StoredLedger
 from ponte.ledger.opening import open_ledger
@@ -23,6 +21,10 @@ from ponte.manifests import Manifests
 from ponte.runtime.clock import SystemClock
 from ponte.runtime.jobs import resolve_job, sensitive_fields
 from ponte_api.result import RunResult
+
+if TYPE_CHECKING:
+    from ponte.engine.plan import Plan
+    from ponte.engine.verify import Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ def _unwatched(_progress: Progress) -> None:
     return None
 
 
+def _unheard() -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Runtime:
     """What all runs of a process share.
@@ -60,6 +66,7 @@ class Runtime:
         ledger_url: sqlite:///PATH or postgresql://...
         is_stopping: asked before each new operation.
         on_progress: told after each step of the account.
+        on_connected: told when all that a run needs is loaded, before its first record.
         stages: seconds by stage, for benches and traces.
     """
 
@@ -70,6 +77,7 @@ class Runtime:
     failpoint: Failpoint = no_failpoint
     is_stopping: Callable[[], bool] = _never
     on_progress: Callable[[Progress], None] = _unwatched
+    on_connected: Callable[[], None] = _unheard
     stages: StageTimes = field(default_factory=StageTimes)
     lease_s: float = 60.0
 
@@ -112,6 +120,8 @@ class Runtime:
 
     async def rebuild(self, job_name: str) -> int:
         """Makes known again what a lost ledger knew, from both sides; gives how many records."""
+        from ponte.engine.rebuild import rebuild
+
         job = resolve_job(self.manifests, job_name)
         async with AsyncExitStack() as stack:
             ports = await stack.enter_async_context(self.ports(job))
@@ -143,6 +153,8 @@ class Runtime:
         Raises:
             PonteError: the run could not begin, or would not come to its end.
         """
+        from ponte.engine.plan import plan
+
         job = resolve_job(self.manifests, request.job)
         async with self.ports(job) as ports:
             return await plan(
@@ -151,6 +163,8 @@ class Runtime:
 
     async def verify(self, name: str) -> Verification:
         """Compares both sides of a job by key and field; nothing is written."""
+        from ponte.engine.verify import verify
+
         job = resolve_job(self.manifests, name)
         async with AsyncExitStack() as stack:
             ports = await stack.enter_async_context(self.ports(job))
@@ -166,7 +180,7 @@ class Runtime:
             target_system = source_system if is_same else await self._connected(stack, job.target_system)
             ledger = self.open_ledger()
             stack.push_async_callback(ledger.close)
-            yield Ports(
+            ports = Ports(
                 source=source_system.source(job.source_object.name),
                 target=target_system.target(job.target_object),
                 ledger=ledger,
@@ -177,6 +191,8 @@ class Runtime:
                 stages=self.stages,
                 lease_s=self.lease_s,
             )
+            self.on_connected()
+            yield ports
 
     def open_ledger(self) -> StoredLedger:
         """The ledger; whoever opens it closes it."""

@@ -124,6 +124,7 @@ def test_what_somebody_changed_in_the_target_is_found_and_mended(ponte: Ponte, t
         "Next: ponte verify products --repair delivers what differs or is missing.",
     ]
     assert mended.returncode == 0, mended.stderr
+    assert "Next:" not in mended.stdout
     assert without_time(mended.stdout)[-2].startswith("read 2 = ")
     assert products(tmp_path)["0000001"][1] == 12.9
     assert "0000002" in products(tmp_path)
@@ -237,7 +238,7 @@ def test_rejects_are_listed_shown_retried_and_set_aside(ponte: Ponte, tmp_path: 
     [reject] = json.loads(listed.stdout)
     assert reject["key"] == ["0000004"]
     assert reject["faults"] == [{"field": "name", "reason": "RequiredFieldMissing", "message": "description is empty"}]
-    assert shown.stdout.splitlines()[0] == 'products "0000004": open, stage map'
+    assert shown.stdout.splitlines()[0] == 'products "0000004", stage map: open'
     assert without_time(in_vain.stdout)[0] == "read 1 = rejected 1 (0 new)"
     assert skipped.returncode == 0
     assert after.stdout == "products: no open rejects.\n"

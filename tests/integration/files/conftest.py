@@ -14,7 +14,7 @@ from ponte.engine.ports import System
 from ponte.manifests.references import References
 from ponte_api.sync_source import SyncSource
 
-FORMATS = {"csv", "jsonLines", "fixedWidth", "xml"}
+FORMATS = {"csv", "jsonLines", "fixedWidth", "xml", "excel"}
 Make = Callable[..., System]
 
 

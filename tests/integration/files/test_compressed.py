@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from ponte.connectors.files import compression
-from ponte.engine.ports import Read, System
+from ponte.engine.ports import Delivery, Read, System
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
 Make = Callable[..., System]
@@ -81,6 +83,23 @@ async def test_a_bomb_is_given_up(drop: Path, make_system: Make, monkeypatch: py
     assert caught.value.reason == "UnpacksToTooMuch"
 
 
-async def test_a_target_is_never_gzip(make_system: Make) -> Any:
-    with pytest.raises(ConfigurationError, match="not written as gzip"):
-        make_system("a.csv.gz").target("a")
+@pytest.mark.parametrize("name", ["a.csv.gz", "A.CSV.GZ"])
+async def test_a_target_is_never_gzip(make_system: Make, name: str) -> Any:
+    with pytest.raises(
+        ConfigurationError, match=f"not written as gzip. Next: write {re.escape(name[:-3])}, "
+    ) as caught:
+        make_system(name).target("a")
+
+    assert caught.value.reason == "NotWritable"
+
+
+async def test_a_packed_file_is_not_replaced_by_a_plain_one(drop: Path, make_system: Make) -> None:
+    packed = gzip.compress(b"a,b\n1,2\n")
+    (drop / "a.csv").write_bytes(packed)
+    record = pl.DataFrame({"a": ["3"], "b": ["4"]})
+    unset = pl.Series([None], dtype=pl.String)
+
+    with pytest.raises(ConfigurationError, match="it is packed, and Ponte writes no gzip"):
+        await make_system("a.csv").target("a").deliver(Delivery("create", record, ("a",), unset, unset))
+
+    assert (drop / "a.csv").read_bytes() == packed

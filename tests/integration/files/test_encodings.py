@@ -87,7 +87,7 @@ async def test_a_wrong_encoding_is_said(
         ("cp1525", "Did you mean cp125"),
         ("utf8x", "Did you mean utf-8"),
         ("zip", "no encoding of text"),
-        ("?", "Such are"),
+        ("?", "Next: write one such as utf-8"),
     ],
 )
 async def test_an_encoding_that_does_not_exist_is_said(drop: Path, make_system: Make, name: str, words: str) -> None:

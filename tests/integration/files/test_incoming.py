@@ -263,7 +263,7 @@ async def test_files_are_moved_only_below_the_folder(drop: Path, make_system: Ma
 
 
 async def test_a_move_to_where_files_arrive_and_a_target_of_incoming_files_are_refused(make_system: Make) -> None:
-    with pytest.raises(ConfigurationError, match="Name another one"):
+    with pytest.raises(ConfigurationError, match="Next: name another one"):
         make_system(**incoming("all", "in/*.csv", whenDone={"moveTo": "in/"})).source("a")
     with pytest.raises(ConfigurationError, match="only read"):
         make_system(**incoming("newest")).target("a")

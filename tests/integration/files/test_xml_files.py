@@ -73,5 +73,7 @@ async def test_what_is_not_sound_ends_the_reading(
 
 
 async def test_an_xml_file_is_not_written(make_system: Make) -> None:
-    with pytest.raises(ConfigurationError, match="only read"):
+    with pytest.raises(ConfigurationError, match=r"XML files are only read\. Next: write csv, jsonLines, ") as caught:
         make_system("a.xml", xml=XML).target("a")
+
+    assert caught.value.reason == "NotWritable"

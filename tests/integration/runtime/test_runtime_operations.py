@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,3 +182,17 @@ def _deactivating(trade: Any, rule: str) -> None:
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_that_all_is_connected_is_told_once_and_before_the_first_record(trade: Any) -> None:
+    trade.export()
+    told: list[str] = []
+    runtime = replace(
+        trade.runtime, on_connected=lambda: told.append("connected"), on_progress=lambda _: told.append("progress")
+    )
+
+    asyncio.run(runtime.run(RunRequest("products")))
+
+    assert told[0] == "connected"
+    assert told.count("connected") == 1
+    assert "progress" in told

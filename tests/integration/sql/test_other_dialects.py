@@ -312,7 +312,7 @@ async def test_a_dialect_that_is_not_installed_names_its_package(url: str, messa
     ("url", "message"),
     [
         ("postgresql+psycopg://erp/x", "starts with 'postgresql\\+psycopg'"),
-        ("erp.example.com/x", "Write sqlite:///PATH"),
+        ("erp.example.com/x", "Next: write sqlite:///PATH"),
         ("mssql+pyodbc:///?odbc_connect=DRIVER%3Dx%3BPWD%3Dy", "the connector `odbc`"),
     ],
 )

@@ -258,12 +258,14 @@ async def test_a_wrong_password_is_refused_without_showing_it(postgres_server: A
         probe = await system.probe()
         with pytest.raises(CredentialsRefused) as refused:
             await read(system, "t")
+        bare = make_system(postgres_server.url("postgres"), {"name": "t", "table": "t"}, username={"value": "locked"})
+        without = await bare.probe()
     finally:
         hba.write_text(before)
         postgres_server.run("SELECT pg_reload_conf()")
         postgres_server.run("DROP ROLE locked")
 
-    assert (probe.ok, probe.reason) == (False, "CredentialsRefused")
+    assert (probe.reason, without.reason) == ("CredentialsRefused", "CredentialsRefused")
     assert "canary" not in str(refused.value) + repr(refused.value.__cause__) + probe.message
 
 
@@ -375,3 +377,11 @@ async def test_times_are_stored_as_the_same_instant(postgres_url: str, make_syst
     assert execute(postgres_url, "SELECT at = '2026-11-23 08:15:00.123456+00', plain::text FROM t") == [
         (True, "2026-11-23 10:15:00.123456")
     ]
+
+
+async def test_a_server_that_is_away_is_told_with_the_reason_and_without_its_address(make_system: Make) -> None:
+    probe = await make_system("postgresql://127.0.0.1:1/erp", {"name": "t", "table": "t"}).probe()
+
+    assert (probe.ok, probe.reason) == (False, "ConnectionLost")
+    assert probe.message.endswith("the database cannot be reached: Connection refused.")
+    assert "127.0.0.1" not in probe.message

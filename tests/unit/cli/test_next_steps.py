@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from ponte.cli.render.errors import describe
 from ponte.cli.render.next_steps import MARK, with_next_step
 from ponte.engine.ports import UNANSWERED
+from ponte.engine.run import RunFailed
 from ponte.errors import ConfigurationError, TransientError
+from ponte_api.result import RunResult
+
+RUN = RunResult(
+    run="r1", job="products", action="sync", read_mode="all", phase="Failed", reason="Failed",
+    started_at=datetime(2026, 11, 23, 2, 0, tzinfo=UTC),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("reason", sorted(UNANSWERED))
-def test_a_target_that_does_not_answer_gets_a_step_of_its_own(reason: str) -> None:
-    described = describe(TransientError("shop: nothing came.", reason=reason))
+def test_a_run_whose_target_does_not_answer_gets_a_step_of_its_own(reason: str) -> None:
+    described = describe(RunFailed(TransientError("shop: nothing came.", reason=reason), RUN))
 
     assert described.as_lines()[0] == "shop: nothing came."
     assert described.as_lines()[1].startswith(MARK)

@@ -8,8 +8,10 @@ import sys
 
 import pytest
 import typer
+from typer.main import get_group
 from typer.testing import CliRunner
 
+from ponte.cli.main import COMMANDS as MODULES
 from ponte.cli.main import build_program, run_program
 from ponte.errors import ConfigurationError, Interrupted, PonteError, RejectThreshold, StateError, TransientError
 
@@ -31,6 +33,12 @@ def test_every_command_explains_itself_with_an_example(command: list[str]) -> No
     assert "Example" in shown.output
     assert f"ponte {' '.join(command)}" in shown.output.partition("Example")[2]
     assert max(map(len, shown.output.splitlines())) <= 80
+
+
+def test_each_command_is_found_in_the_module_that_declares_it() -> None:
+    declared = {module: set(get_group(build_program([module])).commands) for module in MODULES}
+
+    assert declared == {module: set(names) for module, names in MODULES.items()}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["rejects"], ["--version"]], ids=" ".join)
@@ -77,7 +85,7 @@ def failing(error: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def program(**_: object) -> None:
         raise error
 
-    monkeypatch.setattr("ponte.cli.main.command_line", lambda: program)
+    monkeypatch.setattr("ponte.cli.main.command_line", lambda _module: program)
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,15 @@ def test_at_eighty_columns_the_message_matters_more_than_since_when() -> None:
     ]
 
 
+@pytest.mark.parametrize("width", [80, 160])
+def test_a_long_key_leaves_room_for_the_reason(width: int) -> None:
+    table = reject_table([reject("K" * 150)], job="products", open_count=1, width=width)
+
+    assert max(map(len, table)) <= width
+    assert "RequiredFieldMissing" in table[1]
+    assert "is required and empty (ARTDES)" in " ".join(" ".join(table).split())
+
+
 def test_data_cannot_control_the_terminal() -> None:
     evil = reject("\x1b[2J", Fault("na\x07me", "NotConvertible", "\x1b]0;title\x07"))
 
@@ -94,7 +103,7 @@ def test_one_reject_shows_all_its_faults() -> None:
     )
 
     assert reject_details(both, job="products") == [
-        'products "0007741": open, stage map',
+        'products "0007741", stage map: open',
         "  name   RequiredFieldMissing  is required and empty (ARTDES)",
         '  price  NotConvertible        "12,5O" is not a number (PREZZO)',
         "  first seen 2026-11-21 02:00, last 2026-11-23 02:00, tried 3 times",
@@ -104,7 +113,7 @@ def test_one_reject_shows_all_its_faults() -> None:
 def test_a_key_of_several_fields_is_shown_apart_and_given_as_a_list() -> None:
     several = reject("10\tA")
 
-    assert reject_details(several, job="lines")[0] == 'lines "10 / A": open, stage map'
+    assert reject_details(several, job="lines")[0] == 'lines "10 / A", stage map: open'
     assert reject_document(several)["key"] == ["10", "A"]
 
 
@@ -141,6 +150,15 @@ def test_a_run_is_listed_with_what_it_read_once_as_its_own_account_says() -> Non
     )  # fmt: skip
 
     assert run_table([again], width=80)[1].split()[-3:] == ["6", "6", "0"]
+
+
+def test_a_run_whose_deletes_wait_says_how_they_are_approved() -> None:
+    held = RunResult(
+        run="products-1", job="products", action="sync", read_mode="all", phase="AwaitingApproval",
+        reason="AwaitingApproval", started_at=WHEN,
+    )  # fmt: skip
+
+    assert run_table([held])[1].endswith("deletes wait: ponte run products --approve products-1")
 
 
 def test_without_runs_the_next_step_is_named() -> None:

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
+
 from ponte.engine.job import DeleteRules
-from unit.engine.world import GIVES_IDS, UPSERTS, World, article
+from ponte.engine.ports import TargetCapabilities
+from unit.engine.world import BLIND_UPSERTS, GIVES_IDS, UPSERTS, World, article
 
 MakeWorld = Callable[..., World]
 TEN = [article(f"{n:02d}") for n in range(10)]
@@ -233,6 +236,30 @@ async def test_write_all_heals_what_somebody_changed_or_deleted_at_the_target(wo
         made.assert_in_step()
         assert result.account.unchanged == 0
         assert result.account.rejected == 0
+
+
+@pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS])
+async def test_a_job_that_may_only_update_adopts_what_the_target_has_and_creates_nothing(
+    world: MakeWorld, capabilities: TargetCapabilities
+) -> None:
+    made = world(article("a"), article("b"), capabilities=capabilities, operations=frozenset({"update"}))
+    made.target.add(article("a", price="9.00"))
+
+    first = await made.run()
+    assert (first.account.updated, first.account.skipped, made.target.skus()) == (1, 1, ["a"])
+    assert made.target.by_sku()["a"]["price"] == Decimal("1.00")
+
+    made.target.add(article("b", price="9.00"))  # somebody else created it
+    second = await made.run()
+    assert (second.account.unchanged, second.account.updated) == (1, 1)
+    assert (made.target.by_sku()["b"]["price"], made.claims(), made.rejects()) == (Decimal("1.00"), 0, {})
+
+
+async def test_a_job_that_may_only_update_leaves_what_it_does_not_know_where_nobody_can_look(world: MakeWorld) -> None:
+    made = world(article("a"), capabilities=BLIND_UPSERTS, operations=frozenset({"update"}))
+
+    assert (await made.run()).account.skipped == 1
+    assert made.target.skus() == []
 
 
 async def test_only_the_operations_that_are_allowed_are_done(world: MakeWorld) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from ponte.engine.run import RunFailed
+from ponte.errors import ConfigurationError
 from unit.engine.world import BLIND, BLIND_UPSERTS, GIVES_IDS, TAKES_KEYS, UPSERTS, World, article
 
 MakeWorld = Callable[..., World]
@@ -186,3 +189,107 @@ async def test_a_login_that_is_refused_in_the_middle_ends_the_run_and_rejects_no
     await made.run()
     made.assert_in_step()
     assert made.target.made("a") == made.target.made("b") == 1
+
+
+async def test_poison_alone_ends_one_run_and_is_rejected_by_the_next_while_the_target_can_be_asked(
+    world: MakeWorld,
+) -> None:
+    made = world(*THREE, article("d"))
+    await made.run()
+    made.source.put(*(article(sku, price="5.00") for sku in "abc"))
+    made.target.silent.update("abc")
+
+    await is_down_for(made)
+    made.target.find_outages = 99
+    await is_down_for(made)  # it answers nothing at all: that is no poison
+    made.target.find_outages = 0
+    made.source.put(article("a", price="6.00"))
+    result = await made.run()
+
+    assert (result.account.rejected, result.account.unchanged) == (3, 1)
+    assert made.rejects() == dict.fromkeys("abc", "ServerError")
+    made.target.silent.clear()
+    await made.run()
+    made.assert_in_step()
+    assert (made.rejects(), made.claims()) == ({}, 0)
+
+
+async def test_what_keeps_a_target_from_being_asked_does_not_hide_what_may_have_arrived(world: MakeWorld) -> None:
+    made = world(*THREE)
+    await made.run()
+    made.source.put(*(article(sku, price="5.00") for sku in "abc"))
+    made.target.silent.update("abc")
+    await is_down_for(made)
+
+    async def refuses(keys: pl.DataFrame) -> pl.DataFrame:
+        raise ConfigurationError("the login may not read")
+
+    find, made.target.find = made.target.find, refuses  # type: ignore[method-assign]
+    await is_down_for(made)
+
+    assert made.claims() > 0
+    made.target.find = find  # type: ignore[method-assign]
+    made.target.silent.clear()
+    await made.run()
+    made.assert_in_step()
+
+
+@pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS, BLIND_UPSERTS])
+async def test_poison_at_the_start_of_a_chunk_keeps_nothing_else_from_getting_through(
+    world: MakeWorld, capabilities
+) -> None:
+    made = world(*(article(sku) for sku in "abcdefghij"), capabilities=capabilities, batch_size=10)
+    made.target.silent.update("abcd")
+    made.target.patience = 2
+
+    for _ in range(2):
+        with suppress(RunFailed):
+            await made.run()
+
+    assert sorted(made.target.by_sku()) == list("efghij")
+    assert set(made.rejects().values()) <= {"ServerError"}
+    result = await made.run()
+    assert (result.account.unchanged, result.account.rejected) == (6, 4)
+
+
+async def test_what_failed_in_an_earlier_run_is_sent_after_all_others(world: MakeWorld) -> None:
+    made = world(*THREE, capabilities=GIVES_IDS)
+    made.target.silent.update("ab")
+    await made.run()
+    made.source.put(article("d"))
+    made.target.calls.clear()
+
+    await made.run()
+
+    assert made.target.calls[0] == ("create", ["d", "a", "b"])
+
+
+async def test_a_target_that_is_down_is_tried_with_a_few_more_records_and_no_more(world: MakeWorld) -> None:
+    made = world(*(article(sku) for sku in "abcdefghij"), capabilities=UPSERTS, batch_size=10)
+    made.target.silent.update("abcdefghij")
+    made.target.patience = 2
+
+    await is_down_for(made)
+
+    assert {sku for _, keys in made.target.calls[1:] for sku in keys} <= {*"abfhj"}
+    assert (made.rejects(), made.target.by_sku()) == ({}, {})
+
+
+@pytest.mark.parametrize(("chunk", "patience"), [(1, None), (2, None), (10, 2)])
+async def test_a_blind_target_that_goes_down_leaves_a_handful_of_creates_in_doubt(
+    world: MakeWorld, chunk: int, patience: int | None
+) -> None:
+    skus = [f"{number:02d}" for number in range(30)]
+    made = world(*map(article, skus), capabilities=replace(BLIND, chunk=chunk), batch_size=chunk)
+    made.target.silent.update(skus)
+    made.target.patience = patience
+
+    failed = await is_down_for(made)
+
+    in_doubt = made.rejects()
+    assert 2 <= len(in_doubt) <= 5
+    assert set(in_doubt.values()) == {"AmbiguousCreate"}
+    assert "for a person (AmbiguousCreate); the next run goes on with the others" in str(failed)
+    made.target.silent.clear()
+    await made.run()
+    assert [made.target.made(sku) for sku in skus] == [int(sku not in in_doubt) for sku in skus]

@@ -386,3 +386,87 @@ async def test_each_stored_account_closes(world: MakeWorld) -> None:
     )
     assert len(accounts) >= 4
     assert all(a.get("read", 0) == sum(a.get(part, 0) for part in parts) for a in accounts)
+
+
+def moving(world: MakeWorld, *records: Any, reads: tuple[str, ...]) -> World:
+    """A world whose source is a list by page that moves while it is read, as old to new."""
+    made = world(*records, reads=reads, batch_size=2)
+    made.source.capabilities = replace(made.source.capabilities, moves=True, cursor_order=False)
+    return made
+
+
+def slips(made: World, *removed: str) -> None:
+    """Behind the first page of each reading one of these goes, and what is behind it moves up."""
+    waiting = list(removed)
+
+    def moves(page: int, read: Read) -> None:
+        if page == 1 and read.mode != "keys" and waiting:
+            made.source.remove(waiting.pop(0))
+
+    made.source.during = moves
+
+
+async def test_what_slipped_past_both_readings_of_a_list_that_moves_is_not_taken_for_vanished(world: MakeWorld) -> None:
+    made = moving(world, *(article(sku) for sku in "abcdefg"), reads=("all",))
+    await made.run()
+    slips(made, "a", "b")  # c is first of the second page, and moves to the first; then d does
+
+    result = await made.run()
+
+    assert result.account.deleted == 0
+    assert any("the list moved while it was read" in note for note in result.notes)
+    assert sorted(made.target.by_sku()) == list("abcdefg")
+    await made.run()
+    made.assert_in_step()
+
+
+async def test_a_source_that_has_a_key_twice_can_still_show_that_another_vanished(world: MakeWorld) -> None:
+    made = world(article("a"), article("b"), article("a"), reads=("all",))
+    await made.run()
+    made.source.remove("b")
+
+    assert (await made.run()).account.deleted == 1
+
+
+async def test_a_reading_of_all_leaves_the_watermark_of_a_list_that_moves(world: MakeWorld) -> None:
+    made = moving(world, *THREE, article("d", changed=4), reads=ALL)
+    first = await made.run()
+    second = await made.run("changes")
+    made.source.put(article("a", price="7.00", changed=5))
+    third = await made.run()
+
+    assert [result.watermark for result in (first, second, third)] == [None, "4", "4"]
+    assert (second.read_mode, second.account.read) == ("changes", 4)
+
+
+async def test_a_reject_that_slipped_past_a_reading_of_all_stays_open_and_is_tried_again(world: MakeWorld) -> None:
+    made = moving(world, article("a"), article("b"), article("bad", name=None), article("d"), reads=ALL)
+    await made.run()
+    await made.run("changes")
+    slips(made, "a")
+
+    await made.run()
+
+    assert made.rejects() == {"bad": "RequiredFieldMissing"}
+    made.source.rows = [{**row, "name": "mended"} for row in made.source.rows]
+    await made.run("changes")
+    assert (made.target.by_sku()["bad"]["name"], made.rejects()) == ("mended", {})
+
+
+async def test_a_window_that_is_new_at_each_reading_moves_no_watermark(world: MakeWorld) -> None:
+    made = moving(world, *THREE, reads=ALL)
+    await made.run()
+    await made.run("changes")
+    made.source.put(*(article(f"n{n}", changed=9) for n in range(3)))
+
+    def grows(page: int, read: Read) -> None:
+        made.source.rows.append(article(f"m{len(made.source.rows)}", changed=8))
+
+    made.source.during = grows
+    result = await made.run("changes")
+
+    assert (result.reason, result.watermark) == ("ReadingNotWhole", "3")
+    assert any("changing their places" in note for note in result.notes)
+    made.source.during = lambda page, read: None
+    assert (await made.run("changes")).watermark == "9"
+    made.assert_in_step()

@@ -13,6 +13,8 @@ from ponte.engine.job import DeleteRules, RejectLimits
 from ponte.engine.ports import Read
 from ponte.engine.run import RunFailed
 from ponte.errors import TransientError
+from ponte.ledger import review
+from ponte.ledger.opening import opened
 from unit.engine.world import GIVES_IDS, UPSERTS, World, article
 
 MakeWorld = Callable[..., World]
@@ -251,6 +253,33 @@ async def test_a_natural_key_that_changed_is_rejected_and_not_doubled(world: Mak
 
     assert made.rejects() == {"1": "NaturalKeyChanged"}
     assert made.target.skus() == ["x"]
+
+
+@pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS])
+@pytest.mark.parametrize("batch_size", [1, 4])
+async def test_records_that_exchanged_their_natural_keys_say_the_way_out_and_it_is_one(
+    world: MakeWorld, capabilities: Any, batch_size: int
+) -> None:
+    by_name = [{"to": "sku", "from": "name"}, {"to": "price", "from": "price"}]
+    rows = [article("1", name="x", price="1.00"), article("2", name="y", price="2.00")]
+    mapping = {"key": ["sku"], "fields": by_name}
+    made = world(*rows, mapping=mapping, capabilities=capabilities, batch_size=batch_size)
+    await made.run()
+    made.source.put(article("1", name="y", price="1.00"), article("2", name="x", price="2.00"))
+
+    await made.run()
+    await made.run("all", write="all")
+
+    assert made.rejects() == {"1": "NaturalKeyChanged", "2": "NaturalKeyChanged"}
+    (message,) = {text for (text,) in made.rows("SELECT message FROM ponte_rejects")}
+    assert message.endswith("where two exchanged theirs, remove both there, then retry both rejects at once")
+    assert {row["sku"]: row["price"] for row in made.target.records.values()} == {"x": "1.00", "y": "2.00"}
+    made.target.remove("x", "y")
+    with opened(made.url) as db:
+        review.retry(db, "products", ["1", "2"])
+    await made.run("keys", keys=["1", "2"])
+    assert {row["sku"]: row["price"] for row in made.target.records.values()} == {"y": "1.00", "x": "2.00"}
+    assert made.rejects() == {}
 
 
 @pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -65,3 +66,14 @@ async def test_what_another_job_is_creating_is_waited_for_and_then_its_own(
     assert made.target.made("a") == 1
     assert (await made.run()).account.unchanged == 1
     made.assert_in_step()
+
+
+async def test_a_create_of_a_job_that_died_is_busy_for_others_until_its_effect_must_have_come_to_light(
+    world: MakeWorld,
+) -> None:
+    late = replace(GIVES_IDS, timeout_s=20.0, settle_s=100.0)
+    made = world(article("a"), capabilities=late)
+    assert await other(made).crash("deliver.before")
+    ((claimed_until,),) = made.rows("SELECT live_until FROM ponte_claims")
+
+    assert claimed_until / 1e6 >= datetime.now(UTC).timestamp() + late.timeout_s + late.settle_s

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ponte.engine.digit_dates import evidence_of
 from ponte.engine.watermark import capped, later, lower_bound
 
 TIMES = st.datetimes()
@@ -24,6 +27,7 @@ TIMES = st.datetimes()
         ("2026-01-02T00:01:00Z", 59, "2026-01-02T00:00:00Z"),
         ("2026-01-02T00:01:00+00:00", 59, "2026-01-02T00:00:00+00:00"),
         ("2026-01-02", 300, "2026-01-01"),
+        ("2026/01/02 00:01:00", 59, "2026/01/02 00:00:00"),
         ("2026-01-02 00:01:00.500", 0, "2026-01-02 00:01:00.500"),
     ],
 )
@@ -92,12 +96,55 @@ NOW = datetime(2026, 11, 26, 12, 30, 15, 500, tzinfo=UTC)
         ("2026-11-27 12:30:15", "2026-11-27 12:30:15"),
         ("2026-11-27 12:30:16", "2026-11-25 12:30:15"),
         ("2026-11-26", "2026-11-26"),
+        ("2999/01/01", "2026/11/25"),
+        ("2999/01/01 00:00:00", "2026/11/25 12:30:15"),
+        ("2026/11/27 12:30:15", "2026/11/27 12:30:15"),
         ("29990101", "29990101"),
         ("ORD-0001", "ORD-0001"),
     ],
 )
 def test_a_watermark_is_never_a_time_in_the_future(cursor: str, watermark: str) -> None:
     assert capped(cursor, NOW) == watermark
+
+
+@pytest.mark.parametrize(
+    ("cursor", "form", "watermark"),
+    [
+        ("99991231", "yyyyMMdd", "20261125"),
+        ("99999999", "yyyyMMdd", "20261125"),
+        ("20261127", "yyyyMMdd", "20261127"),
+        ("20261128", "yyyyMMdd", "20261125"),
+        ("4102444800", "epochSeconds", "1795609815"),
+        ("1795696215", "epochSeconds", "1795696215"),
+        ("4102444800000", "epochMillis", "1795609815000"),
+        ("1795696215123", "epochMillis", "1795696215123"),
+    ],
+)
+def test_digits_that_stand_for_times_are_no_watermark_in_the_future(cursor: str, form: Any, watermark: str) -> None:
+    assert capped(cursor, NOW, form) == watermark
+
+
+@pytest.mark.parametrize(
+    ("watermark", "values", "are_days"),
+    [
+        (None, [20260101, 99991231], True),
+        (None, ["20260101", "        ", "0", "99999999"], True),
+        ("20261126", [20991231], True),
+        (None, [99991231], False),
+        (None, [19990101, 19990132, 99991231], False),
+        ("20261126", [20261131, 20261210], False),
+        ("30000000", [30000001], False),
+        (None, [1, 2, 30000101], False),
+        (None, ["20260101", "ORD-0001"], False),
+    ],
+)
+def test_digits_are_days_only_where_all_of_them_plainly_are(
+    watermark: str | None, values: list[Any], are_days: bool
+) -> None:
+    evidence = evidence_of(watermark, NOW)
+    evidence.note(pl.Series(values))
+
+    assert evidence.are_days == are_days
 
 
 def test_nothing_is_earlier_than_anything() -> None:

@@ -180,6 +180,7 @@ class ScriptedTarget:
         refuse: keys (sku) that are refused, and why.
         unsent: keys that are not sent, and why.
         silent: keys whose writes do not happen, and to which a server answers that it has a fault.
+        patience: so many silent ones in a row, and what follows is not sent; None for as many as there are.
         lose: keys whose next write happens, but whose answer is lost.
         drop: keys whose next write does not happen, and whose answer is lost.
         delay: keys whose next write happens only when somebody has waited, and whose answer is lost.
@@ -194,6 +195,7 @@ class ScriptedTarget:
         self.refuse: dict[str, str] = {}
         self.unsent: dict[str, str] = {}
         self.silent: set[str] = set()
+        self.patience: int | None = None
         self.lose: set[str] = set()
         self.drop: set[str] = set()
         self.delay: set[str] = set()
@@ -237,7 +239,13 @@ class ScriptedTarget:
             raise TransientError("the target is away")
         self.calls.append((delivery.operation, delivery.frame["sku"].to_list()))
         rows = zip(delivery.frame.iter_rows(named=True), delivery.target_ids, delivery.idempotency_keys, strict=True)
-        answers = [{"row": row, **self._answer(delivery.operation, *record)} for row, record in enumerate(rows)]
+        answers: list[Record] = []
+        for row, record in enumerate(rows):
+            last = [answer.get("reason") for answer in answers[len(answers) - (self.patience or 0) :]]
+            if self.patience and len(last) == self.patience and set(last) == {"ServerError"}:
+                answers.append({"row": row, "outcome": "unsent", "reason": "ServerError", "message": "given up"})
+            else:
+                answers.append({"row": row, **self._answer(delivery.operation, *record)})
         return pl.DataFrame(answers, schema=ANSWER_SCHEMA)
 
     async def find(self, keys: pl.DataFrame) -> pl.DataFrame:

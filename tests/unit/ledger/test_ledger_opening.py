@@ -32,7 +32,7 @@ def test_an_address_names_a_file(url: str, path: str) -> None:
     "url", ["", "ledger.db", "mysql://db/ponte", "sqlite:ledger.db", "sqlite://", "sqlite:///", "sqlite:///:memory:"]
 )
 def test_an_address_that_names_no_ledger_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="Use sqlite:///PATH or postgresql"):
+    with pytest.raises(ConfigurationError, match="Next: write sqlite:///PATH or postgresql"):
         connect(url)
 
 

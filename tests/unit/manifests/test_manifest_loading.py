@@ -276,7 +276,7 @@ def test_an_unknown_job_far_from_all_is_told_with_what_there_is(loaded, good):
     manifests = loaded(a=good)
     with pytest.raises(UsageError, match=r"There is: products\."):
         manifests.job("zzz")
-    with pytest.raises(UsageError, match="There is none"):
+    with pytest.raises(UsageError, match=r"nor any other\. Next: name the folder of the manifests by -f DIR"):
         load([]).job("zzz")
 
 
@@ -295,10 +295,10 @@ def test_a_job_that_may_stand_in_an_unreadable_file_is_not_called_missing(loaded
 
 
 @pytest.mark.parametrize(("path", "shown"), [(".", "this folder"), ("..", "the folder /[^\n]*[^.]"), ("a", r"\./a")])
-def test_no_folder_ends_in_a_full_stop_of_its_own(path, shown, tmp_path, monkeypatch):
+def test_a_folder_is_named_without_a_full_stop_of_its_own(path, shown, tmp_path, monkeypatch):
     (tmp_path / "here" / "a").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
-    with pytest.raises(UsageError, match=rf'There is no SyncJob "x" in {shown}\. There is none'):
+    with pytest.raises(UsageError, match=rf'There is no SyncJob "x" in {shown}, nor any other\.'):
         load([Path(path)]).job("x")
 
 

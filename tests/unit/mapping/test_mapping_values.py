@@ -182,3 +182,17 @@ def test_a_pattern_with_choices_must_match_the_whole_text_by_each_of_them() -> N
 
     assert mapped.frame["x"].to_list() == ["A", "ab"]
     assert faults_of(mapped) == [(2, "x", "PatternMismatch"), (3, "x", "PatternMismatch")]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "text"), [(pl.Decimal(38, 3), "2"), (pl.Decimal(10, 3), "2.000"), (pl.Decimal(38, 0), "2")]
+)
+def test_zeros_at_the_end_of_a_number_are_text_only_where_its_column_declares_them(
+    dtype: pl.Decimal, text: str
+) -> None:
+    values = [Decimal(2), Decimal("1.125") if dtype.scale else Decimal(1)]
+
+    assert mapped_by({"type": "string"}, values, dtype).frame["x"][0] == text
+    joined = spec_of({"to": "x", "sql": "'X' || A"})
+    frame = pl.DataFrame({"A": pl.Series(values, dtype=dtype)})
+    assert compile_mapping(joined, frame.schema).apply(frame).frame["x"][0] == f"X{text}"

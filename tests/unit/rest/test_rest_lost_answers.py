@@ -143,3 +143,28 @@ async def test_a_success_that_does_not_look_like_one_is_unknown_for_a_create(ser
     target = open_system(list={"records": "items"}, write=OWN_IDS).target("products")
 
     assert outcomes(await target.deliver(delivery("create", ROWS[:1]))) == ["unknown"]
+
+
+async def test_creates_that_must_not_be_repeated_leave_few_in_doubt_where_a_target_is_down(server, open_system):
+    server.answer = lambda seen: Reply(500)
+    target = open_system(list={"records": "items"}, write=OWN_IDS, limits={"connections": 8}).target("products")
+
+    answers = await target.deliver(delivery("create", [{"sku": str(number)} for number in range(50)]))
+
+    assert outcomes(answers) == ["unknown"] * 3 + ["unsent"] * 47
+    assert len(server.seen) == 3
+
+
+async def test_a_first_record_that_a_target_fails_over_does_not_slow_down_the_others(server, open_system):
+    async def answer(seen):
+        for _ in range(50):
+            await asyncio.sleep(0)
+        return Reply(500) if seen.json["sku"] == "0" else Reply(201, {"id": f"i{seen.json['sku']}"})
+
+    server.answer = answer
+    target = open_system(list={"records": "items"}, write=OWN_IDS, limits={"connections": 8}).target("products")
+
+    answers = await target.deliver(delivery("create", [{"sku": str(number)} for number in range(50)]))
+
+    assert outcomes(answers) == ["unknown"] + ["done"] * 49
+    assert server.most_in_flight == 8

@@ -132,6 +132,15 @@ async def test_replacing_without_a_way_to_read_is_refused_before_anything_is_sen
     assert server.seen == []
 
 
+async def test_a_record_that_says_nothing_of_itself_is_fetched_as_an_empty_one(server, open_system):
+    server.answer = lambda seen: Reply(200, {})
+    target = open_system(write={"upsert": "PUT /products/{sku}", "get": "GET /products/{sku}"}).target("products")
+
+    fetched = await target.fetch(pl.DataFrame({"sku": ["a", "b"]}), pl.Series([None, None], dtype=pl.String))
+
+    assert fetched.to_dict(as_series=False) == {"row": [0, 1]}
+
+
 async def test_fetch_brings_the_records_as_they_stand(server, open_system):
     store = RecordStore(gives_ids=True)
     server.answer = store.answer

@@ -9,8 +9,9 @@ from typing import TypeVar
 
 import typer
 
-from ponte.cli.console import Console
-from ponte.cli.render.text import escape
+from ponte.cli.console import Console, columns_of
+from ponte.cli.render.next_steps import MARK
+from ponte.cli.render.text import escape, hanging
 from ponte.errors import ConfigurationError, PonteError, TransientError, UsageError
 
 _T = TypeVar("_T")
@@ -58,7 +59,7 @@ def choose(console: Console, question: str, choices: Sequence[str], default: str
         meant = [choice for choice in choices if answer in (choice, choice.partition(": ")[0])]
         if len(meant) == 1:
             return meant[0]
-        raise UsageError("Next: write one of the numbers.")
+        raise UsageError("This is none of them. Next: write one of the numbers.")
 
     return ask_until(console, question, understand, default or ("1" if len(choices) == 1 else ""))
 
@@ -69,4 +70,7 @@ def is_agreed(console: Console, question: str) -> bool:
 
 
 def _complain(console: Console, error: PonteError) -> None:
-    console.tell("".join(f"  {escape(line)}\n" for line in error.message.splitlines()))
+    width = columns_of(console.err)
+    lines = error.message.replace(f" {MARK}", f"\n{MARK}").splitlines()
+    told = (part for line in lines for part in hanging(line, width=width and width - 2))
+    console.tell("".join(f"  {line}\n" for line in told))

@@ -13,7 +13,7 @@ import typer
 from ponte.cli import exit_codes
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
-from ponte.cli.render.next_steps import with_next_step
+from ponte.cli.render.next_steps import MARK, with_next_step
 from ponte.cli.render.text import counted, escape, pad, seconds, width_of, wrapped
 from ponte.cli.workspace import is_missing, ledger_url_of, load_manifests, references_of
 from ponte.connectors.registry import connect
@@ -74,9 +74,10 @@ def _lines(findings: list[Finding], console: Console) -> list[str]:
 def _finding_lines(found: Finding, names: int, console: Console) -> list[str]:
     """A message is never cut: its end says what to do."""
     head = f"{pad(escape(found.about), names)}  {'ok    ' if found.is_well else 'FAILED'}  "
-    lines = wrapped(found.message, indent=len(head), width=console.width)
-    first = head + lines[0]
-    return [first if found.is_well else console.styled(first, "red"), *(" " * len(head) + line for line in lines[1:])]
+    said = found.message.replace(f" {MARK}", f"\n{MARK}") if console.width else found.message
+    lines = wrapped(said, indent=len(head), width=console.width)
+    told = [(" " * len(head) if place else head) + line for place, line in enumerate(lines)]
+    return told if found.is_well else [console.styled(line, "red") for line in told]
 
 
 async def _findings(named: list[str], manifests: Manifests, common: Common) -> list[Finding]:

@@ -89,7 +89,7 @@ def _show_skipped(job: str, reviewed: review.Reviewed, console: Console) -> None
         said = "set aside: no longer told, until the record gets through and fails again."
         console.say([f"{job}: {counted(len(reviewed.done), 'reject')} {said}"])
     if reviewed.arrived:
-        said = "noted as arrived at the target; the next run brings them up to date."
+        said = "noted as arrived at the target; the next run brings what changed since up to date."
         console.say([f"{job}: {counted(len(reviewed.arrived), 'record')} {said}"])
 
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from ponte.cli.actions.ordering import request_of, require_whole_keys
 from ponte.cli.commands.jobs import OverlapOption, Reading
 from ponte.cli.console import Console, OutputLostError, abandon, console_of
+from ponte.cli.memory import begin_work
 from ponte.cli.options import Common
 from ponte.cli.render.results import result_lines
 from ponte.cli.render.text import counted
@@ -127,6 +128,7 @@ def watched_runtime(manifests: Manifests, common: Common, watch: Watch, stop: St
         clock=SystemClock(stop.event),
         is_stopping=stop.has_come,
         on_progress=on_progress,
+        on_connected=begin_work,
     )
 
 

@@ -11,7 +11,7 @@ from ponte.cli import exit_codes
 from ponte.cli.actions.run import show_result, sound_manifests, watched_runtime
 from ponte.cli.console import Console, console_of
 from ponte.cli.options import Common
-from ponte.cli.render.verification import verification_lines
+from ponte.cli.render.verification import found_lines, verification_lines
 from ponte.cli.stopping import StopRequest, run_until_stopped
 from ponte.cli.watching import Watch
 from ponte.engine.canonical import split_key
@@ -40,7 +40,8 @@ def repair_job(job: str, common: Common, *, show_all: bool) -> None:
         run = None if result is None else json.loads(result.model_dump_json(by_alias=True))
         console.show_json({"verification": _document(found), "run": run})
         return
-    console.show(verification_lines(found, most=None if show_all else SAMPLES, width=console.width))
+    lines = verification_lines if result is None else found_lines
+    console.show(lines(found, most=None if show_all else SAMPLES, width=console.width))
     if result is not None:
         show_result(result, manifests, console)
 

@@ -82,8 +82,8 @@ def _server(kind: str, url: str, object_name: str) -> Address:
     parts = urlsplit(url)
     if parts.password is not None or "password" in parts.query:
         raise UsageError(
-            "An address holds no password: it would end in a file. Next: leave it out; "
-            "ponte init says where it belongs."
+            "An address holds no password: it would end in a file. Next: leave it out; ponte init says where it "
+            "belongs."
         )
     host = parts.netloc.rpartition("@")[2]
     has_socket = any(f"{name}=" in parts.query for name in ("host", "socket"))

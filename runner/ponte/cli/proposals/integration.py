@@ -78,8 +78,7 @@ def _system(address: Address, name: str, references: References) -> dict[str, An
         known = ", ".join(objects_at(address, references)) or "nothing"
         after = "/FILE" if address.kind == "files" else "#TABLE"
         raise UsageError(
-            f"{name} has more than one object. Next: name the one that is meant by {after} at the end "
-            f"of the address (there is: {known})."
+            f"{name}: the address does not say which object. Next: name it by {after} at the end. There is: {known}."
         )
     return system_of(address, name, _entries(address))
 
@@ -171,6 +170,6 @@ def _without_key(source: End, target: End) -> str:
         )
     keys = " or ".join(", ".join(key) for key in target.found.keys)
     return (
-        f"{name}: nothing in {'/'.join(source.names)} resembles its key ({keys}). "
-        "Next: name the pair by --map FIELD=SOURCE-FIELD."
+        f"{name}: nothing in {'/'.join(source.names)} resembles its key ({keys}). Next: name the pair by --map "
+        "FIELD=SOURCE-FIELD."
     )

@@ -39,7 +39,7 @@ def describe(error: BaseException) -> Description:
     name = type(error).__name__
     return Description(
         "InternalError",
-        f"Something in Ponte is broken ({name}). What was acknowledged is in the ledger.\n"
-        "Next: run it again with --debug and report what it says.",
+        f"Something in Ponte is broken ({name}). What was acknowledged is in the ledger.\nNext: run it again with "
+        "--debug and report what it says.",
         exit_codes.INTERNAL,
     )

@@ -14,7 +14,7 @@ _STEPS = {
     "ConnectionFailed": _REACH,
     "ConnectionLost": _REACH,
     "Unavailable": _REACH,
-    "TlsRefused": "see whether the certificate is of this name and still valid, and who signed it (rest.tls.ca).",
+    "TlsRefused": "see whether it speaks TLS, and whether its certificate has this name, is valid, of a known signer.",
     "Timeout": "see whether the system is slow or overloaded, or raise its timeout.",
     "RateLimited": "lower limits.requestsPerSecond of the system, or run it again later.",
     "ServerError": "look at the system's own log, or run it again later.",
@@ -31,6 +31,6 @@ def with_next_step(reason: str, message: str) -> str:
 
 def whole_message(error: PonteError) -> str:
     """The message of an error, with a next step."""
-    if MARK in error.message or not isinstance(error, TransientError):
+    if MARK in error.message or error.exit_code != TransientError.exit_code:
         return error.message
     return f"{error.message} {MARK}{_STEPS.get(error.reason, _AGAIN)}"

@@ -11,7 +11,7 @@ from ponte.ledger.review import StoredReject
 
 _HEADER = ("KEY", "FIELD", "REASON", "SINCE", "TIMES", "MESSAGE")
 _WIDE_ENOUGH = 110
-"""Columns below which a list leaves out since when and how often, and cuts long keys: the message matters more."""
+"""Columns below which a list leaves out since when and how often: the message matters more."""
 _STATES = {
     "deferred": "waits for a record of another job",
     "ambiguous": "nobody knows whether it arrived; look at the target: retry it if it is not there, else skip it",
@@ -32,8 +32,10 @@ def reject_table(rejects: Sequence[StoredReject], *, job: str, open_count: int, 
     if not rejects:
         return [f"{job}: no open rejects."]
     rows: list[tuple[str, ...]] = [_HEADER, *map(_row, rejects)]
+    if width:
+        rows = [(fit(row[0], width // 3), fit(row[1], width // 5), *row[2:]) for row in rows]
     if width and width < _WIDE_ENOUGH:
-        rows = [(fit(row[0], width // 3), fit(row[1], width // 5), row[2], row[-1]) for row in rows]
+        rows = [(*row[:3], row[-1]) for row in rows]
     lines = told_table(rows, right=frozenset() if len(rows[0]) == 4 else frozenset({4}), width=width)
     hidden = open_count - len(rejects)
     more = f", {len(rejects):,} of them shown: --limit {open_count}" if hidden > 0 else ""
@@ -95,7 +97,7 @@ def reject_details(reject: StoredReject, *, job: str, width: int | None = None) 
     ]
     seen = f"  first seen {moment(reject.first_seen)}, last {moment(reject.last_seen)}, tried {_times(reject.attempts)}"
     return [
-        *hanging(f'{job} "{key}": {state}, stage {reject.stage}', width=width),
+        *hanging(f'{job} "{key}", stage {reject.stage}: {state}', width=width),
         *told_table([("", "", ""), *faults], width=width)[1:],
         *hanging(seen, width=width),
     ]

@@ -12,6 +12,12 @@ _ALWAYS = frozenset({"equal", "different", "missing", "extra", "unknown"})
 
 def verification_lines(found: Verification, *, most: int | None, width: int | None = None) -> list[str]:
     """The lines that `ponte verify` prints; `most` is how many differences are shown, None for all that were named."""
+    said = [_aligned(found)] if found.is_aligned else _next_steps(found)
+    return [*found_lines(found, most=most, width=width), *(line for one in said for line in hanging(one, width=width))]
+
+
+def found_lines(found: Verification, *, most: int | None, width: int | None = None) -> list[str]:
+    """The same without what to do about it: what a repair shows before it does it."""
     counts = [f"{verdict} {count(number)}" for verdict, number in _numbers(found) if verdict in _ALWAYS or number]
     lines = flow([f"{found.job}: {counts[0]}", *counts[1:]], indent="   ", width=width)
     shown = found.differences if most is None else found.differences[:most]
@@ -19,9 +25,7 @@ def verification_lines(found: Verification, *, most: int | None, width: int | No
     total = found.different + found.missing + found.extra + found.duplicate
     if (hidden := total - len(shown)) > 0:
         lines.append(f"… {count(hidden)} more" + (f": ponte verify {found.job} --all" if most is not None else ""))
-    if found.is_aligned:
-        return [*lines, *hanging(_aligned(found), width=width)]
-    return [*lines, *(line for said in _next_steps(found) for line in hanging(said, width=width))]
+    return lines
 
 
 def _aligned(found: Verification) -> str:

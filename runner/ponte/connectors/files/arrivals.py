@@ -147,8 +147,8 @@ class Arrivals:
                 return None  # taken away since it was listed
         if not stat.S_ISREG(seen.st_mode):
             raise ConfigurationError(
-                f"{self._folder.label}: {name} is no regular file. Next: take it out of the "
-                "folder, or narrow the pattern of path.",
+                f"{self._folder.label}: {name} is no regular file. Next: take it out of the folder, or narrow the "
+                "pattern of path.",
                 reason="NotAFile",
             )
         return seen

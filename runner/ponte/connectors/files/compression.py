@@ -38,6 +38,18 @@ def blocks(snapshot: Snapshot) -> Iterator[bytes]:
     yield b""
 
 
+def refuse_packed(snapshot: Snapshot) -> None:
+    """Raises ConfigurationError for a file that is gzip: written anew, it would be something else for its readers."""
+    start = _read(snapshot, len(_MAGIC))
+    snapshot.stream.seek(0)
+    if start == _MAGIC:
+        raise ConfigurationError(
+            f"{snapshot.label} is not written to: it is packed, and Ponte writes no gzip. Next: move it, or write to"
+            " another name, and have that packed by whoever sends it on.",
+            reason="NotWritable",
+        )
+
+
 def _read(snapshot: Snapshot, size: int) -> bytes:
     with translated(snapshot.label):
         return snapshot.stream.read(size)

@@ -61,8 +61,8 @@ def _header(label: str, lines: Lines, options: Csv) -> tuple[str, ...]:
     record = _one_record(lines, options)
     if isinstance(record, str):
         raise ConfigurationError(
-            f"{label}: the header line cannot be read: {record}. Next: mend it, or set "
-            "csv.delimiter and csv.quote as the file has them.",
+            f"{label}: the header line cannot be read: {record}. Next: mend it, or set csv.delimiter and csv.quote as "
+            "the file has them.",
             reason="InvalidHeader",
         )
     names = tuple(name.strip() or f"column_{position}" for position, name in enumerate(record.fields, 1))
@@ -119,8 +119,8 @@ class Shape:
     def _parse(self, lines: list[str]) -> pl.DataFrame:
         if self._is_beyond_polars or lines[0].startswith("\ufeff"):  # which it would take for the mark of a file
             return self.frame_records(_split(lines, self.options))
-        return pl.read_csv(
-            "\n".join(lines).replace("\r\n", "\n").encode(),
+        return pl.read_csv(  # which leaves out a \r before \n itself
+            "\n".join(lines).encode(),
             has_header=False,
             schema=dict.fromkeys(self.names, pl.String),
             separator=self.options.separator,

@@ -13,6 +13,7 @@ from ponte.connectors.files.formulas import neutralise, restore_column
 from ponte.connectors.files.text import write_lines
 from ponte.connectors.files.writing import Record, State
 from ponte.errors import ConfigurationError
+from ponte.mapping.number_text import text_of_numbers
 from ponte_api.sync_source import Csv, ObjectSpec
 
 
@@ -79,8 +80,8 @@ def text_records(frame: pl.DataFrame, label: str) -> list[Record]:
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     if nested:
         raise ConfigurationError(
-            f"{label} cannot hold the nested field {nested[0]!r}. Next: map its members to "
-            "fields of their own, or write jsonLines."
+            f"{label} cannot hold the nested field {nested[0]!r}. Next: map its members to fields of their own, or "
+            "write jsonLines."
         )
     return frame.select(_text(series) for series in frame.iter_columns()).to_dicts()
 
@@ -90,4 +91,4 @@ def _text(values: pl.Series) -> pl.Series:
         zone = "Z" if values.dtype.time_zone else ""
         utc = values.dt.convert_time_zone("UTC") if zone else values
         return utc.dt.strftime(f"%Y-%m-%dT%H:%M:%S%.f{zone}")
-    return values.cast(pl.String)
+    return text_of_numbers(values)

@@ -28,7 +28,7 @@ def known_encoding(label: str, encoding: str) -> codecs.CodecInfo:
         is_text = information._is_text_encoding  # noqa: SLF001 - the only way to tell zip or hex from encodings of text
     except (LookupError, UnicodeError) as error:
         near = get_close_matches(encoding.lower(), _NAMES, 1, 0.5)
-        guess = f" Next: perhaps {near[0]} is meant." if near else " Next: write one such as utf-8, utf-16, cp1252 "
+        guess = f" Did you mean {near[0]}?" if near else " Next: write one such as utf-8, utf-16, cp1252 "
         "and iso-8859-15."
         raise ConfigurationError(
             f"{label}: encoding {encoding!r} is unknown.{guess}", reason="UnknownEncoding"
@@ -73,8 +73,7 @@ def _check_mark(label: str, encoding: str, start: bytes) -> None:
     if encoding == "utf-16" and mark != "utf-16" and start:
         raise ConfigurationError(
             f"{label} has no byte order mark, so which half of a character comes first cannot be known. Next: set "
-            "encoding"
-            " utf-16-le (Windows) or utf-16-be; or utf-8, where it is no UTF-16 at all.",
+            "encoding utf-16-le (Windows) or utf-16-be; or utf-8, where it is no UTF-16 at all.",
             reason="WrongEncoding",
         )
     is_other = mark is not None and mark not in {encoding, encoding.removesuffix("-sig"), encoding[:6]}
@@ -111,8 +110,8 @@ def wrong_encoding(label: str, encoding: str, error: UnicodeError, offset: int, 
     line += bytes_[:start].decode(encoding, errors="ignore").count("\n")
     shown = bytes_[start : start + 1]
     return ConfigurationError(
-        f"{label}, line {line}: byte {offset + start} (0x{shown.hex()}) is not {encoding}."
-        f" Next: set the encoding of the file{_guess(encoding, bytes_, start)}.",
+        f"{label}, line {line}: byte {offset + start} (0x{shown.hex()}) is not {encoding}. Next: set the encoding of "
+        f"the file{_guess(encoding, bytes_, start)}.",
         reason="WrongEncoding",
     )
 

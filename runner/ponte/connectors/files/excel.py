@@ -10,6 +10,7 @@ from ponte.connectors.files.client import Snapshot
 from ponte.connectors.files.excel_archive import opened_archive, workbook_kind
 from ponte.connectors.files.excel_cells import CELL_SCHEMA
 from ponte.connectors.files.excel_legacy import legacy_sheets, read_legacy
+from ponte.connectors.files.excel_names import refuse_name, with_named_range
 from ponte.connectors.files.excel_replacing import check_replaceable
 from ponte.connectors.files.excel_tables import read_records
 from ponte.connectors.files.excel_writing import ExcelWriter
@@ -27,14 +28,17 @@ def read_excel(snapshot: Snapshot, spec: ObjectSpec, batch_size: int) -> Iterato
         ConfigurationError: the file is no workbook that can be read, or it has no such sheet or header.
         TransientError: it is empty, or cannot be read and has changed meanwhile: it is still being written.
     """
-    sheet = (spec.excel or Excel()).sheet
+    excel, label = spec.excel or Excel(), snapshot.label
     try:
-        kind = workbook_kind(snapshot.stream, snapshot.label)
+        kind = workbook_kind(snapshot.stream, label)
         if kind == "xlsx":
-            with opened_archive(snapshot.stream, snapshot.label) as archive:
-                yield from read_records(read_xlsx(archive, sheet, snapshot.label), spec, batch_size, snapshot.label)
+            with opened_archive(snapshot.stream, label) as archive:
+                excel = with_named_range(archive, excel, label)
+                cells = read_xlsx(archive, excel.sheet, label)
+                yield from read_records(cells, spec.model_copy(update={"excel": excel}), batch_size, label)
         else:
-            yield from read_records(read_legacy(snapshot, kind, sheet), spec, batch_size, snapshot.label)
+            refuse_name(excel, kind, label)
+            yield from read_records(read_legacy(snapshot, kind, excel.sheet), spec, batch_size, label)
     except ConfigurationError:
         snapshot.check_unchanged()
         raise

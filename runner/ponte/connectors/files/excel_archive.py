@@ -51,8 +51,8 @@ def workbook_kind(stream: BinaryIO, label: str) -> Kind:
             reason="FileEmpty",
         )
     raise ConfigurationError(
-        f"{label} is no workbook: neither .xlsx nor .xls, .xlsb or .ods by its first bytes."
-        " Next: if a program wrote text or HTML under this name, declare csv; else have it saved as .xlsx.",
+        f"{label} is no workbook: neither .xlsx nor .xls, .xlsb or .ods by its first bytes. Next: if a program wrote "
+        "text or HTML under this name, declare csv; else have it saved as .xlsx.",
         reason="NotAWorkbook",
     )
 
@@ -76,8 +76,8 @@ def opened_archive(stream: BinaryIO, label: str) -> Iterator[zipfile.ZipFile]:
 def torn(label: str) -> ConfigurationError:
     """The error for a workbook that was not written to its end."""
     return ConfigurationError(
-        f"{label} is damaged, or was not written to its end: its archive cannot be unpacked."
-        " Next: copy it again, or open and save it with the program that made it.",
+        f"{label} is damaged, or was not written to its end: its archive cannot be unpacked. Next: copy it again, or "
+        "open and save it with the program that made it.",
         reason="NotAWorkbook",
     )
 

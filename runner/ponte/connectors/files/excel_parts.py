@@ -50,8 +50,8 @@ def read_pieces(archive: zipfile.ZipFile, part: str, element: str, label: str) -
             held = held[cut:]
         if len(held) > LONGEST_PIECE:
             raise ConfigurationError(
-                f"{label}: {part} has an element that is too large. Next: remove what is not "
-                "needed in it, or export CSV.",
+                f"{label}: {part} has an element that is too large. Next: remove what is not needed in it, or export "
+                "CSV.",
                 reason="TooLarge",
             )
         rest = held
@@ -72,8 +72,8 @@ def read_tree(archive: zipfile.ZipFile, part: str, label: str) -> ET.Element:
         ) from error
     if size > SMALL_PART:
         raise ConfigurationError(
-            f"{label}: its part {part} has {size:,} bytes, which is too many. Next: remove "
-            "what is not needed in it, or export CSV.",
+            f"{label}: its part {part} has {size:,} bytes, which is too many. Next: remove what is not needed in it, "
+            "or export CSV.",
             reason="TooLarge",
         )
     text = _plain("".join(_texts(archive, part, label)), "", part, label)

@@ -108,8 +108,8 @@ class Layout:
         return Unreadable(
             f"row {row}",
             "BrokenRecord",
-            f"row {row}: {column}{row} has a value, and no header is above it"
-            f" (headers: {column_letters(self.first_column)} to {last}). Name it, or declare the range",
+            f"row {row}: {column}{row} has a value, and no header is above it (headers: "
+            f"{column_letters(self.first_column)} to {last}). Name it, or declare the range",
         )
 
     def _faults(self, cells: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame | None:

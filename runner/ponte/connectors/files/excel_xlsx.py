@@ -38,7 +38,7 @@ def read_xlsx(archive: zipfile.ZipFile, sheet: str | None, label: str) -> Iterat
         ConfigurationError: there is no such sheet, or the workbook cannot be read.
     """
     chosen = choose_sheet(find_sheets(archive, label), sheet, label)
-    book = _workbook_part(archive, label)
+    book = workbook_part(archive, label)
     settings = read_tree(archive, book, label).find("{*}workbookPr")
     is_1904 = settings is not None and settings.get("date1904") in {"1", "true"}
     relations = _relations(archive, book, label)
@@ -54,7 +54,7 @@ def read_xlsx(archive: zipfile.ZipFile, sheet: str | None, label: str) -> Iterat
 
 def find_sheets(archive: zipfile.ZipFile, label: str) -> list[Sheet]:
     """The sheets of a workbook that have cells."""
-    book = _workbook_part(archive, label)
+    book = workbook_part(archive, label)
     parts = _relations(archive, book, label)
     sheets = [
         Sheet(item.get("name", ""), parts.get(_relation(item), ("", ""))[1], item.get("state") in {None, "visible"})
@@ -82,7 +82,8 @@ def _sheet_pieces(archive: zipfile.ZipFile, part: str, label: str) -> Iterator[s
         raise torn(label)
 
 
-def _workbook_part(archive: zipfile.ZipFile, label: str) -> str:
+def workbook_part(archive: zipfile.ZipFile, label: str) -> str:
+    """The part that lists sheets and names."""
     if "_rels/.rels" not in archive.namelist():
         return _WORKBOOK
     root = read_tree(archive, "_rels/.rels", label)

@@ -57,8 +57,8 @@ def writer_of(spec: ObjectSpec, label: str) -> Writer:
     make = format_of(spec).writer
     if make is None:
         raise ConfigurationError(
-            f"{label}/{spec.name}: files of this format are only read."
-            " Next: write csv, jsonLines, fixedWidth or excel.",
+            f"{label}/{spec.name}: XML files are only read. Next: write csv, jsonLines, fixedWidth or excel; or"
+            " send XML to a web API (rest, with a body of XML).",
             reason="NotWritable",
         )
     if spec.incoming is not None:
@@ -67,8 +67,11 @@ def writer_of(spec: ObjectSpec, label: str) -> Writer:
             "without incoming.",
             reason="NotWritable",
         )
-    if (spec.path or "").endswith(".gz"):
+    path = spec.path or ""
+    if path.casefold().endswith(".gz"):
         raise ConfigurationError(
-            f"{label}/{spec.name}: files are not written as gzip. Next: give path another name.", reason="NotWritable"
+            f"{label}/{spec.name}: files are not written as gzip. Next: write {path[:-3]}, and have it packed"
+            " by whoever sends it on.",
+            reason="NotWritable",
         )
     return make(spec)

@@ -43,8 +43,9 @@ def sniffed(file: Path, sheet: str = "") -> dict[str, Any]:
     """
     if not is_known(file.name):
         known = ", ".join((*_CSV, *_JSON_LINES, *_EXCEL))
+        is_there = "" if file.exists() else "there is no such folder or file, and "
         raise ConfigurationError(
-            f"{file}: the name does not say what it is. Next: give it one of the known endings "
+            f"{file}: {is_there}the name does not say what it is. Next: give it one of the known endings "
             f"({known}), or write the SyncSource by hand."
         )
     if is_workbook(file.name):
@@ -60,8 +61,8 @@ def sniffed(file: Path, sheet: str = "") -> dict[str, Any]:
     if _is_fixed_width(filled):
         raise ConfigurationError(
             f"{file} seems to be fixed-width text: each line has {len(filled[0])} characters, and nothing parts them. "
-            "Where each field begins only its maker knows. "
-            "Next: write its layout, by docs/connect/files.md#reading-fixed-width."
+            "Where each field begins only its maker knows. Next: write its layout, by "
+            "docs/connect/files.md#reading-fixed-width."
         )
     delimiter = _delimiter(filled)
     options = {} if delimiter == "," else {"delimiter": delimiter}

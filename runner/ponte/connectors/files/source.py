@@ -208,8 +208,8 @@ def _project(frame: pl.DataFrame, columns: Sequence[str] | None, label: str) -> 
     if missing:
         names = ", ".join(frame.columns[:20])
         raise ConfigurationError(
-            f"{label} has no field {missing[0]!r} (has: {names}). Next: correct the key, the "
-            "cursor or the Mapping, or the file.",
+            f"{label} has no field {missing[0]!r} (has: {names}). Next: correct the key, the cursor or the Mapping, or "
+            "the file.",
             reason="FieldMissing",
         )
     return frame.select(columns)

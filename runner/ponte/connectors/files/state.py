@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ponte.connectors.files.client import Folder
+from ponte.connectors.files.compression import refuse_packed
 from ponte.connectors.files.errors import translated
 from ponte.connectors.files.formats import format_of, writer_of
 from ponte.connectors.files.writing import State
@@ -38,13 +39,14 @@ class StateFile:
         """What the file holds; nothing where it is not there yet.
 
         Raises:
-            ConfigurationError: a line of it cannot be read.
+            ConfigurationError: a line of it cannot be read, or it is packed.
             TransientError: it changed while it was read.
         """
         if not self.path.exists():
             return State([field.name for field in self._spec.fields], [])
         state = State([], [])
         with self._folder.open(self._spec.path or "") as snapshot:
+            refuse_packed(snapshot)
             format_ = format_of(self._spec)
             if format_.check_replaceable is not None:
                 format_.check_replaceable(snapshot, self._spec)

@@ -65,8 +65,8 @@ class FilesSystem:
         if spec is None:
             names = ", ".join(sorted(known.name for known in self._source.spec.objects))
             raise ConfigurationError(
-                f"{self._folder.label}: there is no object {name!r} (has: {names}). Next: "
-                "correct the name, or declare it in objects."
+                f"{self._folder.label}: there is no object {name!r} (has: {names}). Next: correct the name, or declare "
+                "it in objects."
             )
         if spec.path is None:
             raise ConfigurationError(f"{self._folder.label}/{name} has no path. Next: name a file by path.")

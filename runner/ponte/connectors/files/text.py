@@ -33,8 +33,8 @@ def read_lines(snapshot: Snapshot, encoding: str) -> Iterator[list[str]]:
         rest = parts.pop()
         if len(rest) > LONGEST_LINE:
             raise ConfigurationError(
-                f"{snapshot.label}: a line is longer than 64 MiB. Next: look whether the file "
-                "is text at all, and whether its line ends got lost.",
+                f"{snapshot.label}: a line is longer than 64 MiB. Next: look whether the file is text at all, and "
+                "whether its line ends got lost.",
                 reason="LineTooLong",
             )
         if parts:

@@ -131,8 +131,8 @@ class Client:
                 return answer
             url = self.follow(url, target, "a redirect")
         raise ConfigurationError(
-            f"{self.where('GET', url)} is redirected more than {_MOST_REDIRECTS} times. Next: "
-            "look where it leads, and name the last address by baseUrl and path."
+            f"{self.where('GET', url)} is redirected more than {_MOST_REDIRECTS} times. Next: look where it leads, and "
+            "name the last address by baseUrl and path."
         )
 
     def follow(self, url: str, reference: str, what: str) -> str:
@@ -195,9 +195,8 @@ class Client:
             proven, answer = await self._send_proven(request)
         if answer.status == 401 or (answer.status == 403 and not self._is_admitted):
             self._refusal = CredentialsRefused(
-                f"{self.where(request.method, request.url)}: {self.mask(answer.shown)}: the login was refused. "
-                "Next: check"
-                " `auth` and the Secret it names. No further request is sent in this run."
+                f"{self.where(request.method, request.url)}: {self.mask(answer.shown)}: the login was refused, and"
+                " no further request is sent in this run. Next: check `auth` and the Secret it names."
             )
             raise self._refusal
         self._is_admitted = self._is_admitted or not is_passing(answer.status)

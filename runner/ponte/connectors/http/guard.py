@@ -58,8 +58,8 @@ class Guard:
         parts = _split(url)
         if parts is None or parts.scheme not in _PORTS or not parts.hostname:
             raise self._refusal(
-                f"{mask_url(url)} is not an http or https address. Next: look at baseUrl, and at "
-                "the links that the server gives"
+                f"{mask_url(url)} is not an http or https address. Next: look at baseUrl, and at the links that the "
+                "server gives"
             )
         if "@" in parts.netloc:
             raise self._refusal(f"{mask_url(url)} carries a user name or password. Next: give them by `auth`")
@@ -69,10 +69,8 @@ class Guard:
     def check_address(self, host: str, address: IpAddress) -> None:
         """Raises ConfigurationError (AddressNotAllowed) unless the address is public or in an allowed range."""
         if not self.is_allowed(address):
-            raise self._refusal(
-                f"{host} is at {address}, which is not public. Next: if that is meant, add its network to"
-                f" rest.allowedNetworks of SyncSource {self._label}"
-            )
+            where = f"{host} is" if host == str(address) else f"{host} is at {address}, which is"
+            raise self._refusal(f"{where} not public. Next: if that is meant, add its network to rest.allowedNetworks")
 
     def is_allowed(self, address: IpAddress) -> bool:
         """Whether the address is public or in an allowed range; an embedded IPv4 address counts as itself."""

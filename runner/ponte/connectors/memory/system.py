@@ -42,7 +42,7 @@ class MemorySystem:
         if spec is None:
             names = ", ".join(sorted(known.name for known in self._source.spec.objects))
             raise ConfigurationError(
-                f"{self._source.metadata.name}: there is no object {name!r} (has: {names}). "
-                "Next: correct the name, or declare it in objects."
+                f"{self._source.metadata.name}: there is no object {name!r} (has: {names}). Next: correct the name, or "
+                "declare it in objects."
             )
         return spec

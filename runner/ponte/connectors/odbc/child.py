@@ -66,7 +66,7 @@ def _serve(line: socket.socket, driver: Driver, message: Message) -> None:
         return
     calls: dict[str, Callable[[], Answer | None]] = {
         "execute": lambda: driver.execute(asked["statement"], asked["parameters"]),
-        "fill": lambda: driver.fill(asked, message.body),
+        "fill": lambda: {"taken": driver.fill(asked, message.body)},
         "commit": driver.commit,
         "rollback": driver.rollback,
         "catalogue": lambda: driver.catalogue(asked),

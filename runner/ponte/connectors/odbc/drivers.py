@@ -43,8 +43,11 @@ class Driver(Protocol):
         """Rows of a statement as Arrow IPC streams."""
         ...
 
-    def fill(self, asked: dict[str, Any], body: bytes | memoryview) -> None:
-        """Inserts the rows of an Arrow IPC stream, so many `rows` at once, into a `table`; its names are quoted."""
+    def fill(self, asked: dict[str, Any], body: bytes | memoryview) -> int:
+        """Inserts the rows of an Arrow IPC stream, so many `rows` at once, into a `table`; its names are quoted.
+
+        Returns how many were taken, by the query `count`, where there is one.
+        """
         ...
 
     def catalogue(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -136,11 +139,22 @@ class ArrowDriver:
             for batch in reader:
                 yield _stream(batch)
 
-    def fill(self, asked: dict[str, Any], body: bytes | memoryview) -> None:
-        """By arrays of parameters, as wide as the widest value."""
-        reader = _opened(body)
+    def fill(self, asked: dict[str, Any], body: bytes | memoryview) -> int:
+        """By arrays of parameters, as wide as the widest value.
+
+        A driver that takes an array apart may tell of a row that failed where arrow-odbc does not look.
+        """
+        rows, size, taken = _opened(body), asked["rows"], 0
         with self._translated():
-            self._connection.insert_into_table(reader, asked["table"], asked["rows"])
+            for start in range(0, rows.num_rows, size):
+                piece = rows.slice(start, size)
+                self._connection.insert_into_table(piece.to_reader(), asked["table"], size)
+                taken += piece.num_rows if asked["count"] is None else self._number(asked["count"])
+        return taken
+
+    def _number(self, query: str) -> int:
+        (batch,) = self._connection.read_arrow_batches(query, batch_size=1)
+        return int(batch.column(0)[0].as_py())
 
     def catalogue(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The columns of a query; catalogue functions are for databases that have no catalogue in SQL."""
@@ -203,17 +217,17 @@ class PyodbcDriver:
                 yield _stream(_columns(names, rows))
             cursor.close()
 
-    def fill(self, asked: dict[str, Any], body: bytes | memoryview) -> None:
-        """Row by row: its arrays of parameters are as wide as the columns, which may be 2 GB."""
-        reader = _opened(body)
-        names = reader.schema.names
+    def fill(self, asked: dict[str, Any], body: bytes | memoryview) -> int:
+        """Row by row: its arrays of parameters are as wide as the columns, which may be 2 GB. Each may fail, loudly."""
+        rows = _opened(body)
+        names = rows.schema.names
         statement = f"INSERT INTO {asked['table']} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
         with _pyodbc_errors(self._pyodbc):
             cursor = self._connection.cursor()
-            for batch in reader:
-                columns = (column.to_pylist() for column in batch.columns)
-                cursor.executemany(statement, list(zip(*columns, strict=True)))
+            columns = (column.to_pylist() for column in rows.columns)
+            cursor.executemany(statement, list(zip(*columns, strict=True)))
             cursor.close()
+        return int(rows.num_rows)
 
     def catalogue(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Rows of SQLTables, SQLColumns, SQLPrimaryKeys or SQLStatistics; or the columns of a query."""
@@ -281,12 +295,14 @@ def _pyodbc_errors(pyodbc: Any) -> Iterator[None]:
 
 
 def _opened(body: bytes | memoryview) -> Any:
-    """A reader of rows; arrow-odbc takes no bytes of the large kind."""
+    """A table of rows; arrow-odbc takes no bytes of the large kind."""
     import pyarrow as pa  # noqa: PLC0415 - belongs to the extra
 
     table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+    if pa.large_binary() not in table.schema.types:
+        return table
     kinds = [pa.binary() if field.type == pa.large_binary() else field.type for field in table.schema]
-    return table.cast(pa.schema(list(zip(table.schema.names, kinds, strict=True)))).to_reader()
+    return table.cast(pa.schema(list(zip(table.schema.names, kinds, strict=True))))
 
 
 def _stream(batch: Any) -> memoryview:

@@ -16,7 +16,7 @@ import polars as pl
 
 from ponte.connectors.odbc.decoding import decode
 from ponte.connectors.odbc.drivers import ARROW
-from ponte.connectors.odbc.profiles import TOLD_LENGTH, Asking, Place, Profile
+from ponte.connectors.odbc.profiles import MOST_OCTETS, TOLD_LENGTH, Asking, Place, Profile
 from ponte.connectors.odbc.staging import RowStaging
 from ponte.connectors.relational.catalogue import Column, Kind, Relation
 from ponte.connectors.relational.client import RefusedError
@@ -32,7 +32,8 @@ from ponte.connectors.relational.mysql.catalogue import (
 from ponte.connectors.relational.mysql.dialect import GEOMETRIES, MysqlDialect, binding
 from ponte.connectors.relational.mysql.errors import translate
 from ponte.connectors.relational.mysql.session import SETTINGS, SNAPSHOT, WRITE
-from ponte.connectors.relational.mysql.stage import plain_texts, statements
+from ponte.connectors.relational.mysql.stage import plain_texts, statements, takes_texts
+from ponte.connectors.relational.mysql.style import UNICODE
 from ponte.errors import PonteError
 
 _WIDTHS = {"date": 10, "boolean": 21}
@@ -41,9 +42,9 @@ _NO_TIME = -(2**63)
 _TIME = f"IFNULL({_MICROSECONDS}, IF({{0}} <=> NULL, NULL, {_NO_TIME}))"
 """A time such as 2026-00-10 has no count and must not look like NULL. IS NULL would not do: to it 0000-00-00 is one."""
 _ROOM = 3  # sign, point and the zero before it
-_MOST_OCTETS = 4  # of a character
 _UNBOUNDED = frozenset({"string", "json", "binary"})
 _OF_A_QUERY = "?"
+_COUNT = "SELECT ROW_COUNT() AS taken"
 _DECIMAL = re.compile(r"decimal\d+\((\d+), (\d+)\)")
 _ARROW_KINDS: dict[str, Kind] = {
     **dict.fromkeys(("int8", "int16", "int32", "int64", "uint8"), "integer"),
@@ -70,7 +71,8 @@ class MysqlOverOdbc(MysqlDialect):
             return f"CAST({path} AS CHAR(21))" if column.declared == _OF_A_QUERY else f"CAST({path} AS SIGNED)"
         if (width := _width(column)) is not None:
             return f"CAST({path} AS CHAR({width}))"
-        return f"CAST({path} AS {'BINARY' if column.kind == 'binary' else 'CHAR'})"
+        # What CAST makes is no value at all where it would be longer than max_allowed_packet.
+        return path if column.kind == "binary" else f"CONVERT({path} USING {UNICODE})"
 
 
 def _width(column: Column) -> int | None:
@@ -96,14 +98,15 @@ def _find(json_columns: JsonColumns) -> Callable[[Asking, Place], Relation]:
         found = table_relation(_DIALECT, ask, place.label, place.table or "", json_columns)
         packet = int(str(ask("SELECT @@max_allowed_packet", ())[0][0]))
         columns = tuple(_within(column, packet // 2) for column in found.columns)
-        return replace(found, columns=columns, row_size=row_size(packet))
+        most = row_size(packet)
+        return replace(found, columns=columns, row_size=most, keys_size=most)
 
     return find
 
 
 def _within(column: Column, size: int) -> Column:
     """A column that is wide takes what goes over the line at once, with the rest of its row."""
-    if column.kind not in _UNBOUNDED or (column.length or size) * _MOST_OCTETS <= size:
+    if column.kind not in _UNBOUNDED or (column.length or size) * MOST_OCTETS <= size:
         return column
     return replace(column, size=min(column.size or size, size))
 
@@ -134,7 +137,13 @@ def _query_column(row: dict[str, Any], collation: str) -> Column:
 
 def _stage(stage: Stage, key: Sequence[str]) -> RowStaging:
     names = ("ponte_row", *(_DIALECT.quote(column.name) for column in stage.columns))
-    return RowStaging(statements(_DIALECT, stage, key), stage.sql, names, plain_texts)
+    return RowStaging(statements(_DIALECT, stage, key), stage.sql, names, plain_texts, _COUNT)
+
+
+def _append(table: Relation, columns: Sequence[Column]) -> RowStaging | None:
+    if not table.path or not all(map(takes_texts, columns)):
+        return None
+    return RowStaging((), table.sql, tuple(_DIALECT.quote(column.name) for column in columns), plain_texts, _COUNT)
 
 
 def _bind(parameters: Sequence[str]) -> tuple[str, list[str]]:
@@ -164,6 +173,8 @@ def _profile(dbms: str, json_columns: JsonColumns) -> Profile:
         ends=("COMMIT", "ROLLBACK"),
         measure="OCTET_LENGTH({})",
         stage=_stage,
+        packet="SELECT @@max_allowed_packet AS packet",
+        append=_append,
         translate=_translate,
         is_proven=dbms == "MARIADB",
     )

@@ -19,6 +19,8 @@ from ponte.errors import PonteError
 
 TOLD_LENGTH = 250
 """Most characters of a text whose width drivers tell as it is declared; that of longer ones is measured."""
+MOST_OCTETS = 4
+"""Of a character."""
 
 
 class Asking(Protocol):
@@ -71,6 +73,8 @@ class Profile:
         ends: statements that commit and roll back; None where the driver manager does.
         measure: the expression for the octets of a text; None where no buffer needs it.
         stage: how a stage is made; None where Ponte does not write.
+        packet: the query for how many bytes the server takes at once; None where that is no limit for rows.
+        append: how rows get straight into columns of a table; gives None, or is it, where they need a stage.
         stage_schema, stage_name: what it is called; `{}` is its number.
         is_proven: whether it ever ran against a real server.
         translate: native number, message, the SyncSource for messages -> the error to raise; None to go by SQLSTATE.
@@ -91,6 +95,8 @@ class Profile:
     ends: tuple[str, str] | None = None
     measure: str | None = None
     stage: Callable[[Stage, Sequence[str]], Staging | RowStaging] | None = None
+    packet: str | None = None
+    append: Callable[[Relation, Sequence[Column]], RowStaging | None] | None = None
     stage_schema: str = ""
     stage_name: str = "ponte_stage_{}"
     is_proven: bool = True

@@ -5,18 +5,20 @@ from __future__ import annotations
 import io
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from tempfile import TemporaryFile
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from ponte.connectors.odbc.errors import first_line, translated
 from ponte.connectors.odbc.marks import in_order
 from ponte.connectors.odbc.process import CRASHED, HUNG, STATEMENT_TIMEOUT_S
 from ponte.connectors.odbc.processes import DriverProcesses
-from ponte.connectors.odbc.profiles import TOLD_LENGTH, Place, Profile
+from ponte.connectors.odbc.profiles import MOST_OCTETS, TOLD_LENGTH, Place, Profile
 from ponte.connectors.odbc.settings import Address
-from ponte.connectors.odbc.staging import RowStaging
+from ponte.connectors.odbc.staging import MOST_BYTES_AT_ONCE, RowStaging
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import CommitLostError, RefusedError, Rows
 from ponte.connectors.relational.dialect import Dialect, Stage
@@ -149,24 +151,49 @@ class OdbcSession:
         for statement in staging.statements:
             self.execute(statement)
         if isinstance(staging, RowStaging):
-            self._fill(staging, frame)
+            if not self._fill(staging, frame):
+                raise ConfigurationError(
+                    f"{self._address.label}: the driver did not take all rows on the way to a temporary table. Nothing"
+                    " was written. Next: report it, with the driver's version and the types of the table's columns."
+                )
         else:
             for text in staging.texts(frame):
                 self.execute(staging.insert, [text])
         return stage
 
-    def _fill(self, staging: RowStaging, frame: pl.DataFrame) -> None:
+    def can_append(self, table: Relation, columns: Sequence[Column]) -> bool:
+        """Where the profile knows how."""
+        return self._profile.append is not None and self._profile.append(table, columns) is not None
+
+    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> None:
+        """As rows of text. Rows that the driver lost without a word count as refused."""
+        rows = self._profile.append(table, columns) if self._profile.append is not None else None
+        assert rows is not None  # noqa: S101 - `can_append` said so
+        if not self._fill(rows, frame):
+            raise RefusedError("NotConvertible", "the driver did not take all rows")
+
+    def _fill(self, staging: RowStaging, frame: pl.DataFrame) -> bool:
+        """Whether all rows were taken, as far as the database tells."""
+        taken = 0
         try:
-            for rows, body in staging.pieces(frame):
-                self._call({"call": "fill", "table": staging.into, "rows": rows}, body)
+            for rows, body in staging.pieces(frame, self._most_bytes):
+                asked = {"call": "fill", "table": staging.into, "rows": rows, "count": staging.count}
+                taken += self._call(asked, body)["taken"]
         except TransientError as error:
             if error.reason != LOST:
                 raise
             raise TransientError(
-                f"{error.message} Rows were on their way to a temporary table. Next: if it happens again, a record is"
-                " larger than the server takes at once (MariaDB, MySQL: max_allowed_packet).",
+                f"{error.message} Rows were on their way to it. Next: if it happens again, a record is larger than"
+                " the server takes at once (MariaDB, MySQL: max_allowed_packet).",
                 reason=LOST,
             ) from error
+        return taken == frame.height
+
+    @cached_property
+    def _most_bytes(self) -> int:
+        """Of rows that go to the server at once; half of what it takes leaves room for the protocol."""
+        told = None if self._profile.packet is None else self.scalar(self._profile.packet)
+        return MOST_BYTES_AT_ONCE if told is None else min(MOST_BYTES_AT_ONCE, int(told) // 2)
 
     def ask(self, statement: str, parameters: Sequence[str] = ()) -> pl.DataFrame:
         """All rows of a small query, of columns that tell their width or are at most 64 KiB wide."""
@@ -207,14 +234,27 @@ class OdbcSession:
         self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
     ) -> Iterator[pl.DataFrame]:
         width = self._measured(statement, parameters, columns)
-        asked = {"batchSize": batch_size, "textBytes": width, "bytes": FETCH_BYTES, "ahead": batch_size > 1}
-        return self._fetch(statement, parameters, asked)
+        asked = {"batchSize": batch_size, "textBytes": width + 1, "bytes": FETCH_BYTES, "ahead": batch_size > 1}
+        for frame in self._fetch(statement, parameters, asked):
+            if self._profile.measure is not None:
+                self._check_uncut(frame, width)
+            yield frame
+
+    def _check_uncut(self, frame: pl.DataFrame, width: int) -> None:
+        """A driver cuts what is one octet wider than its buffer in silence; what is wider still is an error of it."""
+        sizes = frame.select(cs.string().str.len_bytes().max(), cs.binary().bin.size().max())
+        if any(size is not None and size > width for row in sizes.rows() for size in row):
+            raise TransientError(
+                f"{self._address.label}: a value has become longer while it was read. Next: run again; read while"
+                " nobody writes, or use tables with transactions."
+            )
 
     def _measured(self, statement: str, parameters: Sequence[str], columns: Sequence[Column]) -> int:
-        """The octets of the widest text that the statement gives now; buffers of that size cut nothing."""
+        """The octets of the widest text that the statement can give now; buffers of that size cut nothing."""
         wide = [column for column in columns if _is_wide(column)]
+        least = max([LEAST_TEXT_BYTES, *(_told_octets(column) for column in columns)])
         if self._profile.measure is None or not wide:
-            return LEAST_TEXT_BYTES
+            return least
         widths = (self._profile.measure.format(f"q.{self.dialect.quote(column.name)}") for column in wide)
         most = ", ".join(f"COALESCE(MAX({width}), 0)" for width in widths)
         greatest = f"GREATEST({most}, 0)"
@@ -225,7 +265,7 @@ class OdbcSession:
                 " Next: leave its column out by a query.",
                 reason="TooLong",
             )
-        return max(found, LEAST_TEXT_BYTES)
+        return max(found, least)
 
     def _fetch(self, statement: str, parameters: Sequence[str], how: dict[str, Any]) -> Iterator[pl.DataFrame]:
         text, values = self._bound(statement, parameters)
@@ -278,6 +318,11 @@ def _is_wide(column: Column) -> bool:
     if column.kind == "string":
         return column.length is None or column.length > TOLD_LENGTH
     return column.kind in _MEASURED or (column.kind == "decimal" and column.precision is None)
+
+
+def _told_octets(column: Column) -> int:
+    """Most octets of a value whose width the driver tells; arrow-odbc makes no buffer wider than it is asked to."""
+    return (column.length or 0) * MOST_OCTETS if column.kind == "string" and not _is_wide(column) else 0
 
 
 def _connecting(address: Address, profiles: dict[str, Profile]) -> dict[str, Any]:

@@ -81,8 +81,8 @@ def _check_option(name: str, label: str) -> None:
 def _attribute(name: str, value: str, label: str) -> str:
     if _CONTROL.search(value):
         raise ConfigurationError(
-            f"{label}: the value of odbc {name} holds a line break or another control "
-            "character. Next: write it without."
+            f"{label}: the value of odbc {name} holds a line break or another control character. Next: write it "
+            "without."
         )
     if name == "DRIVER" and not value.startswith("/"):
         return f"DRIVER={{{value}}}"

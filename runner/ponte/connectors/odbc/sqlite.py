@@ -23,9 +23,8 @@ from ponte.connectors.relational.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
 _TELLING = (
-    "CASE typeof({0}) WHEN 'integer' THEN 'i' || {0} WHEN 'real' THEN 'r' || printf('%!.17g', {0})"
-    " WHEN 'blob' THEN 'b' || hex({0})"
-    " WHEN 'text' THEN CASE WHEN {0} GLOB '*[^ -~]*' THEN 'h' || hex({0}) ELSE 't' || {0} END END"
+    "CASE typeof({0}) WHEN 'integer' THEN 'i' || {0} WHEN 'real' THEN 'r' || printf('%!.17g', {0}) WHEN 'blob' THEN "
+    "'b' || hex({0}) WHEN 'text' THEN CASE WHEN {0} GLOB '*[^ -~]*' THEN 'h' || hex({0}) ELSE 't' || {0} END END"
 )
 _KINDS = {"integer": ("i",), "float": ("i", "r"), "boolean": ("i",), "binary": ("b",)}
 

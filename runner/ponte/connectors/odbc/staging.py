@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 import polars as pl
 
 ROWS_OF_JSON = 10_000
-MOST_ROWS_AT_ONCE = 1_000
+MOST_ROWS_AT_ONCE = 5_000
 MOST_BYTES_AT_ONCE = 512 * 1024  # servers take so much at once, and drop a connection that sends more than they take
 _SLICE = 25_000
+_BESIDE_VALUE = 10  # bytes: its length, and whether it is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +46,28 @@ class RowStaging:
         into: its name, quoted.
         names: of its columns, quoted.
         texts: makes texts of all values but bytes.
+        count: the query for how many rows the statement before it took, by which it is seen that none is missing.
     """
 
     statements: tuple[str, ...]
     into: str
     names: tuple[str, ...]
     texts: Callable[[pl.DataFrame], pl.DataFrame] = field(repr=False)
+    count: str | None = None
 
-    def pieces(self, frame: pl.DataFrame) -> Iterator[tuple[int, bytes]]:
+    def pieces(self, frame: pl.DataFrame, most_bytes: int) -> Iterator[tuple[int, bytes]]:
         """How many rows to send at once, and the rows as an Arrow IPC stream, which has the stage's column names."""
         for piece in self.texts(frame).iter_slices(_SLICE):
             buffer = io.BytesIO()
             named = pl.DataFrame([s.alias(n) for s, n in zip(piece.iter_columns(), self.names, strict=True)])
             named.write_ipc_stream(buffer, compat_level=pl.CompatLevel.oldest())
-            yield _rows_at_once(piece), buffer.getvalue()
+            yield _rows_at_once(piece, most_bytes), buffer.getvalue()
 
 
-def _rows_at_once(frame: pl.DataFrame) -> int:
+def _rows_at_once(frame: pl.DataFrame, most_bytes: int) -> int:
     """How many rows fit into buffers that are as wide as the widest value of each column."""
-    widths = (_width(series) for series in frame.iter_columns())
-    return max(1, min(MOST_ROWS_AT_ONCE, MOST_BYTES_AT_ONCE // max(sum(widths), 1)))
+    widths = (_width(series) + _BESIDE_VALUE for series in frame.iter_columns())
+    return max(1, min(MOST_ROWS_AT_ONCE, most_bytes // sum(widths)))
 
 
 def _width(values: pl.Series) -> int:

@@ -104,6 +104,7 @@ class Relation:
         is_transactional: whether what is written to it can be undone.
         row_size: most bytes that the texts and bytes of one row may have together, because the server takes no more at
             once; None for any.
+        keys_size: most bytes of a list of keys that the server takes at once; None for any.
         path: schema and name of a plain table, into which rows can go without a statement; empty for all else.
     """
 
@@ -113,6 +114,7 @@ class Relation:
     unique_keys: tuple[frozenset[str], ...] = ()
     is_transactional: bool = True
     row_size: int | None = None
+    keys_size: int | None = None
     path: tuple[str, ...] = ()
 
     @property

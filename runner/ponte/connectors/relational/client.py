@@ -97,10 +97,14 @@ class Session(Protocol):
 
 @runtime_checkable
 class Appends(Protocol):
-    """A session that can bring rows into a table without a stage."""
+    """A session that can bring rows into some tables without a stage."""
 
-    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> bool:
-        """Adds all rows of a frame (the columns, as `encode` gives them); False, and nothing done, where it cannot.
+    def can_append(self, table: Relation, columns: Sequence[Column]) -> bool:
+        """Whether these columns of the table take values as they travel."""
+        ...
+
+    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> None:
+        """Adds all rows of a frame (the columns, as `encode` gives them).
 
         Raises:
             RefusedError: some row is refused, or there already; the transaction must return to a savepoint.

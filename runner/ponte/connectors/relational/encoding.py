@@ -11,6 +11,7 @@ from ponte.connectors.relational.catalogue import Column
 from ponte.connectors.relational.values import decimals, faults, join_faults
 from ponte.errors import ConfigurationError
 from ponte.mapping.json_rows import render_rows
+from ponte.mapping.number_text import text_of_numbers
 
 _PLAIN_INTEGER = r"^[+-]?[0-9]+$"
 _UUID = r"(?i)^(([0-9a-f]{4}-?){7}[0-9a-f]{4}|\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\})$"  # the forms that PostgreSQL takes
@@ -89,8 +90,8 @@ def _encoded(values: pl.Series, column: Column) -> pl.Series:
         return _json(values)
     if values.dtype.is_nested():
         raise ConfigurationError(
-            f"Field {column.name} is nested, but its column is no JSON ({column.declared}). "
-            "Next: map its members to columns of their own, or make the column JSON."
+            f"Field {column.name} is nested, but its column is no JSON ({column.declared}). Next: map its members to "
+            "columns of their own, or make the column JSON."
         )
     if column.kind == "other" and column.declared == "uuid":
         text = values.cast(pl.String)
@@ -107,7 +108,7 @@ def _texts(values: pl.Series, column: Column) -> pl.Series:  # noqa: ARG001 - as
         zone = "%:z" if values.dtype.time_zone else ""
         utc = values.dt.convert_time_zone("UTC") if zone else values
         return utc.dt.strftime(f"%Y-%m-%d %H:%M:%S%.f{zone}")
-    return values.cast(pl.String)
+    return text_of_numbers(values)
 
 
 def _json(values: pl.Series) -> pl.Series:

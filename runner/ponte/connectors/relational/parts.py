@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from ponte.connectors.relational.catalogue import Column, Relation
-from ponte.connectors.relational.client import Session
+from ponte.connectors.relational.client import Rows, Session
 from ponte.connectors.relational.dialect import Deletion, Dialect, Merge, Span, Stage, matches
 from ponte.connectors.relational.encoding import encode
 from ponte.connectors.relational.reading import key_rows
@@ -49,9 +49,12 @@ class PartTable:
         order = [self.relation.column(name) for name in self.part.order or self.part.key]
         ordered = tuple(session.dialect.comparable(c, "t") for c in order)
         statement = SelectByKey(self.relation, self.ties, fields, ordered).text(session.dialect)
-        found = list(session.stream(statement, [key_rows(keys, self.ties)], (_NUMBER, *fields), _ALL_ROWS))
-        frame = found[0].frame if found else _empty((_NUMBER, *fields))
-        faults = found[0].faults if found else None
+        found = [
+            page
+            for rows in key_rows(self.relation, keys, self.ties)
+            for page in session.stream(statement, [rows], (_NUMBER, *fields), _ALL_ROWS)
+        ]
+        frame, faults = _joined(found) if found else (_empty((_NUMBER, *fields)), None)
         return lists(frame, records.height, self.part.name), of_records(faults, frame, self.part.name)
 
     def explode(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
@@ -152,6 +155,16 @@ def of_records(faults: pl.DataFrame | None, parts: pl.DataFrame, name: str) -> p
         return None
     numbers = parts.get_column(parts.columns[0]).gather(faults.get_column("row")).cast(pl.UInt32)
     return faults.with_columns(numbers.alias("row"), pl.concat_str(pl.lit(f"{name}."), "field").alias("field"))
+
+
+def _joined(pages: list[Rows]) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """All rows and their faults, whose rows are numbered anew."""
+    faults, first = [], 0
+    for page in pages:
+        if page.faults is not None:
+            faults.append(page.faults.with_columns(pl.col("row") + pl.lit(first, pl.UInt32)))
+        first += page.frame.height
+    return pl.concat((page.frame for page in pages), how="vertical_relaxed"), join_faults(faults)
 
 
 def _empty(columns: tuple[Column, ...]) -> pl.DataFrame:

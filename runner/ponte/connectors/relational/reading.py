@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -101,8 +102,8 @@ class Reading:
                 f"{self.relation.label} has no key. Next: declare objects[].key to read single records."
             )
         for chunk in read.keys.iter_slices(read.batch_size):
-            rows = key_rows(chunk.select([column.name for column in self._key]).unique(), self._key)
-            yield self._joined(rows)
+            keys = chunk.select([column.name for column in self._key]).unique()
+            yield from (self._joined(rows) for rows in key_rows(self.relation, keys, self._key))
 
     def _joined(self, rows: str) -> Statement:
         return Select(self.relation, self.columns, join_keys(self.dialect, self._key)).text(self.dialect), (rows,)
@@ -154,22 +155,40 @@ def plan_reading(dialect: Dialect, relation: Relation, spec: ObjectSpec, read: R
     return Reading(dialect, relation, spec, columns).plan(read)
 
 
-def key_rows(keys: pl.DataFrame, columns: Sequence[Column], numbers: pl.Series | None = None) -> str:
-    """Keys as a JSON array of [row number, key ...]; those that cannot be of the columns' types are left out.
+def key_rows(relation: Relation, keys: pl.DataFrame, columns: Sequence[Column]) -> Iterator[str]:
+    """Keys as JSON arrays of [row number, key ...]; those that cannot be of the columns' types are left out.
 
     Args:
+        relation: whose database says how much it takes at once; mostly, one array has them all.
         keys: one column per key column, of the same name.
         columns: of the table, in the order of the keys.
-        numbers: row numbers; without them the index.
+
+    Raises:
+        ConfigurationError: a key is longer than the server takes at once.
     """
     encoded, faulty = encode(keys, [column_of(column) for column in columns])
     texts = encoded.select(_key_text(series) for series in encoded.iter_columns())
-    numbered = texts.with_columns(pl.Series("", numbers if numbers is not None else range(keys.height), dtype=pl.Int64))
+    numbered = texts.with_columns(pl.Series("", range(keys.height), dtype=pl.Int64))
     if faulty is not None:
         bad = set(faulty.get_column("row"))
         numbered = numbered.filter(pl.Series([index not in bad for index in range(keys.height)]))
-    rows = numbered.drop_nulls().select("", *texts.columns).rows()
-    return json.dumps(rows, ensure_ascii=False)
+    return _arrays(relation, numbered.drop_nulls().select("", *texts.columns).rows())
+
+
+def _arrays(relation: Relation, rows: list[tuple[Any, ...]]) -> Iterator[str]:
+    """The rows, halved until each array is small enough."""
+    text = json.dumps(rows, ensure_ascii=False)
+    if relation.keys_size is None or len(text.encode()) <= relation.keys_size:
+        yield text
+    elif len(rows) > 1:
+        yield from _arrays(relation, rows[: len(rows) // 2])
+        yield from _arrays(relation, rows[len(rows) // 2 :])
+    else:
+        raise ConfigurationError(
+            f"{relation.label}: a key is longer than the {relation.keys_size} bytes that the server takes at once, so"
+            " that its record cannot be looked up. Next: have max_allowed_packet raised, or use a shorter key.",
+            reason="TooLong",
+        )
 
 
 def column_of(column: Column) -> Column:

@@ -146,8 +146,8 @@ def named_object(source: SyncSource, name: str) -> ObjectSpec:
     if spec is None:
         names = ", ".join(sorted(known.name for known in source.spec.objects))
         raise ConfigurationError(
-            f"{source.metadata.name}: there is no object {name!r} (has: {names}). Next: "
-            "correct the name, or declare it in objects."
+            f"{source.metadata.name}: there is no object {name!r} (has: {names}). Next: correct the name, or declare "
+            "it in objects."
         )
     if (spec.table is None) == (spec.query is None):
         raise ConfigurationError(

@@ -117,7 +117,8 @@ def _fetch(writer: Writer, keys: pl.DataFrame) -> pl.DataFrame:
     columns = tuple(column for column in writer.table.columns if column.name != "row")
     session.begin(is_snapshot=True)
     found = _by_key(session, writer.table, keys, columns)
-    frame, _ = read_parts(session, list(writer.parts), found[0]) if found else (pl.DataFrame(), None)
+    whole = pl.concat(found, how="vertical_relaxed") if found else None  # scales that are not declared may differ
+    frame, _ = (pl.DataFrame(), None) if whole is None else read_parts(session, list(writer.parts), whole)
     session.rollback()
     return frame
 
@@ -125,5 +126,6 @@ def _fetch(writer: Writer, keys: pl.DataFrame) -> pl.DataFrame:
 def _by_key(session: Session, table: Relation, keys: pl.DataFrame, columns: tuple[Column, ...]) -> list[pl.DataFrame]:
     key = tuple(table.column(name) for name in keys.columns)
     statement = SelectByKey(table, key, columns).text(session.dialect)
-    rows = session.stream(statement, [key_rows(keys, key)], (_NUMBER, *columns), max(keys.height, 1))
-    return [page.frame.rename({page.frame.columns[0]: "row"}) for page in rows]
+    fields, most = (_NUMBER, *columns), max(keys.height, 1)
+    pages = (page for rows in key_rows(table, keys, key) for page in session.stream(statement, [rows], fields, most))
+    return [page.frame.rename({page.frame.columns[0]: "row"}) for page in pages]

@@ -71,16 +71,18 @@ class Writer:
 
         After a chunk that was refused it is not tried again: where some records are there already, others will be.
         """
-        if not self.may_append or not isinstance(self.session, Appends):
+        session = self.session
+        if not (self.may_append and isinstance(session, Appends) and session.can_append(self.table, columns)):
             return False
-        savepoint = self.session.dialect.savepoint
-        self.session.execute(savepoint.set)
+        savepoint = session.dialect.savepoint
+        session.execute(savepoint.set)
         try:
-            return self.session.append(self.table, columns, staged.drop("ponte_row"))
+            session.append(self.table, columns, staged.drop("ponte_row"))
         except RefusedError:
-            self.session.execute(savepoint.undo)
+            session.execute(savepoint.undo)
             self.may_append = False
             return False
+        return True
 
     def _delivered_parts(self, delivery: Delivery) -> list[PartTable]:
         if delivery.operation == "delete":
@@ -140,8 +142,8 @@ def check_unique(session: Session, table: Relation, key: Sequence[str]) -> None:
     if frozenset(names) in table.unique_keys:
         return
     raise ConfigurationError(
-        f"{table.label}: no unique index holds exactly the natural key ({', '.join(names)})."
-        f" Ponte cannot update without one. Next: {session.dialect.unique_index(table, names)}",
+        f"{table.label}: no unique index holds exactly the natural key ({', '.join(names)}). Ponte cannot update "
+        f"without one. Next: {session.dialect.unique_index(table, names)}",
         reason="UniqueIndexMissing",
     )
 

@@ -78,7 +78,7 @@ def is_html(answer: Response) -> bool:
 
 def has_errors(body: Any) -> bool:
     """Whether a body says that it is an error, whatever the status: by `error` or `errors` that are not empty."""
-    return isinstance(body, dict) and any(body.get(name) for name in ERROR_NAMES)
+    return isinstance(body, dict) and bool(body.get("error") or body.get("errors"))  # once for each record of a bulk
 
 
 def words_of(body: Any) -> str:

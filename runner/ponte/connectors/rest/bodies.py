@@ -91,9 +91,8 @@ class Bodies:
             return found[0] if found else None
         needed = "write.get or write.find" if ID in values else "write.get or write.find (the target id is not known)"
         raise ConfigurationError(
-            "write.semantics replace loses fields that are not sent, so the record is read first. Next: set "
-            f"{needed}, or let"
-            " the SyncJob say ownsWholeRecord."
+            f"write.semantics replace loses fields that are not sent, so the record is read first. Next: set {needed}, "
+            "or let the SyncJob say ownsWholeRecord."
         )
 
 

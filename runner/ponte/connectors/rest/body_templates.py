@@ -127,9 +127,8 @@ class BodyTemplate:
     def _field(self, path: str, given: Given, *, is_optional: bool) -> str | None:
         if path not in given.fields and not is_optional:
             raise ConfigurationError(
-                f"{self._where}: the body places the field {path}, which the Mapping does not deliver. Next: map "
-                "it, or put"
-                " what needs it into {$optional: ...}.",
+                f"{self._where}: the body places the field {path}, which the Mapping does not deliver. Next: map it, "
+                "or put what needs it into {$optional: ...}.",
                 reason="UnknownField",
             )
         text = given.fields.get(path)

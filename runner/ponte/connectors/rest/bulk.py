@@ -16,7 +16,7 @@ from ponte.connectors.http.port import Request, Response
 from ponte.connectors.http.retrying import is_passing
 from ponte.connectors.rest.answers import ERROR_NAMES, MISSING, body_of, has_errors, take, take_text
 from ponte.connectors.rest.bodies import AmbiguousError, Bodies
-from ponte.connectors.rest.chunk import Chunk, Piece, Split
+from ponte.connectors.rest.chunk import Chunk, Piece, Split, patience_of
 from ponte.connectors.rest.concurrency import gather
 from ponte.connectors.rest.jobs import JobLostError, Jobs
 from ponte.connectors.rest.lookup import Lookup
@@ -69,7 +69,8 @@ class BulkDelivery:
     async def run(self) -> list[Outcome]:
         """What became of each row; raises only where certainly nothing was applied."""
         rows = range(len(self._ids))
-        return await Chunk(self._client, len(rows), self._deliver).run(
+        patience = patience_of(self._client, is_repeatable=self._judge.is_repeatable)
+        return await Chunk(self._client, len(rows), patience, self._deliver).run(
             [rows[start : start + self._bulk.size] for start in range(0, len(rows), self._bulk.size)]
         )
 
@@ -111,8 +112,8 @@ class BulkDelivery:
         if answer.status == 403 and self._operation not in self._admitted:
             where = self._client.where(self._method, self._url)
             raise CredentialsRefused(
-                f"{where}: HTTP 403: the login may not {self._operation} records here. Next: "
-                "have it allowed to, or use another login."
+                f"{where}: HTTP 403: the login may not {self._operation} records here. Next: have it allowed to, or "
+                "use another login."
             )
         return answer
 

@@ -103,8 +103,8 @@ class ChainedPaging:
             return None
         if (text := take_text(page.body, path)) is None:
             raise ConfigurationError(
-                f"{self._where(page)}: {path} is no text that names the next page. Next: check "
-                "`next` of the pagination."
+                f"{self._where(page)}: {path} is no text that names the next page. Next: check `next` of the "
+                "pagination."
             )
         return text
 

@@ -19,6 +19,8 @@ from ponte.errors import ConfigurationError, CredentialsRefused, Interrupted, Po
 
 Piece = Sequence[int]
 
+_FEW_DOUBTS = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -27,20 +29,32 @@ class Split:
     pieces: tuple[Piece, ...]
 
 
+def patience_of(client: Client, *, is_repeatable: bool) -> int:
+    """How many failures in a row a chunk bears: few where each may leave something in doubt."""
+    return client.limits.connections if is_repeatable else min(_FEW_DOUBTS, client.limits.connections)
+
+
 class Chunk:
     """Delivers the pieces of a chunk.
 
     Args:
         client: of the system.
         count: rows of the chunk.
+        patience: so many failures in a row, and one more, say that the system is away. Where none may be repeated, each
+            may have had its effect: then pieces go one by one until the first is answered.
         deliver: sends one piece, rows by index, and says what became of each in their order. It raises a PonteError
             only where the piece certainly had no effect, or `UnansweredError`.
     """
 
     def __init__(
-        self, client: Client, count: int, deliver: Callable[[Piece], Awaitable[Sequence[Outcome] | Split]]
+        self,
+        client: Client,
+        count: int,
+        patience: int,
+        deliver: Callable[[Piece], Awaitable[Sequence[Outcome] | Split]],
     ) -> None:
         self._client = client
+        self._patience = patience
         self._deliver = deliver
         self._results: list[Outcome | PonteError | None] = [None] * count
         self._failures = 0
@@ -53,7 +67,10 @@ class Chunk:
             PonteError: certainly nothing of the chunk was applied.
         """
         queue = iter(pieces)
-        await self._work(next(queue))
+        for piece in queue:
+            await self._work(piece)
+            if not self._failures or self._patience >= self._client.limits.connections:
+                break
         width = min(self._client.limits.connections, len(pieces))
         await gather(self._take_from(queue) for _ in range(width))
         return self._conclude()
@@ -85,15 +102,15 @@ class Chunk:
     def _note(self, error: PonteError) -> None:
         """A refused login, wrong settings and a stop signal stop the chunk at once, a system that is away soon."""
         self._failures += 1
-        if isinstance(error, ConfigurationError | Interrupted) or self._failures > self._client.limits.connections:
+        if isinstance(error, ConfigurationError | Interrupted) or self._failures > self._patience:
             self._stop = self._stop or error
 
     def _lateness(self) -> PonteError | None:
         if not is_too_late(self._client.clock.now()):
             return None
         return TransientError(
-            f"{self._client.ground.label}: not sent, the time for this chunk was over."
-            " Next: run it again; if this happens often, raise limits.connections."
+            f"{self._client.ground.label}: not sent, the time for this chunk was over. Next: run it again; if this "
+            "happens often, raise limits.connections."
         )
 
     def _conclude(self) -> list[Outcome]:

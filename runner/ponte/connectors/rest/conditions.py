@@ -64,9 +64,8 @@ class ByEtag:
             return tag
         what = f"only the weak ETag {tag[:40]}, which If-Match cannot use" if tag else "no ETag"
         raise ConfigurationError(
-            f"{self._client.where('GET', found.url)}: the answer has {what}. Nothing was written. Next: ask the "
-            "vendor for strong ETags, use"
-            " write.condition.version, or take write.condition out.",
+            f"{self._client.where('GET', found.url)}: the answer has {what}. Nothing was written. Next: ask the vendor "
+            "for strong ETags, use write.condition.version, or take write.condition out.",
             reason="EtagMissing",
         )
 
@@ -92,9 +91,8 @@ class ByVersion:
         if text is not None and text.isprintable():
             return text
         raise ConfigurationError(
-            f"{self._client.where('GET', found.url)}: the record has no version at {self._version.field}. Nothing "
-            "was written. Next: correct"
-            " write.condition.version.field.",
+            f"{self._client.where('GET', found.url)}: the record has no version at {self._version.field}. Nothing was "
+            "written. Next: correct write.condition.version.field.",
             reason="VersionNotInRecord",
         )
 

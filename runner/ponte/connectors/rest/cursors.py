@@ -76,8 +76,8 @@ async def find_upper_bound(listing: Listing, field: str, where: str) -> str | No
                 return clock.isoformat()
             if greatest is not None and greatest[0] != place[0]:
                 raise ConfigurationError(
-                    f"{where}: the cursor {field} holds both {greatest[0]}s and {place[0]}s, "
-                    "which have no common order. Next: choose another cursor."
+                    f"{where}: the cursor {field} holds both {greatest[0]}s and {place[0]}s, which have no common "
+                    "order. Next: choose another cursor."
                 )
             greatest = place if greatest is None or _compare(place, greatest) > 0 else greatest
     return None if greatest is None else text_of(greatest)

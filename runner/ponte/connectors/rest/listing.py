@@ -32,9 +32,13 @@ class Listing:
         if endpoint.body is not None and self._pagination is not None and self._pagination.link is not None:
             raise ConfigurationError(
                 f"{client.where(endpoint.method, client.ground.base_url + endpoint.path)}: a call is not paged by "
-                "link. Next:"
-                " choose page, offset or cursor."
+                "link. Next: choose page, offset or cursor."
             )
+
+    @property
+    def is_paged(self) -> bool:
+        """Whether it comes in pages, each by a request of its own."""
+        return self._pagination is not None
 
     def walk(self, parameters: Parameters = (), resume: str | None = None) -> AsyncIterator[Step]:
         """The pages in order, from the start or behind an earlier position.

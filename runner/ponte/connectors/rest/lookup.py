@@ -139,8 +139,8 @@ class Lookup:
         assert self._get is not None  # noqa: S101 - `get` asked
         if answer.status == 403:
             raise CredentialsRefused(
-                f"{where}: HTTP 403: the login may not read this record. Next: have it allowed "
-                "to, or use another login."
+                f"{where}: HTTP 403: the login may not read this record. Next: have it allowed to, or use another "
+                "login."
             )
         if not 200 <= answer.status < 300:
             words = self._client.mask(words_of(body_of(answer)))
@@ -151,8 +151,8 @@ class Lookup:
             raise TransientError(f"{where}: {answer.flaw}.", reason="UnreadableAnswer")
         if is_html(answer):
             raise TransientError(
-                f"{where}: a page of HTML came instead of JSON. Next: see whether baseUrl leads to "
-                "the API, and whether the login is in order.",
+                f"{where}: a page of HTML came instead of JSON. Next: see whether baseUrl leads to the API, and "
+                "whether the login is in order.",
                 reason="UnreadableAnswer",
             )
         try:

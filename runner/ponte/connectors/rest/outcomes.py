@@ -12,6 +12,7 @@ from ponte.connectors.http.port import Response
 from ponte.connectors.http.retrying import is_without_effect
 from ponte.connectors.rest.answers import MISSING, body_of, field_of, has_errors, is_html, take_text, words_of
 from ponte.engine.ports import ANSWER_SCHEMA, Operation
+from ponte.mapping.number_text import text_of_numbers
 
 _REASONS = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "NotFound", 412: "Conflict", 413: "TooLarge"}
 
@@ -123,7 +124,7 @@ def answer_frame(outcomes: Iterable[Outcome]) -> pl.DataFrame:
 
 def column_texts(frame: pl.DataFrame, paths: Sequence[str]) -> dict[str, list[str | None]]:
     """Values at paths of a frame (`sku`, `address.code`) as text, for addresses and queries."""
-    return {path: frame.select(_at(frame, path).cast(pl.String)).to_series().to_list() for path in paths}
+    return {path: text_of_numbers(frame.select(_at(frame, path)).to_series()).to_list() for path in paths}
 
 
 def _at(frame: pl.DataFrame, path: str) -> pl.Expr:

@@ -178,8 +178,8 @@ class PageReader:
             holds = f"an object with {', '.join(list(body)[:8])}" if body else "an empty object"
         wanted = f"no list at {self._records}" if self._records else "no list"
         raise ConfigurationError(
-            f"{self.where(ask)}: the answer has {wanted}; it is {self.client.mask(holds)}."
-            " Next: set list.records to the path of the list.",
+            f"{self.where(ask)}: the answer has {wanted}; it is {self.client.mask(holds)}. Next: set list.records to "
+            "the path of the list.",
             reason="RecordsNotFound",
         )
 

@@ -11,7 +11,7 @@ from ponte.connectors.http.port import Request, Response
 from ponte.connectors.rest.answers import body_of, take_text, words_of
 from ponte.connectors.rest.bodies import AmbiguousError, Bodies
 from ponte.connectors.rest.body_templates import Given, UnfitValueError
-from ponte.connectors.rest.chunk import Chunk, Piece
+from ponte.connectors.rest.chunk import Chunk, Piece, patience_of
 from ponte.connectors.rest.conditions import CHANGED, TRIES, Precondition, precondition_of
 from ponte.connectors.rest.lookup import Lookup, Values
 from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts
@@ -70,7 +70,8 @@ class RecordDelivery:
     async def run(self) -> list[Outcome]:
         """What became of each row; raises only where certainly nothing was applied."""
         count = len(self._ids)
-        return await Chunk(self._client, count, self._deliver).run([(row,) for row in range(count)])
+        patience = patience_of(self._client, is_repeatable=self._is_repeatable)
+        return await Chunk(self._client, count, patience, self._deliver).run([(row,) for row in range(count)])
 
     async def _deliver(self, piece: Piece) -> list[Outcome]:
         try:
@@ -174,8 +175,8 @@ class RecordDelivery:
         where = f"{self._client.where(request.method, request.url)}: {self._client.mask(answer.shown)}"
         if status == 403:
             raise CredentialsRefused(
-                f"{where}: the login may not {self._operation} records here. Next: have it "
-                "allowed to, or use another login."
+                f"{where}: the login may not {self._operation} records here. Next: have it allowed to, or use another "
+                "login."
             )
         if status == 428:
             raise ConfigurationError(

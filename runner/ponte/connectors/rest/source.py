@@ -36,7 +36,7 @@ class RestSource:
         self._spec = spec
         self._listing = listing
         self._lookup = lookup
-        self.capabilities = SourceCapabilities(reads=self._reads())
+        self.capabilities = SourceCapabilities(reads=self._reads(), moves=listing is not None and listing.is_paged)
 
     async def upper_bound(self) -> str | None:
         """See `Source`, and `cursors.find_upper_bound`."""
@@ -148,7 +148,7 @@ class _Gathered:
     """Elements of pages on their way to become a batch; a batch ends with a page, so that reading can resume."""
 
     def __init__(self, elements: list[Any] | None = None, *, is_last: bool = False) -> None:
-        self.elements = elements or []
+        self.elements = [] if elements is None else elements  # its own: pages keep theirs
         self.position: str | None = None
         self.is_last = is_last
         self.announced: int | None = None
@@ -156,7 +156,7 @@ class _Gathered:
         self.origin = "list"
 
     def add(self, step: Step, elements: list[Any]) -> None:
-        self.elements = self.elements + elements if self.elements else elements
+        self.elements.extend(elements)
         self.position = step.position
         self.is_last = step.is_last
         self.announced = step.page.announced if step.page.announced is not None else self.announced

@@ -54,8 +54,8 @@ class RestTarget:
         """See `Target`."""
         if delivery.operation not in self.capabilities.operations:
             raise ConfigurationError(
-                f"{self._where()} offers no {delivery.operation}. Next: declare it in its "
-                "`write`, or take it out of the job's operations."
+                f"{self._where()} offers no {delivery.operation}. Next: declare it in its `write`, or take it out of "
+                "the job's operations."
             )
         if not delivery.frame.height:
             return answer_frame([])
@@ -75,9 +75,9 @@ class RestTarget:
         rows = zip(_rows(keys), target_ids.to_list(), strict=True)
         found = await gather([self._fetch(values, target_id) for values, target_id in rows])
         there = [(row, record) for row, record in enumerate(found) if record is not None]
-        framed = frame_records([record for _, record in there], self._spec.fields)
+        framed = frame_records([record for _, record in there], self._spec.fields).frame.drop("row", strict=False)
         places = pl.Series("row", [row for row, _ in there], dtype=pl.UInt32)
-        return framed.frame.drop("row", strict=False).insert_column(0, places)
+        return pl.DataFrame([places, *framed.iter_columns()])  # records may hold no field at all
 
     def _delivery(self, delivery: Delivery) -> RecordDelivery | BulkDelivery:
         if delivery.operation in self._writing.bulk_operations and self._writing.bulk is not None:
@@ -92,8 +92,7 @@ class RestTarget:
             return [] if record is None else [record]
         raise ConfigurationError(
             f"{self._where()}: records cannot be looked up by {', '.join(values)}. Next: set write.find with these "
-            "fields, or"
-            " write.get with places for them."
+            "fields, or write.get with places for them."
         )
 
     async def _fetch(self, key: Values, target_id: str | None) -> dict[str, Any] | None:

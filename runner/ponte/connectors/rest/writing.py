@@ -173,8 +173,8 @@ def _check_condition(writing: Writing, condition: WriteCondition, where: str) ->
     """A condition that could not be kept is refused before anything is written without it."""
     if writing.bulk is not None:
         raise ConfigurationError(
-            f"{where}: write.condition cannot go with write.bulk, which has no place for it. "
-            "Next: take out one of the two."
+            f"{where}: write.condition cannot go with write.bulk, which has no place for it. Next: take out one of the "
+            "two."
         )
     if writing.get is None or not writing.get.places:
         raise ConfigurationError(

@@ -56,8 +56,8 @@ def _other(source: SyncSource, url: str, spec: SqlSystem, references: References
     if "://" not in url or name in SQL_SCHEMES or not _SCHEME.fullmatch(scheme):
         raise ConfigurationError(
             f"{label}: sql.url starts with {scheme[:40]!r}. Next: write sqlite:///PATH, "
-            "postgresql://HOST:PORT/DATABASE,"
-            " mariadb://HOST:PORT/DATABASE, or DIALECT://HOST:PORT/DATABASE of another SQLAlchemy dialect, to read."
+            "postgresql://HOST:PORT/DATABASE, mariadb://HOST:PORT/DATABASE, or DIALECT://HOST:PORT/DATABASE of "
+            "another SQLAlchemy dialect, to read."
         )
     if "odbc_connect=" in url:
         raise ConfigurationError(f"{label}: sql.url holds a connection string. Next: use the connector `odbc` for it.")

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from ponte.arrow_stream import stream_frames
+from ponte.arrow_stream import in_pieces, stream_frames
 from ponte.connectors.relational.catalogue import Column, Relation
 from ponte.connectors.relational.client import CommitLostError, Rows
 from ponte.connectors.relational.dialect import Stage
@@ -29,6 +29,8 @@ from ponte.errors import ConfigurationError, PonteError, TransientError
 
 STATEMENT_TIMEOUT_MS = 100_000  # shorter than what the target says one delivery may take
 _BATCH_BYTES = "4194304"
+_UNREACHED = "the database cannot be reached"
+_BEFORE_THE_REASON = (" failed: ", " to address: ")  # libpq: connection to server at ADDRESS failed: REASON
 
 
 class _ByCopy(PostgresqlDialect):
@@ -124,13 +126,14 @@ class PostgresqlSession:
         self._copy(frame, {"adbc.ingest.target_table": stage.sql.strip('"'), "adbc.ingest.temporary": "true"})
         return stage
 
-    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> bool:
-        """Copies straight into a plain table whose columns need no cast."""
-        if not table.path or not all(has_own_type(column) for column in columns):
-            return False
+    def can_append(self, table: Relation, columns: Sequence[Column]) -> bool:
+        """A plain table whose columns need no cast."""
+        return bool(table.path) and all(has_own_type(column) for column in columns)
+
+    def append(self, table: Relation, columns: Sequence[Column], frame: pl.DataFrame) -> None:  # noqa: ARG002 - the frame names them
+        """Copies straight into the table."""
         schema, name = table.path
         self._copy(frame, {"adbc.ingest.target_db_schema": schema, "adbc.ingest.target_table": name})
-        return True
 
     def close(self) -> None:
         """Closes the connection."""
@@ -151,7 +154,7 @@ class PostgresqlSession:
     def _copy(self, frame: pl.DataFrame, into: dict[str, str]) -> None:
         with self._statement() as prepared:
             prepared.set_options(**into, **{"adbc.ingest.mode": "adbc.ingest.mode.append"})
-            prepared.bind_stream(frame)
+            prepared.bind_stream(in_pieces(frame))
             prepared.execute_update()
 
     def _bind(self, parameters: Sequence[str]) -> None:
@@ -272,5 +275,10 @@ def _plain(text: bytes | str) -> str:
 
 
 def _without_address(message: str) -> str:
-    first = message.partition("\n")[0]
-    return first.split("FATAL:")[-1].strip()[:200] if "FATAL:" in message else "the database cannot be reached"
+    """Why there is no connection, as libpq says it: without an address, which might hold a login."""
+    lines = message.splitlines()
+    refused = next((line for line in lines if "FATAL:" in line), None)
+    if refused is not None:
+        return refused.rpartition("FATAL:")[2].strip()[:200]
+    told = (line.rpartition(mark)[2].strip() for line in lines for mark in _BEFORE_THE_REASON if mark in line)
+    return ": ".join([_UNREACHED, *list(told)[:1]])[:200]

@@ -195,8 +195,8 @@ def _translate(error: sqlite3.Error, label: str) -> Exception:
         )
     if "not a database" in text or "malformed" in text:
         return ConfigurationError(
-            f"{label}: the file is no sound SQLite database ({text}). Next: look whether "
-            "sql.url names the right file; if it does, put a backup in its place.",
+            f"{label}: the file is no sound SQLite database ({text}). Next: look whether sql.url names the right file; "
+            "if it does, put a backup in its place.",
             reason="DatabaseDamaged",
         )
     if "disk" in text or "readonly" in text or "unable to open" in text:

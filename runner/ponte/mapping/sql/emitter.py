@@ -208,7 +208,7 @@ class Emitter:
             type_ = sql_type(kind)
             return Value(value.expr.cast(type_.polars), type_, value.bad, value.level)
         try:
-            done = convert(value.expr, value.type.polars, kind, Form())
+            done = convert(value.expr, value.type.written, kind, Form())
         except RuleError as error:
             raise ConfigurationError(f"{where}: {error.bare}", reason="RefusedExpression") from error
         return self._converted(done, sql_type(kind, has_zone=value.type.has_zone), value, where)

@@ -46,6 +46,13 @@ class SqlType:
         }
         return plain[self.kind]
 
+    @property
+    def written(self) -> pl.DataType:
+        """The type by which it becomes text: a number that declares its scale has so many digits."""
+        if self.kind == "number":
+            return pl.Decimal(min(self.whole + self.scale, MAX_PRECISION), self.scale)
+        return self.polars
+
 
 TEXT = SqlType("text")
 BOOLEAN = SqlType("boolean")

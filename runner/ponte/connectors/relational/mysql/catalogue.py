@@ -105,6 +105,7 @@ def table_relation(dialect: MysqlDialect, ask: Ask, label: str, name: str, json_
         tuple(_table_column(row, json, keyed) for row in rows),
         keys,
         is_transactional=engine is None or engine in {row[0] for row in ask(_TRANSACTIONAL, ())},
+        path=(schema, table) if engine is not None else (),
     )
 
 

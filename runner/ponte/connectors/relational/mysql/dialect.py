@@ -21,6 +21,7 @@ _CASTS = {
     "boolean": "CAST({} AS SIGNED)",
     "binary": "UNHEX({})",
 }
+_LONGEST_MOMENT = 64
 _ISO = "%Y-%m-%dT%H:%i:%s.%f"
 
 
@@ -118,7 +119,8 @@ def binding(parameters: Sequence[str], written: Callable[[str], str]) -> str:
     bound = []
     for number, value in enumerate(parameters, start=1):
         bound.append(f"@ponte_p{number} = {written(value)}")
-        bound.append(f"@ponte_t{number} = {written(_utc(value))}")
+        is_moment = len(value) <= _LONGEST_MOMENT  # a list of keys goes over the line once
+        bound.append(f"@ponte_t{number} = {written(_utc(value)) if is_moment else 'NULL'}")
     return f"SET {', '.join(bound)}"
 
 

@@ -85,9 +85,8 @@ def translate(number: int, message: str, label: str) -> PonteError | RefusedErro
 def _of_connection(number: int, message: str, label: str) -> PonteError | None:
     if number in _LOGIN:
         return CredentialsRefused(
-            f"{label}: the login was refused (error {number}). Next: check user name and password, and what the "
-            "user may"
-            " reach from this machine."
+            f"{label}: the login was refused (error {number}). Next: check user name and password, and what the user "
+            "may reach from this machine."
         )
     if number in _LOST or number == 0:
         return TransientError(
@@ -101,8 +100,8 @@ def _of_connection(number: int, message: str, label: str) -> PonteError | None:
     if number in _UNREACHED and "SSL" in message:
         told = message.partition("] ")[2].partition(" (_ssl")[0] or "the handshake failed"
         return ConfigurationError(
-            f"{label}: no TLS connection: {told}. Next: look at the server's certificate, and at "
-            "ssl-ca and ssl-mode of sql.url.",
+            f"{label}: no TLS connection: {told}. Next: look at the server's certificate, and at ssl-ca and ssl-mode "
+            "of sql.url.",
             reason="TlsRefused",
         )
     if number in _UNREACHED:

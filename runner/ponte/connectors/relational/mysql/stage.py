@@ -20,6 +20,7 @@ _STAGE_TYPES = {
     "datetimetz": "DATETIME(6)",
     "binary": "LONGBLOB",
 }
+_NO_PLAIN_TYPES = ("bit", "year", "enum", "set")
 _MOMENT = "%Y-%m-%d %H:%M:%S%.6f"
 
 
@@ -57,6 +58,11 @@ def plain_texts(frame: pl.DataFrame) -> pl.DataFrame:
     plain = frame.with_columns(cs.boolean().cast(pl.Int8), pl.col(zoned).dt.replace_time_zone(None))
     others = ~cs.string() & ~cs.datetime() & ~cs.binary()
     return plain.with_columns(cs.datetime().dt.strftime(_MOMENT), others.cast(pl.String))
+
+
+def takes_texts(column: Column) -> bool:
+    """Whether the table's own column takes a text for what its staged column does: to YEAR, '0' is 2000, and 0 is 0."""
+    return column.kind != "other" and not column.declared.startswith(_NO_PLAIN_TYPES)
 
 
 def _fits_index(keys: Sequence[Column]) -> bool:

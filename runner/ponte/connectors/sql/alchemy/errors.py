@@ -44,18 +44,24 @@ def translate_dbapi(error: Any, label: str, secret: str, *, is_connecting: bool)
 
 
 def _of_connecting(error: Any, label: str, told: str) -> PonteError:
-    state, words = str(getattr(error.orig, "sqlstate", None) or ""), told.lower()
+    state, words = _state_of(error.orig), told.lower()
     if state[:2] == "28" or any(mark in words for mark in _LOGIN):
         return CredentialsRefused(f"{label}: the login was refused. Next: check user name and password.")
     if any(mark in words for mark in _MISSING):
         return ConfigurationError(
             with_step(f"{label}: there is no such database: {told}", "DatabaseMissing"), reason="DatabaseMissing"
         )
-    if type(error).__name__ in {"ProgrammingError", "NotSupportedError"}:
+    if state[:2] == "IM" or type(error).__name__ in {"ProgrammingError", "NotSupportedError"}:
         return ConfigurationError(
             f"{label}: the database refused the connection: {told}. Next: look at sql.url and its options."
         )
     return TransientError(f"{label}: the database cannot be reached: {told}.", reason=LOST)
+
+
+def _state_of(error: Any) -> str:
+    """The SQLSTATE, where the driver gives one as an attribute or, as pyodbc does, before its text; else nothing."""
+    first = error.args[0] if getattr(error, "args", ()) else ""
+    return str(getattr(error, "sqlstate", None) or (first if isinstance(first, str) and len(first) == 5 else ""))
 
 
 def translate_foreign(error: Exception, label: str, doing: str) -> ConfigurationError:
@@ -68,6 +74,11 @@ def translate_foreign(error: Exception, label: str, doing: str) -> Configuration
 
 def _told(error: object, secret: str) -> str:
     """The driver's own words in one line, without a literal of the statement's data."""
-    lines = [line.strip(" -") for line in str(error).partition("\n\n")[0].splitlines()]
+    match getattr(error, "args", ()):
+        case [str(state), str(said)] if len(state) == 5:  # pyodbc: SQLSTATE, then the text
+            pass
+        case _:
+            said = str(error)
+    lines = [line.strip(" -") for line in said.partition("\n\n")[0].splitlines()]
     text = " ".join(line for line in lines if line)[:_MOST].rstrip(".!")
     return text.replace(secret, "***") if secret else text

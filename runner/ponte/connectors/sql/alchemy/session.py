@@ -179,7 +179,8 @@ def _engine(address: Address) -> tuple[sa.Engine, Product]:
     try:
         url = sa.make_url(address.url)
         url = url.set(username=address.user or None, password=address.password or None)
-        engine = sa.create_engine(url, poolclass=NullPool, connect_args=product.arguments)
+        with warnings.catch_warnings(action="ignore", category=exc.SAWarning):  # what matters comes as an error too
+            engine = sa.create_engine(url, poolclass=NullPool, connect_args=product.arguments)
     except (exc.NoSuchModuleError, ImportError) as error:
         raise ConfigurationError(
             f"{address.label}: what reads {name!r} is not installed. Next: {product.install}", reason="ExtraMissing"

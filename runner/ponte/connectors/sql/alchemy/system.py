@@ -28,9 +28,9 @@ class AlchemySystem:
     def target(self, object_name: str) -> Target:
         """Never: how each of these databases updates what is there, nobody has proven."""
         raise ConfigurationError(
-            f"{self._source.metadata.name}/{object_name}: Ponte reads this database by SQLAlchemy"
-            " and does not write to it. Next: write to PostgreSQL, MariaDB, MySQL or SQLite, to a web API, or to files"
-            " that this database loads.",
+            f"{self._source.metadata.name}/{object_name}: Ponte reads this database by SQLAlchemy and does not write "
+            "to it. Next: write to PostgreSQL, MariaDB, MySQL or SQLite, to a web API, or to files that this database "
+            "loads.",
             reason="NotWritable",
         )
 

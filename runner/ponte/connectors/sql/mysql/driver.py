@@ -51,17 +51,23 @@ class _Result(MySQLResult):  # type: ignore[misc]  # the driver has no types
     def _read_load_local_packet(self, first_packet: Any) -> None:  # noqa: ARG002 - the name that it asks for
         connection = self.connection
         text, connection.text = connection.text, b""
-        for start in range(0, len(text), _PIECE):
-            connection.write_packet(text[start : start + _PIECE])
+        size = min(_PIECE, connection.packet)
+        for start in range(0, len(text), size):
+            connection.write_packet(text[start : start + size])
         connection.write_packet(b"")
         self._read_ok_packet(connection._read_packet())  # noqa: SLF001 - of the class that this one stands in for
 
 
 class Driver(Connection):  # type: ignore[misc]  # the driver has no types
-    """One connection to a server."""
+    """One connection to a server.
+
+    Attributes:
+        packet: most bytes of an upload that the server takes at once.
+    """
 
     def __init__(self, address: Address) -> None:
         self.text = b""
+        self.packet = _PIECE
         super().__init__(
             host=address.host,
             port=address.port,

@@ -29,8 +29,8 @@ from ponte.connectors.sql.mysql.address import Address
 from ponte.errors import ConfigurationError, PonteError, TransientError
 
 _LOAD = (
-    "LOAD DATA LOCAL INFILE 'ponte' INTO TABLE {} CHARACTER SET utf8mb4"
-    " FIELDS TERMINATED BY 0x09 ESCAPED BY 0x5C LINES TERMINATED BY 0x0A ({}){}"
+    "LOAD DATA LOCAL INFILE 'ponte' INTO TABLE {} CHARACTER SET utf8mb4 FIELDS TERMINATED BY 0x09 ESCAPED BY 0x5C "
+    "LINES TERMINATED BY 0x0A ({}){}"
 )
 _ROWS_OF_INSERT = 1000
 _LONGEST_ESCAPE = 2  # characters in a statement for one of a text; bytes are written as two digits
@@ -50,7 +50,7 @@ class MysqlSession:
             self._driver.query(SETTINGS)
             facts = self._driver.ask("SELECT @@GLOBAL.local_infile, VERSION(), @@max_allowed_packet")
             ((self._loads, version, packet),) = facts
-        self._packet = row_size(int(packet))
+        self._driver.packet = self._packet = row_size(int(packet))
         self._json_columns = checked_json if "mariadb" in version.lower() else declared_json
 
     def begin(self, *, is_snapshot: bool) -> None:
@@ -77,7 +77,8 @@ class MysqlSession:
         if query is not None:
             return self._query_relation(query)
         found = table_relation(self.dialect, self._ask, self._label, table or "", self._json_columns)
-        return found if self._loads == "1" else replace(found, row_size=self._packet // _LONGEST_ESCAPE)
+        escaped = self._packet // _LONGEST_ESCAPE
+        return replace(found, row_size=None if self._loads == "1" else escaped, keys_size=escaped)
 
     def stream(
         self, statement: str, parameters: Sequence[str], columns: Sequence[Column], batch_size: int
