@@ -92,7 +92,7 @@ def erase(db: Database, key: str, job: str | None = None) -> Erased:
 
 
 def _found(db: Database, forms: set[str], job: str | None) -> Iterator[tuple[_Place, set[str], set[str]]]:
-    """Per scope, locked: source keys and natural keys of the record, followed from object to object."""
+    """Per scope, locked: source keys and natural keys of the record, followed from object to object to the last."""
     places = [_Place(*row) for row in db.query(f"SELECT {', '.join(_SCOPE)} FROM ponte_scopes", (), _SCOPE).iter_rows()]
     named: dict[tuple[str, str], set[str]] = {}
     if job is not None:
@@ -102,14 +102,22 @@ def _found(db: Database, forms: set[str], job: str | None) -> Iterator[tuple[_Pl
     else:
         for place in places:
             place.name(named, forms, forms)
-    for place in places:
-        keys, naturals = named.get(place.source, set()), named.get(place.target, set())
-        if not keys and not naturals:
-            continue
-        scopes.lock(db, place.id)
-        found_keys, found_naturals = _records(db, place, keys, naturals)
-        place.name(named, found_keys, found_naturals)
-        yield place, found_keys | keys, found_naturals
+    found: dict[_Place, tuple[set[str], set[str]]] = {}
+    known = None
+    while known != named:  # a place may have named the record to one that was asked before it
+        known = {end: set(names) for end, names in named.items()}
+        for place in places:
+            keys, naturals = set(named.get(place.source, ())), named.get(place.target, set())
+            if not keys and not naturals:
+                continue
+            scopes.lock(db, place.id)
+            by_key, by_natural = found.setdefault(place, (set(), set()))
+            found_keys, found_naturals = _records(db, place, keys, naturals)
+            by_key |= found_keys | keys
+            by_natural |= found_naturals
+            place.name(named, found_keys, found_naturals)
+    for place, (keys, naturals) in found.items():
+        yield place, keys, naturals
 
 
 @dataclass(frozen=True, slots=True)

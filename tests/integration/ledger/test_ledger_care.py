@@ -276,6 +276,24 @@ def test_nothing_of_an_erased_record_is_left_in_the_files(url: str, fill: Fill) 
     assert b"mario.rossi" not in content
 
 
+def test_a_name_that_only_a_later_job_knows_erases_the_record_of_earlier_jobs_too(db: Database, fill: Fill) -> None:
+    (key, natural) = keys_of("0042", "AN-0042")
+
+    async def two_jobs(ledger: StoredLedger) -> None:
+        for name, rows in (
+            ("first", records([key])),
+            ("second", records([key]).with_columns(natural_key=pl.Series([natural]))),
+        ):
+            identity = replace(IDENTITY, state_id=name, job=name, source=("erp", "PEOPLE"), target=("shop", name))
+            writer = await acquired(ledger, await ledger.open_scope(identity), f"run-{name}")
+            await ledger.commit(writer, Commit(report(f"run-{name}"), added=rows))
+
+    fill(two_jobs)
+
+    assert erase(db, "AN-0042").records == 2
+    assert [scope.records for scope in info(db).scopes] == [0, 0]
+
+
 def test_erasing_for_a_job_leaves_other_objects_with_the_same_key_alone(db: Database, fill: Fill) -> None:
     fill(with_a_person)
 

@@ -122,6 +122,53 @@ async def test_a_greatest_cursor_that_is_not_utf_8_is_no_cursor(database: Path, 
     assert failure.value.reason == "InvalidCursor"
 
 
+@given(text=st.from_regex(r"[ +-]?[0-9]{0,17}[.]?[0-9]{0,3}([eE][+-]?[0-9]{1,2})?", fullmatch=True))
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_a_text_in_a_column_of_a_type_that_sqlite_does_not_know_keeps_its_digits_or_is_refused(
+    database: Path, make_system: Make, text: str
+) -> None:
+    execute(database, "DROP TABLE IF EXISTS t", "CREATE TABLE t (id INTEGER PRIMARY KEY, code STRING)")
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "key": ["id"]})
+
+    answers = await system.target("t").deliver(
+        deliver(
+            "create", pl.DataFrame({"id": [1], "code": [text]}, schema={"id": pl.Int64, "code": pl.String}), ("id",)
+        )
+    )
+
+    if answers["outcome"].item() == "done":
+        assert execute(database, "SELECT CAST(code AS TEXT) FROM t") == [(text,)]
+    else:
+        assert (answers["reason"].item(), answers["field"].item()) == ("NotConvertible", "code")
+    await system.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_taken"), [("A7", True), ("12", True), ("-1.5", True), ("007", False), ("1.50", False), ("1e3", False)]
+)
+async def test_of_texts_in_such_a_column_those_are_refused_that_sqlite_would_change(
+    database: Path, make_system: Make, text: str, is_taken: bool
+) -> None:
+    execute(database, "CREATE TABLE t (code STRING PRIMARY KEY)")
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "key": ["code"]})
+
+    answers = await system.target("t").deliver(deliver("create", pl.DataFrame({"code": [text]}), ("code",)))
+
+    assert (answers["outcome"].item() == "done") is is_taken
+
+
+async def test_a_column_that_is_declared_json_takes_nested_fields(database: Path, make_system: Make) -> None:
+    execute(database, "CREATE TABLE t (id INTEGER PRIMARY KEY, tags JSON, at jsonb)")
+    system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "key": ["id"]})
+    rows = pl.DataFrame({"id": [1, 2], "tags": [["a", "ü"], []], "at": [{"geo": {"lat": 1}}, None]})
+
+    answers = await system.target("t").deliver(deliver("create", rows, ("id",)))
+
+    assert answers["outcome"].to_list() == ["done", "done"]
+    assert execute(database, "SELECT tags ->> 1, at ->> '$.geo.lat' FROM t WHERE id = 1") == [("ü", 1)]
+    assert execute(database, "SELECT tags, at FROM t WHERE id = 2") == [("[]", None)]
+
+
 async def test_a_decimal_with_more_digits_than_sqlite_keeps_is_refused(database: Path, make_system: Make) -> None:
     execute(database, "CREATE TABLE t (id INTEGER PRIMARY KEY, price NUMERIC)")
     system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t"})

@@ -148,6 +148,23 @@ async def test_one_token_serves_many_requests(server, oauth2):
     assert pair == "client%3A1:canary-s3cret%2F%26%3D%C3%BC"
 
 
+@pytest.mark.parametrize("kind", ["mac", "DPoP", ["Bearer"]])
+async def test_a_token_of_a_type_that_ponte_does_not_know_is_not_used(server, oauth2, kind):
+    server.answer = TokenServer(token_type=kind).answer
+
+    with pytest.raises(ConfigurationError, match="bearer tokens only"):
+        await oauth2().deliver(delivery("create", ROWS))
+
+    assert [seen.path for seen in server.seen] == ["/token"]
+
+
+@pytest.mark.parametrize("kind", ["bearer", "BEARER", None])
+async def test_a_bearer_token_is_one_however_it_is_written(server, oauth2, kind):
+    server.answer = TokenServer(token_type=kind).answer
+
+    assert set((await oauth2().deliver(delivery("create", ROWS[:1])))["outcome"]) == {"done"}
+
+
 async def test_a_token_is_renewed_before_its_end(server, oauth2, clock):
     tokens = TokenServer(expires_in="300")
     server.answer = tokens.answer

@@ -44,6 +44,7 @@ async def test_a_wait_that_is_too_long_stops_the_run_and_says_how_long(server, o
         await target.deliver(delivery("create", ROWS[:1]))
 
     assert caught.value.retry_after == 3600
+    assert "It asks for a pause of 1:00:00, longer than a run waits." in caught.value.message
     assert clock.slept == []
 
 

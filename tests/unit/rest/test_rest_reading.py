@@ -286,6 +286,13 @@ async def test_an_object_where_a_list_should_be_names_what_it_holds(server, open
     assert caught.value.reason == "RecordsNotFound"
 
 
+async def test_an_empty_object_where_a_list_should_be_is_called_empty(server, open_system):
+    server.answer = lambda seen: Reply(json={})
+
+    with pytest.raises(ConfigurationError, match="it is an empty object"):
+        await read_all(open_system().source("products"))
+
+
 async def test_elements_that_are_no_objects_are_unreadable_and_the_rest_is_read(server, open_system):
     server.answer = lambda seen: Reply(text='[{"sku": "a"}, 7, {"sku": "b", "v": NaN}]')
 

@@ -36,14 +36,14 @@ async def replaced(server, open_system, row: dict, **more) -> dict:
 
 
 async def test_what_is_not_ours_keeps_its_digits_at_every_depth(server, open_system):
-    row = {"sku": "a", "price": Decimal("2.10"), "at": {"city": "Roma", "geo": {"by": "gps"}}}
+    row = {"sku": "a", "price": Decimal("2.15"), "at": {"city": "Roma", "geo": {"by": "gps"}}}
 
     sent = await replaced(server, open_system, row)
 
     held = digits(HELD)
     assert sent == {
         **held,
-        "price": "2.10",
+        "price": "2.15",
         "at": {"city": "Roma", "geo": {"lat": "41.1171432000", "by": "gps"}, "floors": ["1", "2.0"]},
     }
     assert (sent["big"], sent["tiny"], sent["zero"]) == ("12345678901234567890.123456789", "1E-30", "-0.0")

@@ -23,6 +23,7 @@ from ponte.connectors.http.retrying import (
     backoff,
     is_passing,
     is_without_effect,
+    long_wait,
     retry_after,
 )
 from ponte.engine.ports import Clock
@@ -173,7 +174,8 @@ class Client:
             return answer, 0.0
         asked = retry_after(answer.headers, self.clock.now())
         failure = UnansweredError(
-            f"{self.where(request.method, request.url)}: {self.mask(answer.shown)} (attempt {attempt} of {ATTEMPTS}).",
+            f"{self.where(request.method, request.url)}: {self.mask(answer.shown)} (attempt {attempt} of {ATTEMPTS})."
+            + long_wait(asked),
             reason="RateLimited" if answer.status == 429 else "ServerError",
             is_sent=not is_without_effect(answer.status),
             retry_after=asked,

@@ -12,9 +12,9 @@ from urllib.parse import quote_plus, urlencode
 from ponte.connectors.http.deadline import is_too_late
 from ponte.connectors.http.masking import Mask, mask_url
 from ponte.connectors.http.port import Request, Response, Transport, TransportError
-from ponte.connectors.http.retrying import ATTEMPTS, LONGEST_WAIT_S, backoff, is_passing, retry_after
+from ponte.connectors.http.retrying import ATTEMPTS, LONGEST_WAIT_S, backoff, is_passing, long_wait, retry_after
 from ponte.engine.ports import Clock
-from ponte.errors import CredentialsRefused, TransientError
+from ponte.errors import ConfigurationError, CredentialsRefused, TransientError
 
 _EARLIEST_RENEWAL = timedelta(seconds=60)
 _LONGEST_LIFETIME_S = 1e8
@@ -103,7 +103,8 @@ class OAuth2Auth:
         raise AssertionError("the last attempt ends the loop")
 
     def _no_token(self, why: str, asked: float | None = None) -> TransientError:
-        return TransientError(f"{self._where()} gave no token ({why}). It is tried again later.", retry_after=asked)
+        then = long_wait(asked) or " It is tried again later."
+        return TransientError(f"{self._where()} gave no token ({why}).{then}", retry_after=asked)
 
     def _request(self) -> Request:
         ours = self._credentials
@@ -130,6 +131,12 @@ class OAuth2Auth:
         text = fields.get("access_token")
         if answer.status != 200 or not isinstance(text, str) or not text.isprintable() or " " in text:
             raise self._no_token(f"HTTP {answer.status}")
+        kind = fields.get("token_type")
+        if kind is not None and str(kind).lower() != "bearer":  # RFC 6749, 7.1: what is not understood is not used
+            raise ConfigurationError(
+                f"{self._where()} gives tokens of the type {self._mask(str(kind)[:40])!r}; Ponte uses bearer tokens "
+                "only. Next: have the client registered for bearer tokens."
+            )
         self._mask.add([text])
         return _Token(text, self._renewal(fields.get("expires_in")))
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 ATTEMPTS = 4
@@ -31,6 +31,13 @@ def backoff(attempt: int) -> float:
     """Seconds before the next attempt, 1 for the first retry: doubling, with jitter (half to whole)."""
     longest = min(_FIRST_DELAY_S * 2.0 ** (attempt - 1), LONGEST_WAIT_S)
     return longest * (0.5 + secrets.randbelow(500) / 1000)
+
+
+def long_wait(asked: float | None) -> str:
+    """In words for messages: that the other side asked for a longer pause than a run waits; empty where it did not."""
+    if asked is None or asked <= LONGEST_WAIT_S:
+        return ""
+    return f" It asks for a pause of {timedelta(seconds=round(asked))}, longer than a run waits. Next: run it then."
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

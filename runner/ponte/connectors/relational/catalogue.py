@@ -36,6 +36,7 @@ class Column:
         collation: by which its texts are compared, where the database may take different ones for the same.
         is_padded: whether blanks at the end of its texts are lost.
         has_empty: whether it keeps an empty text apart from no value, which Oracle does not.
+        has_digits: whether it keeps the digits of a text, which SQLite does not where it does not know the type.
         is_nullable: whether it may be empty.
         is_filled: whether the database fills it when it is left out (default, identity, generated).
         is_writable: False for generated columns.
@@ -53,6 +54,7 @@ class Column:
     collation: str | None = None
     is_padded: bool = False
     has_empty: bool = True
+    has_digits: bool = True
     is_nullable: bool = True
     is_filled: bool = False
     is_writable: bool = True

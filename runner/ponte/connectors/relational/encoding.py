@@ -17,6 +17,9 @@ _PLAIN_INTEGER = r"^[+-]?[0-9]+$"
 _UUID = r"(?i)^(([0-9a-f]{4}-?){7}[0-9a-f]{4}|\{([0-9a-f]{4}-?){7}[0-9a-f]{4}\})$"  # the forms that PostgreSQL takes
 _PADDED = "the key ends in blanks, which a column of fixed length does not keep: trim it in the Mapping"
 _EMPTY = "the database stores an empty text as no value: map it to no value, or to a text of its own"
+_NUMBER = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
+_SHORTEST_NUMBER = r"^(0|-?[1-9][0-9]*|-?(0|[1-9][0-9]*)\.[0-9]*[1-9])$"
+_KEPT_DIGITS = 15
 _MICROSECONDS = 6
 _TRUE, _FALSE = ["true", "t", "1"], ["false", "f", "0"]
 
@@ -48,17 +51,25 @@ def encode(
             found.append(faults(long, column.name, "TooLong", f"the text is longer than {column.length} characters"))
         if column.size is not None:
             found.append(faults(_is_larger(values, column.size), column.name, "TooLong", _says_larger(column.size)))
-        if not column.has_empty and values.dtype == pl.String:
-            found.append(faults((values == "").fill_null(value=False), column.name, "NotConvertible", _EMPTY))
-        if column.is_padded:
-            found.append(faults(_ends_in_blanks(values), column.name, "NotConvertible", _PADDED))
         if values.dtype == pl.String:
-            found.append(faults(_has_nul(values), column.name, "InvalidText", "the text holds a NUL character"))
+            found += _faults_of_texts(values, column, is_text=given.dtype == pl.String)
         if not column.is_nullable and not column.is_filled:
             found.append(faults(given.is_null(), column.name, "RequiredFieldMissing", "the column must not be empty"))
         series.append(values)
     encoded = pl.DataFrame(series)
     return encoded, join_faults(found + _too_large_rows(encoded, row_size))
+
+
+def _faults_of_texts(values: pl.Series, column: Column, *, is_text: bool) -> list[pl.DataFrame]:
+    """What the database would not keep of texts; `is_text` where they were none before: numbers may become numbers."""
+    found = [faults(_has_nul(values), column.name, "InvalidText", "the text holds a NUL character")]
+    if not column.has_empty:
+        found.append(faults((values == "").fill_null(value=False), column.name, "NotConvertible", _EMPTY))
+    if column.is_padded:
+        found.append(faults(_ends_in_blanks(values), column.name, "NotConvertible", _PADDED))
+    if not column.has_digits and is_text:
+        found.append(faults(_is_altered(values), column.name, "NotConvertible", _says_altered(column)))
+    return found
 
 
 def _too_large_rows(encoded: pl.DataFrame, row_size: int | None) -> list[pl.DataFrame]:
@@ -201,6 +212,19 @@ def _is_finer_than(values: pl.Series, digits: int) -> pl.Series:
 
 def _has_nul(values: pl.Series) -> pl.Series:
     return values.str.contains("\0", literal=True).fill_null(value=False)
+
+
+def _is_altered(values: pl.Series) -> pl.Series:
+    """Mask of texts that come back otherwise from where texts that look like numbers become numbers."""
+    short = values.str.len_chars() <= _KEPT_DIGITS
+    return (values.str.contains(_NUMBER) & ~(values.str.contains(_SHORTEST_NUMBER) & short)).fill_null(value=False)
+
+
+def _says_altered(column: Column) -> str:
+    return (
+        f"the column is declared {column.declared}, which SQLite takes for numbers: 007 would become 7. Have it "
+        "declared TEXT"
+    )
 
 
 def _is_larger(values: pl.Series, size: int) -> pl.Series:

@@ -23,6 +23,7 @@ _CONSTRAINTS = {
     "FOREIGN KEY": "ReferenceMissing",
     "CHECK": "CheckFailed",
 }
+_TEXTS = ("CHAR", "CLOB", "TEXT")
 _ISO = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*"
 
 
@@ -146,6 +147,7 @@ def column_of_row(row: Sequence[object], *, is_rowid: bool) -> Column:
         precision=int(first) if is_number and first else None,
         scale=int(second or 0) if is_number else None,
         digits=15 if kind == "decimal" else None,
+        has_digits=not declared or kind not in {"string", "json"} or any(mark in declared for mark in _TEXTS),
         is_nullable=not row[3] or (is_rowid and declared == "INTEGER"),
         is_filled=row[4] is not None or (is_rowid and declared == "INTEGER"),
         is_writable=row[6] == 0,
@@ -156,11 +158,12 @@ def _kind(declared: str) -> Kind:
     """What a declared type holds. Source: "Datatypes In SQLite", 3.1, with dates and booleans kept apart."""
     kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
         ("integer", ("INT", "NUM", "INTEGER64")),
-        ("string", ("CHAR", "CLOB", "TEXT")),
+        ("string", _TEXTS),
         ("binary", ("BLOB",)),
         ("float", ("REAL", "FLOA", "DOUB")),
         ("boolean", ("BOOL",)),
         ("decimal", ("DEC", "NUMERIC", "MONEY")),
+        ("json", ("JSON",)),
     )
     if "NUMERIC" in declared or declared == "NUM":
         return "decimal"

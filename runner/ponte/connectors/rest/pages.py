@@ -173,7 +173,9 @@ class PageReader:
             return []
         if has_errors(body):
             raise _UnreadableError(f"the answer is an error: {words_of(body)}")
-        holds = f"an object with {', '.join(list(body)[:8])}" if isinstance(body, dict) else f"a {type(body).__name__}"
+        holds = f"a {type(body).__name__}"
+        if isinstance(body, dict):
+            holds = f"an object with {', '.join(list(body)[:8])}" if body else "an empty object"
         wanted = f"no list at {self._records}" if self._records else "no list"
         raise ConfigurationError(
             f"{self.where(ask)}: the answer has {wanted}; it is {self.client.mask(holds)}. Next: set list.records to "
