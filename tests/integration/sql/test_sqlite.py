@@ -49,8 +49,9 @@ async def test_money_in_binary_fractions_is_read_as_the_decimal_that_was_meant(
 ) -> None:
     execute(
         database,
-        "CREATE TABLE t (id INTEGER PRIMARY KEY, price NUMERIC, exact DECIMAL(12,2))",
-        "INSERT INTO t VALUES (1, 12.5, 9.8), (2, 0.1, 100), (3, 1e-7, 1234567890.12), (4, NULL, -0.01)",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, price NUMERIC, exact DECIMAL(12,2), oracles NUMBER(12,2))",
+        "INSERT INTO t VALUES (1, 12.5, 9.8, 9.8), (2, 0.1, 100, 100), (3, 1e-7, 1234567890.12, 0.25),"
+        " (4, NULL, -0.01, NULL)",
     )
     system = make_system(f"sqlite:///{database}", {"name": "t", "table": "t", "key": ["id"]})
 
@@ -63,6 +64,7 @@ async def test_money_in_binary_fractions_is_read_as_the_decimal_that_was_meant(
         Decimal("1234567890.12"),
         Decimal("-0.01"),
     ]
+    assert batch.frame["oracles"].to_list() == [Decimal("9.8"), Decimal(100), Decimal("0.25"), None]
 
 
 async def test_a_value_that_is_not_what_its_column_declares_is_a_fault_and_not_silently_empty(

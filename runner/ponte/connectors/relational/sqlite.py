@@ -157,16 +157,14 @@ def column_of_row(row: Sequence[object], *, is_rowid: bool) -> Column:
 def _kind(declared: str) -> Kind:
     """What a declared type holds. Source: "Datatypes In SQLite", 3.1, with dates and booleans kept apart."""
     kinds: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-        ("integer", ("INT", "NUM", "INTEGER64")),
+        ("integer", ("INT",)),
         ("string", _TEXTS),
         ("binary", ("BLOB",)),
         ("float", ("REAL", "FLOA", "DOUB")),
         ("boolean", ("BOOL",)),
-        ("decimal", ("DEC", "NUMERIC", "MONEY")),
+        ("decimal", ("DEC", "NUM", "MONEY")),
         ("json", ("JSON",)),
     )
-    if "NUMERIC" in declared or declared == "NUM":
-        return "decimal"
     return next((kind for kind, marks in kinds if any(mark in declared for mark in marks)), "string")
 
 
