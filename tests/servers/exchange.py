@@ -24,10 +24,16 @@ def column(batches: list[Batch], name: str) -> list[Any]:
     return [value for batch in batches for value in batch.frame[name].to_list()]
 
 
+def _as_declared(frame: pl.DataFrame) -> pl.DataFrame:
+    """With decimals as `decimal(p,s)` of a Mapping makes them: of 38 digits only what nobody declared is."""
+    scales = {name: dtype.scale for name, dtype in frame.schema.items() if isinstance(dtype, pl.Decimal)}
+    return frame.cast({name: pl.Decimal(30, scale) for name, scale in scales.items()})
+
+
 def delivery(
     operation: str, rows: list[dict[str, Any]] | pl.DataFrame, ids: list[str | None] | None = None, **more: Any
 ) -> Delivery:
-    frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(rows)
+    frame = rows if isinstance(rows, pl.DataFrame) else _as_declared(pl.DataFrame(rows))
     return Delivery(
         operation=operation,
         frame=frame,
