@@ -166,7 +166,12 @@ async def _examine(state: RunState, item: Prepared) -> Examined:
         if newest is not None:
             taken = taken | await newest.taken(considered.rows)
         if taken.any():
-            state.contested.append(considered.rows["natural"].filter(taken))
+            stays = (pl.col("live") & (pl.col("holds") != pl.col("natural"))).fill_null(
+                value=False
+            )  # NaturalKeyChanged
+            state.contested.append(
+                considered.rows.filter(taken & ~considered.rows.select(stays).to_series())["natural"]
+            )
         doubtful = considered.rows["key"].is_in(pl.concat([state.doubts["key"], outside.claimed]).implode())
         unknown = settle.outcome_of_unknown(state.job, state.ports.target.capabilities)
         decided = examine.decide(considered, taken, doubtful, unknown, state.job, state.order)

@@ -4,7 +4,7 @@ A record that slips from a page not yet read to one that was read is passed over
 a reading did not bring is asked for again before it counts for nothing. A window of changes is read until two readings
 of it agree: what slipped past the first stands on an earlier page now, and the second finds it. All is not read twice:
 a reading of all leaves the watermark where it was instead, so that the next reading of changes brings what was changed
-before and was passed over.
+before and was passed over. Only where the Mapping has changed, all is read until it is still too.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ MOST_READINGS = 5
 new."""
 
 
-def is_read_until_still(source: Source, read: Read) -> bool:
-    """Whether one reading of this is not enough to know that nothing was passed over."""
-    return source.capabilities.moves and read.mode in ("changes", "range")
+def is_read_until_still(source: Source, read: Read, is_mapping_changed: bool) -> bool:  # noqa: FBT001 - a fact
+    """Whether one reading of this is not enough to know that nothing was passed over.
+
+    After a change of the Mapping all of it counts: what is passed over then, no reading of changes brings.
+    """
+    return source.capabilities.moves and (is_mapping_changed or read.mode in ("changes", "range"))
 
 
 class Readings:

@@ -29,10 +29,12 @@ class Opened:
 
     Attributes:
         fingerprint: of the Mapping as it is now.
+        is_mapping_changed: whether the last whole reading was mapped in another way.
     """
 
     state: RunState
     fingerprint: str
+    is_mapping_changed: bool
 
 
 async def open_run(ports: Ports, job: Job, order: Order) -> Opened:
@@ -77,7 +79,7 @@ async def _opened(ports: Ports, job: Job, order: Order, writer: Writer) -> Opene
     if effective.read == "all":
         await admit(state)
         state.known = IndexedKnown(await ports.ledger.known(scope))
-    return Opened(state, fingerprint)
+    return Opened(state, fingerprint, is_changed)
 
 
 def _of_all_where_of_changes(order: Order) -> Order:

@@ -89,7 +89,7 @@ async def _work(opened: Opened) -> Ending:
     read_at = await state.ports.ledger.now()
     read_at_us = int(read_at.timestamp() * 1e6)
     state.set_clock(read_at, upper)
-    reading = await _read(state, mapper, _request(state, upper), read_at_us)
+    reading = await _read(opened, mapper, _request(state, upper), read_at_us)
     state.judge_digits()
     check_account(state, reading.records)
     _judge_wholeness(state, reading)
@@ -134,8 +134,8 @@ def _request(state: RunState, upper: str | None) -> Read:
     return Read("all", size)
 
 
-async def _read(state: RunState, mapper: Mapper, read: Read, read_at_us: int) -> _Reading:
-    reading = _Reading()
+async def _read(opened: Opened, mapper: Mapper, read: Read, read_at_us: int) -> _Reading:
+    state, reading = opened.state, _Reading()
 
     def note(found: Findings) -> None:
         reading.note(found)
@@ -144,7 +144,7 @@ async def _read(state: RunState, mapper: Mapper, read: Read, read_at_us: int) ->
     source = state.ports.source
     await Rounds(state, mapper).work(findings(state, mapper, read, read_at_us), note)
     state.note_brought()
-    if moving.is_read_until_still(source, read):
+    if moving.is_read_until_still(source, read, opened.is_mapping_changed):
         more = moving.Readings(source, tuple(state.job.source_object.key), state.known, state.brought)
 
         async def read_once_more() -> None:

@@ -168,11 +168,12 @@ class RunState:
         """Seconds that a claim made now lives; from now on calls of the target are judged by it.
 
         The last call has come to light before it ends: whoever comes then, of this job or of another one that fills the
-        same object, finds what it did, even if this run is dead.
+        same object, finds what it did, even if this run is dead. And what is in doubt has time to come to light within
+        the claim, before it is sent again.
         """
         capabilities = self.ports.target.capabilities
         longest_s = capabilities.timeout_s + capabilities.settle_s
-        live_s = max(self.ports.lease_s, longest_s + CLAIM_MARGIN_S)
+        live_s = max(self.ports.lease_s, longest_s + capabilities.settle_s + CLAIM_MARGIN_S)
         self.send_until = self.ports.clock.now() + timedelta(seconds=live_s - longest_s)
         return live_s
 

@@ -134,6 +134,25 @@ async def test_a_create_that_comes_to_light_late_is_waited_for_and_not_sent_twic
     assert max(made.clock.slept) >= GIVES_IDS.settle_s
 
 
+@pytest.mark.parametrize(("settle_s", "timeout_s"), [(31.0, 120.0), (45.0, 5.0), (600.0, 720.0)])
+@pytest.mark.parametrize("point", ["claim.after", "deliver.after"])
+async def test_a_doubt_is_settled_however_long_a_target_takes_to_bring_to_light(
+    world: MakeWorld, settle_s: float, timeout_s: float, point: str
+) -> None:
+    made = world(*THREE, capabilities=replace(GIVES_IDS, settle_s=settle_s, timeout_s=timeout_s))
+    assert await made.crash(point)
+
+    await made.run()
+
+    made.assert_in_step()
+    assert (made.claims(), made.rejects()) == (0, {})
+    made.target.lose.add("b")
+    made.source.put(article("b", name="again"))
+    await made.run()
+    made.assert_in_step()
+    assert made.claims() == 0
+
+
 @pytest.mark.parametrize("how", ["lose", "drop"])
 async def test_an_unknown_create_at_a_blind_target_stops_for_a_person_and_is_never_sent_again(
     world: MakeWorld, how: str

@@ -12,7 +12,8 @@ import pytest
 from ponte.engine.ports import Read, Unreadable
 from ponte.engine.run import RunFailed
 from ponte.errors import ConfigurationError, TransientError
-from unit.engine.world import UPSERTS, Crash, World, article, crash_at
+from ponte_api.mapping import MappingSpec
+from unit.engine.world import MAPPING, UPSERTS, Crash, World, article, crash_at
 
 MakeWorld = Callable[..., World]
 ALL = ("all", "keys", "changes", "range")
@@ -418,6 +419,20 @@ async def test_what_slipped_past_both_readings_of_a_list_that_moves_is_not_taken
     assert sorted(made.target.by_sku()) == list("abcdefg")
     await made.run()
     made.assert_in_step()
+
+
+async def test_a_changed_mapping_reaches_what_slipped_past_the_first_reading_of_a_list_that_moves(
+    world: MakeWorld,
+) -> None:
+    made = moving(world, *(article(sku, changed=1) for sku in "abcdefg"), reads=("all", "changes", "keys"))
+    await made.run()
+    fields = [MAPPING["fields"][0], {"to": "name", "from": "name", "case": "upper"}, MAPPING["fields"][2]]
+    made.change(mapping=MappingSpec.model_validate({**MAPPING, "fields": fields}))
+    slips(made, "a")  # c moves to the first page, which was read
+
+    await made.run("changes")
+
+    assert {row["name"] for row in made.target.by_sku().values()} == {article("c")["name"].upper()}
 
 
 async def test_a_source_that_has_a_key_twice_can_still_show_that_another_vanished(world: MakeWorld) -> None:

@@ -255,6 +255,21 @@ async def test_a_natural_key_that_changed_is_rejected_and_not_doubled(world: Mak
     assert made.target.skus() == ["x"]
 
 
+async def test_who_wants_the_natural_key_of_a_record_that_is_gone_and_has_one_itself_does_not_succeed_it(
+    world: MakeWorld,
+) -> None:
+    by_name = [{"to": "sku", "from": "name"}, {"to": "price", "from": "price"}]
+    rows = [article("1", name="x"), article("2", name="y")]
+    made = world(*rows, mapping={"key": ["sku"], "fields": by_name})
+    await made.run()
+    made.source.remove("2")
+    made.source.put(article("1", name="y"))
+
+    result = await made.run()
+
+    assert (made.rejects(), made.target.skus(), result.account.deleted) == ({"1": "NaturalKeyChanged"}, ["x"], 1)
+
+
 @pytest.mark.parametrize("capabilities", [UPSERTS, GIVES_IDS])
 @pytest.mark.parametrize("batch_size", [1, 4])
 async def test_records_that_exchanged_their_natural_keys_say_the_way_out_and_it_is_one(

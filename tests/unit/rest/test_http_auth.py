@@ -158,7 +158,7 @@ async def test_a_token_of_a_type_that_ponte_does_not_know_is_not_used(server, oa
     assert [seen.path for seen in server.seen] == ["/token"]
 
 
-@pytest.mark.parametrize("kind", ["bearer", "BEARER", None])
+@pytest.mark.parametrize("kind", ["bearer", "BEARER", "BearerToken", None])
 async def test_a_bearer_token_is_one_however_it_is_written(server, oauth2, kind):
     server.answer = TokenServer(token_type=kind).answer
 

@@ -66,6 +66,15 @@ async def test_an_unknown_authority_is_refused_at_once(secure, open_system, cloc
     assert (server.seen, clock.slept) == ([], [])
 
 
+async def test_a_server_that_speaks_no_tls_for_now_is_tried_again(server, authority, open_system, clock):
+    rest = {"baseUrl": {"value": server.base_url.replace("http:", "https:")}, "tls": {"ca": {"value": pem(authority)}}}
+
+    with pytest.raises(TransientError, match="no TLS connection: wrong version number") as caught:
+        await read_all(open_system(rest=rest).source("products"))
+
+    assert (caught.value.reason, len(clock.slept)) == ("ConnectionFailed", 3)
+
+
 async def test_a_certificate_of_another_name_is_refused(secure, authority, open_system):
     server = await secure("shop.example")
     rest = {"baseUrl": {"value": server.base_url}, "tls": {"ca": {"value": pem(authority)}}}

@@ -60,6 +60,33 @@ async def test_a_create_that_may_have_worked_is_unknown_and_never_sent_twice(ser
         assert len(server.seen) == 1
 
 
+async def test_a_refusal_after_a_lost_answer_does_not_undo_what_may_have_arrived(server, open_system):
+    replies = iter([Reply(200), Reply(is_dropped=True), *[Reply(401)] * 9])
+    server.answer = lambda seen: next(replies)
+    target = open_system(write=UPSERT, limits={"connections": 1}).target("products")
+
+    answers = await target.deliver(delivery("create", [{"sku": sku} for sku in "abc"]))
+
+    assert outcomes(answers) == ["done", "unknown", "unsent"]
+    assert answers["reason"].to_list()[1:] == ["ConnectionLost", "CredentialsRefused"]
+
+
+async def test_a_record_that_may_not_be_looked_at_is_a_reject_and_stops_no_other(server, open_system):
+    def answer(seen):
+        if seen.method == "GET" and seen.path.endswith("/b"):
+            return Reply(403)
+        return Reply(200, {"other": 1})
+
+    server.answer = answer
+    write = {**UPSERT, "get": "GET /products/{sku}", "semantics": "replace"}
+    target = open_system(write=write, limits={"connections": 1}).target("products")
+
+    answers = await target.deliver(delivery("update", [{"sku": sku} for sku in "abc"]))
+
+    assert outcomes(answers) == ["done", "rejected", "done"]
+    assert answers["reason"][1] == "Forbidden"
+
+
 @pytest.mark.parametrize(("write", "attempts"), [(OWN_IDS, 1), (UPSERT, 4)], ids=["creates", "upserts"])
 async def test_a_target_that_is_down_is_left_alone_after_some_records_and_the_rest_are_unsent(
     server, open_system, write, attempts

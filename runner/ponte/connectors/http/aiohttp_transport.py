@@ -20,7 +20,7 @@ from ponte.connectors.http.aiohttp_destination import Destination
 from ponte.connectors.http.guard import Guard
 from ponte.connectors.http.port import MOST_ANSWER_BYTES, Request, Response, TransportError
 from ponte.connectors.http.proxy import Proxy
-from ponte.connectors.http.tls import late_refusal, refusal
+from ponte.connectors.http.tls import refusal, words_of
 
 _KEEPALIVE_S = 3.0  # shorter than any server's, so that no request meets a connection that is just being closed
 _CONNECT_S = 10.0
@@ -172,7 +172,9 @@ def _unconnected(error: Exception) -> TransportError:
         return TransportError("TlsRefused", f"no TLS connection: {detail}", is_sent=False)
     if isinstance(error, aiohttp.InvalidURL):
         return TransportError("InvalidUrl", "the address is malformed", is_sent=False)
-    if isinstance(error, aiohttp.ClientHttpProxyError):
+    if told := words_of(error):  # a server in the middle of a restart, or one that speaks no TLS
+        why = f"no TLS connection: {told}"
+    elif isinstance(error, aiohttp.ClientHttpProxyError):
         why = f"the proxy opens no way there: HTTP {error.status}"
     elif isinstance(error, aiohttp.ClientConnectorError):
         where = " to the proxy" if isinstance(error, aiohttp.ClientProxyConnectionError) else ""
@@ -188,6 +190,6 @@ def _lost(error: Exception, guess: str) -> TransportError:
     """Why a request that may have arrived got no whole answer; with a guess, where a broken connection has one."""
     if isinstance(error, TimeoutError):
         return TransportError("Timeout", "no whole answer in time", is_sent=True)
-    if (detail := late_refusal(error)) is not None:
+    if (detail := refusal(error)) is not None:
         return TransportError("TlsRefused", f"no TLS connection: {detail}", is_sent=False)
     return TransportError("ConnectionLost", f"the connection broke: {type(error).__name__}{guess}", is_sent=True)

@@ -27,7 +27,7 @@ from ponte.connectors.http.retrying import (
     retry_after,
 )
 from ponte.engine.ports import Clock
-from ponte.errors import ConfigurationError, CredentialsRefused, Interrupted, TransientError
+from ponte.errors import ConfigurationError, CredentialsRefused, PonteError, TransientError
 
 _MOST_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -89,6 +89,7 @@ class Client:
 
         Raises:
             UnansweredError: no decision came; a TransientError that says whether the request may have had its effect.
+                It comes before all others where it may.
             CredentialsRefused: 401, or 403 before anything was admitted; each further call says so without a request.
             ConfigurationError: an address that is not allowed, a redirect that leads away, a refused certificate.
             Interrupted: a stop signal came, and the request certainly had no effect.
@@ -104,7 +105,7 @@ class Client:
                 if is_final or is_too_late(self.clock.now() + timedelta(seconds=wait)):
                     raise doubt or failure
                 await self._pause(failure, wait)
-            except Interrupted:
+            except PonteError:  # a stop, a refused login or certificate: none of them undoes what may have arrived
                 if doubt is None or request.method == "GET":
                     raise
                 raise doubt from None

@@ -12,7 +12,7 @@ import httpx
 from ponte.connectors.http.guard import Guard
 from ponte.connectors.http.port import Request, Response, TransportError
 from ponte.connectors.http.proxy import Proxy
-from ponte.connectors.http.tls import late_refusal, refusal
+from ponte.connectors.http.tls import refusal, words_of
 
 _MOST_BYTES = 1024 * 1024
 
@@ -100,10 +100,13 @@ def _is_literal(host: str) -> bool:
 def _translate(error: Exception) -> TransportError:
     if isinstance(error, httpx.ProxyError):
         return TransportError("ConnectionFailed", "the proxy opens no way there", is_sent=False)
-    if (detail := refusal(error) if isinstance(error, httpx.ConnectError) else late_refusal(error)) is not None:
+    if (detail := refusal(error)) is not None:
         return TransportError("TlsRefused", f"no TLS connection: {detail}", is_sent=False)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | OSError) and not isinstance(error, TimeoutError):
-        return TransportError("ConnectionFailed", "no connection", is_sent=False)
+        told = words_of(error)
+        return TransportError(
+            "ConnectionFailed", f"no TLS connection: {told}" if told else "no connection", is_sent=False
+        )
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         return TransportError("Timeout", "no whole answer in time", is_sent=True)
     return TransportError("ConnectionLost", f"the connection broke: {type(error).__name__}", is_sent=True)

@@ -18,7 +18,8 @@ from ponte.errors import ConfigurationError, CredentialsRefused, TransientError
 
 _EARLIEST_RENEWAL = timedelta(seconds=60)
 _LONGEST_LIFETIME_S = 1e8
-_PAUSE_S = 10.0
+_BEARER = ("bearer", "bearertoken")  # the second is what Apigee says
+_PAUSE_S = 3.0
 """So long nobody asks an endpoint that had no token after several attempts: each record would ask anew."""
 
 
@@ -132,7 +133,7 @@ class OAuth2Auth:
         if answer.status != 200 or not isinstance(text, str) or not text.isprintable() or " " in text:
             raise self._no_token(f"HTTP {answer.status}")
         kind = fields.get("token_type")
-        if kind is not None and str(kind).lower() != "bearer":  # RFC 6749, 7.1: what is not understood is not used
+        if kind is not None and str(kind).lower() not in _BEARER:  # RFC 6749, 7.1: what is not understood is not used
             raise ConfigurationError(
                 f"{self._where()} gives tokens of the type {self._mask(str(kind)[:40])!r}; Ponte uses bearer tokens "
                 "only. Next: have the client registered for bearer tokens."

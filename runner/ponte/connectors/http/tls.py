@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ponte.errors import ConfigurationError
 
-_MAY_PASS = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _HANDSHAKE_ALERTS = (
     *("certificate required", "unknown ca", "bad certificate", "certificate expired", "certificate revoked"),
     *("certificate unknown", "unsupported certificate", "access denied", "handshake failure"),
@@ -67,13 +66,17 @@ def _refuse_password() -> str:
 
 
 def refusal(error: BaseException | None) -> str | None:
-    """Why one of the two sides refused the other, where that is behind an error; None for what may pass by itself."""
-    return next((told for one in _behind(error) if (told := _told(one)) and not isinstance(one, _MAY_PASS)), None)
+    """Why one of the two sides refused the other's certificate, where that is behind an error; None for all else."""
+    return next((told for one in _behind(error) if (told := _told(one)) and _is_refusal(one, told)), None)
 
 
-def late_refusal(error: BaseException | None) -> str | None:
-    """The same for a connection that broke after the request was written: only what ends a handshake."""
-    return next((told for one in _behind(error) if (told := _told(one)).endswith(_HANDSHAKE_ALERTS)), None)
+def words_of(error: BaseException | None) -> str:
+    """What TLS says of an error; empty where it says nothing."""
+    return next((told for one in _behind(error) if (told := _told(one))), "")
+
+
+def _is_refusal(error: BaseException, told: str) -> bool:
+    return isinstance(error, ssl.SSLCertVerificationError) or told.endswith(_HANDSHAKE_ALERTS)
 
 
 def _behind(error: BaseException | None) -> Iterator[BaseException]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -135,9 +136,9 @@ def _query_column(row: dict[str, Any], collation: str) -> Column:
     return Column(name, "string", _OF_A_QUERY, collation=collation if told == "string" else None)
 
 
-def _stage(stage: Stage, key: Sequence[str]) -> RowStaging:
+def _stage(count: str | None, stage: Stage, key: Sequence[str]) -> RowStaging:
     names = ("ponte_row", *(_DIALECT.quote(column.name) for column in stage.columns))
-    return RowStaging(statements(_DIALECT, stage, key), stage.sql, names, plain_texts, _COUNT)
+    return RowStaging(statements(_DIALECT, stage, key), stage.sql, names, plain_texts, count)
 
 
 def _append(table: Relation, columns: Sequence[Column]) -> RowStaging | None:
@@ -157,6 +158,7 @@ def _bind(parameters: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def _profile(dbms: str, json_columns: JsonColumns) -> Profile:
+    is_proven = dbms == "MARIADB"  # another driver may take arrays apart, so that the last row alone is counted
     return Profile(
         dbms=dbms,
         by=ARROW,
@@ -172,11 +174,11 @@ def _profile(dbms: str, json_columns: JsonColumns) -> Profile:
         write=WRITE,
         ends=("COMMIT", "ROLLBACK"),
         measure="OCTET_LENGTH({})",
-        stage=_stage,
+        stage=partial(_stage, _COUNT if is_proven else None),
         packet="SELECT @@max_allowed_packet AS packet",
-        append=_append,
+        append=_append if is_proven else None,
         translate=_translate,
-        is_proven=dbms == "MARIADB",
+        is_proven=is_proven,
     )
 
 

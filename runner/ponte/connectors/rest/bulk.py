@@ -21,7 +21,7 @@ from ponte.connectors.rest.concurrency import gather
 from ponte.connectors.rest.jobs import JobLostError, Jobs
 from ponte.connectors.rest.lookup import Lookup
 from ponte.connectors.rest.matching import match_by_key, match_by_position
-from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts
+from ponte.connectors.rest.outcomes import FORBIDDEN, Judge, Outcome, column_texts
 from ponte.connectors.rest.templates import ID
 from ponte.connectors.rest.writing import Writing
 from ponte.engine.ports import Delivery, Operation
@@ -99,6 +99,10 @@ class BulkDelivery:
             body = await self._bodies.body(row, values, key)
         except AmbiguousError:
             return Outcome("rejected", reason="AmbiguousMatch", message="several records of the target have this key")
+        except CredentialsRefused as refused:
+            if refused.reason != FORBIDDEN:
+                raise
+            return Outcome("rejected", reason=FORBIDDEN, message=refused.message)
         return body or _NOT_EXPRESSIBLE
 
     async def _send(self, piece: Piece, bodies: list[str]) -> Response:

@@ -14,6 +14,7 @@ from ponte.connectors.records import JsonError
 from ponte.connectors.rest.answers import MISSING, body_of, decoded, is_html, take, words_of
 from ponte.connectors.rest.body_templates import Given, UnfitValueError
 from ponte.connectors.rest.listing import Listing
+from ponte.connectors.rest.outcomes import FORBIDDEN
 from ponte.connectors.rest.pages import Ask
 from ponte.connectors.rest.templates import ID, Endpoint
 from ponte.errors import ConfigurationError, CredentialsRefused, TransientError
@@ -140,7 +141,8 @@ class Lookup:
         if answer.status == 403:
             raise CredentialsRefused(
                 f"{where}: HTTP 403: the login may not read this record. Next: have it allowed to, or use another "
-                "login."
+                "login.",
+                reason=FORBIDDEN,
             )
         if not 200 <= answer.status < 300:
             words = self._client.mask(words_of(body_of(answer)))

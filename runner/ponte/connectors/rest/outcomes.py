@@ -14,7 +14,9 @@ from ponte.connectors.rest.answers import MISSING, body_of, field_of, has_errors
 from ponte.engine.ports import ANSWER_SCHEMA, Operation
 from ponte.mapping.number_text import text_of_numbers
 
-_REASONS = {403: "Forbidden", 404: "NotFound", 409: "Conflict", 410: "NotFound", 412: "Conflict", 413: "TooLarge"}
+FORBIDDEN = "Forbidden"
+"""One record that the login may not have, while it may have others: also where it is only looked up."""
+_REASONS = {403: FORBIDDEN, 404: "NotFound", 409: "Conflict", 410: "NotFound", 412: "Conflict", 413: "TooLarge"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,14 @@ _COLUMNS = (
     re.compile(r"^Field '([^']+)' doesn't have a default value$"),
 )
 
+_REFUSED_CERTIFICATE = (
+    "[SSL: CERTIFICATE_VERIFY_FAILED]",
+    "_ALERT_UNKNOWN_CA]",
+    "_ALERT_CERTIFICATE_",
+    "_ALERT_HANDSHAKE_",
+)
+"""How the ssl module's errors begin that no further try heals."""
+
 
 def translate(number: int, message: str, label: str) -> PonteError | RefusedError:
     """The error to raise for one of the server or of the driver.
@@ -97,7 +105,7 @@ def _of_connection(number: int, message: str, label: str) -> PonteError | None:
             f"{label}: the server offers no TLS, and the SyncSource asks for it. Next: have it switched on at the"
             " server, or ask for none where nobody can listen (sql.url: ssl-mode=DISABLED)."
         )
-    if number in _UNREACHED and "SSL" in message:
+    if number in _UNREACHED and any(mark in message for mark in _REFUSED_CERTIFICATE):
         told = message.partition("] ")[2].partition(" (_ssl")[0] or "the handshake failed"
         return ConfigurationError(
             f"{label}: no TLS connection: {told}. Next: look at the server's certificate, and at ssl-ca and ssl-mode "
