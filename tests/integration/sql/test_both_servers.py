@@ -98,15 +98,20 @@ async def test_a_record_with_two_lines_of_one_key_is_rejected_by_itself(
     assert run("SELECT * FROM l") == [(2, 1, "c")]
 
 
+def changed_as_text(run: Run, make_system: Make, url: str, rows: str) -> System:
+    """The system of a table `t` whose cursor `changed` is text; `rows` stand behind VALUES."""
+    run("CREATE TABLE t (id int PRIMARY KEY, changed varchar(30))")
+    run(f"INSERT INTO t VALUES {rows}")
+    return make_system(url, {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "changed"}})
+
+
 @pytest.mark.parametrize("values", [("8", "9"), ("01/01/2026", "31/12/2025"), ("20251231", "n/a")])
 async def test_a_cursor_of_text_that_does_not_sort_is_refused(
     database: tuple[str, str, Run], make_system: Make, values: tuple[str, ...]
 ) -> None:
     _, url, run = database
-    run("CREATE TABLE t (id int PRIMARY KEY, changed varchar(30))")
-    for number, value in enumerate(values):
-        run(f"INSERT INTO t VALUES ({number}, '{value}')")
-    source = make_system(url, {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "changed"}}).source("t")
+    rows = ", ".join(f"({number}, '{value}')" for number, value in enumerate(values))
+    source = changed_as_text(run, make_system, url, rows).source("t")
 
     with pytest.raises(ConfigurationError, match=f"cursor changed: it is text, and .*{values[-1]}") as failure:
         await source.upper_bound()
@@ -118,9 +123,8 @@ async def test_a_value_between_that_is_written_differently_is_refused_when_it_is
     database: tuple[str, str, Run], make_system: Make
 ) -> None:
     _, url, run = database
-    run("CREATE TABLE t (id int PRIMARY KEY, changed varchar(30))")
-    run("INSERT INTO t VALUES (1, '20251231'), (2, '20260101'), (3, '202601015'), (4, '20260102'), (5, NULL), (6, '')")
-    system = make_system(url, {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "changed"}})
+    rows = "(1, '20251231'), (2, '20260101'), (3, '202601015'), (4, '20260102'), (5, NULL), (6, '')"
+    system = changed_as_text(run, make_system, url, rows)
     upper = await system.source("t").upper_bound()
 
     for request in (Read("all", 2), Read("changes", 2, lower="20260101", upper=upper)):
@@ -137,9 +141,7 @@ async def test_a_time_of_text_with_a_blank_is_not_missed_after_one_with_t(
     database: tuple[str, str, Run], make_system: Make
 ) -> None:
     _, url, run = database
-    run("CREATE TABLE t (id int PRIMARY KEY, changed varchar(30))")
-    run("INSERT INTO t VALUES (1, '2026-01-01T10:00:00'), (2, '2026-01-01 23:30:00')")
-    system = make_system(url, {"name": "t", "table": "t", "key": ["id"], "cursor": {"field": "changed"}})
+    system = changed_as_text(run, make_system, url, "(1, '2026-01-01T10:00:00'), (2, '2026-01-01 23:30:00')")
     upper = await system.source("t").upper_bound()
 
     batches = await read(system, "t", Read("changes", 9, lower="2026-01-01T09:55:00", upper=upper))

@@ -17,6 +17,7 @@ from ponte.connectors.files.excel_numbers import plain_text
 from ponte.connectors.files.formulas import neutralise, restore_column
 from ponte.connectors.files.writing import Record, State
 from ponte.errors import ConfigurationError
+from ponte.mapping.number_text import without_zeros
 from ponte_api.sync_source import Excel, ObjectSpec
 
 if TYPE_CHECKING:
@@ -173,13 +174,8 @@ def _plain(values: pl.Series) -> pl.Series:
     if values.dtype.is_float():
         return pl.Series(values.name, [_float_text(value) for value in values], dtype=pl.String)
     if isinstance(values.dtype, pl.Decimal):
-        texts = values.cast(pl.String)
-        shorter = texts.str.strip_chars_end("0").str.strip_chars_end(".")
-        return (
-            pl.DataFrame({"t": texts, "s": shorter})
-            .select(pl.when(pl.col("t").str.contains(".", literal=True)).then("s").otherwise("t").alias(values.name))
-            .to_series()
-        )
+        text = pl.first().cast(pl.String)
+        return values.to_frame().select(without_zeros(text) if values.dtype.scale else text).to_series()
     return values
 
 

@@ -21,7 +21,7 @@ from ponte.connectors.rest.concurrency import gather
 from ponte.connectors.rest.jobs import JobLostError, Jobs
 from ponte.connectors.rest.lookup import Lookup
 from ponte.connectors.rest.matching import match_by_key, match_by_position
-from ponte.connectors.rest.outcomes import FORBIDDEN, Judge, Outcome, column_texts
+from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts, forbidden
 from ponte.connectors.rest.templates import ID
 from ponte.connectors.rest.writing import Writing
 from ponte.engine.ports import Delivery, Operation
@@ -100,9 +100,7 @@ class BulkDelivery:
         except AmbiguousError:
             return Outcome("rejected", reason="AmbiguousMatch", message="several records of the target have this key")
         except CredentialsRefused as refused:
-            if refused.reason != FORBIDDEN:
-                raise
-            return Outcome("rejected", reason=FORBIDDEN, message=refused.message)
+            return forbidden(refused)
         return body or _NOT_EXPRESSIBLE
 
     async def _send(self, piece: Piece, bodies: list[str]) -> Response:

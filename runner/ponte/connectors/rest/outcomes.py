@@ -12,6 +12,7 @@ from ponte.connectors.http.port import Response
 from ponte.connectors.http.retrying import is_without_effect
 from ponte.connectors.rest.answers import MISSING, body_of, field_of, has_errors, is_html, take_text, words_of
 from ponte.engine.ports import ANSWER_SCHEMA, Operation
+from ponte.errors import CredentialsRefused
 from ponte.mapping.number_text import text_of_numbers
 
 FORBIDDEN = "Forbidden"
@@ -31,6 +32,13 @@ class Outcome:
 
 
 _DONE = Outcome("done")
+
+
+def forbidden(refused: CredentialsRefused) -> Outcome:
+    """The reject of a record that may not be looked up, where the login is good for others; else raises `refused`."""
+    if refused.reason != FORBIDDEN:
+        raise refused
+    return Outcome("rejected", reason=FORBIDDEN, message=refused.message)
 
 
 @dataclass(frozen=True, slots=True)

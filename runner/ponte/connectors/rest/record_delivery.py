@@ -14,7 +14,7 @@ from ponte.connectors.rest.body_templates import Given, UnfitValueError
 from ponte.connectors.rest.chunk import Chunk, Piece, patience_of
 from ponte.connectors.rest.conditions import CHANGED, TRIES, Precondition, precondition_of
 from ponte.connectors.rest.lookup import Lookup, Values
-from ponte.connectors.rest.outcomes import FORBIDDEN, Judge, Outcome, column_texts
+from ponte.connectors.rest.outcomes import Judge, Outcome, column_texts, forbidden
 from ponte.connectors.rest.templates import ID, Endpoint
 from ponte.connectors.rest.writing import Writing
 from ponte.engine.ports import Delivery, Operation
@@ -81,9 +81,7 @@ class RecordDelivery:
         except AmbiguousError:
             return [_reject("AmbiguousMatch", _AMBIGUOUS)]
         except CredentialsRefused as refused:
-            if refused.reason != FORBIDDEN:
-                raise
-            return [_reject(FORBIDDEN, refused.message)]
+            return [forbidden(refused)]
 
     async def _send(self, row: int) -> Outcome:
         values = await self._values(row)
